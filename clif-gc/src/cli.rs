@@ -1,0 +1,206 @@
+//! What can be asked on the command line.
+
+use crate::configuration::{Collector, Mode, OptLevel};
+use crate::target::Target;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use cranelift_gc_verifier::Code;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+/// Verifies that Cranelift keeps GC references safe around safepoints.
+#[derive(Debug, Parser)]
+#[command(name = "clif-gc", version, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// When to colour the output; `auto` heeds NO_COLOR and whether it goes to a terminal.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Compile files and verify every function on the way.
+    Verify(VerifyArgs),
+    /// Say what a check means, with an example.
+    Explain(ExplainArgs),
+    /// The child process of `verify`.
+    #[command(name = "__worker", hide = true)]
+    Worker(WorkerArgs),
+}
+
+/// The arguments of `verify`.
+#[derive(Debug, Args)]
+#[command(after_long_help = VERIFY_HELP)]
+pub struct VerifyArgs {
+    /// Files to verify: .wasm, .wat, .wast, .clif, or directories of them.
+    #[arg(required = true, value_name = "FILE")]
+    pub paths: Vec<PathBuf>,
+
+    /// Target to compile for; repeatable [default: x86_64 and aarch64; for a .clif file its own
+    /// `target` lines].
+    ///
+    /// An architecture (x86_64, aarch64, riscv64, s390x, pulley64) or a target triple. Any host
+    /// will do: nothing is run.
+    #[arg(long, value_parser = Target::parse, value_name = "ARCH")]
+    pub target: Vec<Target>,
+
+    /// Collector to compile for; repeatable [default: copying and drc; copying for .clif].
+    ///
+    /// The default is the collectors that collect, of which `copying` asks for most. `null` never
+    /// collects, so that nothing is asked of it. A .clif function that declares its collector
+    /// keeps it.
+    #[arg(long, value_enum, value_name = "COLLECTOR")]
+    pub collector: Vec<CollectorArg>,
+
+    /// Optimization level to compile at; repeatable [default: speed; for a .clif file what it
+    /// `set`s].
+    ///
+    /// What the frontend made is verified at every level; the optimizer's work at all but `none`.
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub opt_level: Vec<OptLevel>,
+
+    /// What the verifier does while it looks on.
+    ///
+    /// With `enforce`, the compilation of a module stops at the first function that cannot be
+    /// saved; `check` finds them all.
+    #[arg(long, value_enum, default_value_t = Mode::Check)]
+    pub mode: Mode,
+
+    /// How to print the result.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Exit with 3 unless at least this many safepoints were looked at, over all files and
+    /// configurations.
+    #[arg(long, value_name = "N")]
+    pub min_subjects: Option<u64>,
+
+    /// Give up on a file after this many seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    pub timeout: u64,
+
+    /// Use this many threads [default: the number of processors].
+    #[arg(long, short, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+
+    /// Print nothing if everything is verified.
+    #[arg(long, short)]
+    pub quiet: bool,
+
+    /// Make all checks but this one; repeatable. For testing the tests.
+    #[arg(long, value_parser = parse_code, value_name = "CODE", hide = true)]
+    pub without_check: Vec<Code>,
+
+    /// Limit the address space of a child process, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 16 << 10, hide = true)]
+    pub memory_limit: u64,
+
+    /// The stack of each compiling thread, in KiB.
+    #[arg(long, value_name = "KIB", default_value_t = 128 << 10, hide = true)]
+    pub stack_size: u64,
+}
+
+const VERIFY_HELP: &str = "\
+Each module and function is compiled once for every combination of target, collector and
+optimization level; the summary says which. A file is compiled in a child process, so that a
+crash of the compiler is reported and the other files are still judged.
+
+Exit codes; where several apply, the first of this list:
+  1  rejected: a function mistreats a GC reference
+  2  a file could not be read, is invalid, or crashed the compiler; or the command line is wrong
+  3  inconclusive: a check could not be made, or --min-subjects was not reached
+  0  verified";
+
+/// The arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// The check, by code or name; without it, all are listed.
+    #[arg(value_parser = parse_code)]
+    pub code: Option<Code>,
+}
+
+/// The arguments of the child process; the rest comes through its standard input.
+#[derive(Debug, Args)]
+pub struct WorkerArgs {
+    /// The file.
+    pub path: PathBuf,
+}
+
+/// A value of `--collector`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CollectorArg {
+    /// Copies: moves objects.
+    Copying,
+    /// Deferred reference counting: frees objects, and leaves the others in place.
+    Drc,
+    /// Never collects.
+    Null,
+    /// Each of them in turn.
+    All,
+}
+
+impl CollectorArg {
+    /// The collectors that it stands for.
+    pub fn collectors(self) -> &'static [Collector] {
+        match self {
+            CollectorArg::Copying => &[Collector::Copying],
+            CollectorArg::Drc => &[Collector::Drc],
+            CollectorArg::Null => &[Collector::Null],
+            CollectorArg::All => &[Collector::Copying, Collector::Drc, Collector::Null],
+        }
+    }
+}
+
+/// A value of `--format`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For reading.
+    Text,
+    /// One JSON object, see docs/json-schema.md.
+    Json,
+}
+
+/// A value of `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Make it the choice of the whole process.
+    pub fn write_global(self) {
+        match self {
+            Color::Auto => anstream::ColorChoice::Auto,
+            Color::Always => anstream::ColorChoice::Always,
+            Color::Never => anstream::ColorChoice::Never,
+        }
+        .write_global();
+    }
+}
+
+fn parse_code(text: &str) -> Result<Code, String> {
+    Code::parse(text).ok_or_else(|| {
+        let known: Vec<&str> = Code::ALL.into_iter().map(Code::as_str).collect();
+        format!("no such check; there are {}", known.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

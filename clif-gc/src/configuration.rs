@@ -1,0 +1,132 @@
+//! Under which circumstances something is compiled.
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One way to compile a module or function.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Configuration {
+    /// The target, as it was asked for.
+    pub target: String,
+    /// The collector.
+    pub collector: Collector,
+    /// The optimization level.
+    pub opt_level: OptLevel,
+}
+
+impl fmt::Display for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Configuration {
+            target,
+            collector,
+            opt_level,
+        } = self;
+        write!(f, "{target} {collector} {opt_level}")
+    }
+}
+
+/// Every combination, in the order in which the parts were asked for.
+pub fn combinations(
+    targets: &[String],
+    collectors: &[Collector],
+    opt_levels: &[OptLevel],
+) -> Vec<Configuration> {
+    let mut all = Vec::new();
+    for target in targets {
+        for &collector in collectors {
+            for &opt_level in opt_levels {
+                all.push(Configuration {
+                    target: target.clone(),
+                    collector,
+                    opt_level,
+                });
+            }
+        }
+    }
+    all
+}
+
+/// A garbage collector of Wasmtime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Collector {
+    /// Moves objects.
+    Copying,
+    /// Frees objects, and leaves the others in place.
+    Drc,
+    /// Never collects.
+    Null,
+}
+
+impl Collector {
+    /// What the verifier has to know of it.
+    pub fn behaviour(self) -> cranelift_gc_verifier::GcCollector {
+        use cranelift_gc_verifier::GcCollector;
+        match self {
+            Collector::Copying => GcCollector::Moving,
+            Collector::Drc => GcCollector::NonMoving,
+            Collector::Null => GcCollector::Null,
+        }
+    }
+}
+
+impl fmt::Display for Collector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Collector::Copying => "copying",
+            Collector::Drc => "drc",
+            Collector::Null => "null",
+        })
+    }
+}
+
+/// An optimization level of Cranelift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub enum OptLevel {
+    /// No optimization.
+    None,
+    /// For speed.
+    Speed,
+    /// For speed and size.
+    SpeedAndSize,
+}
+
+impl OptLevel {
+    /// The word for it, which is also Cranelift's.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OptLevel::None => "none",
+            OptLevel::Speed => "speed",
+            OptLevel::SpeedAndSize => "speed_and_size",
+        }
+    }
+}
+
+impl fmt::Display for OptLevel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the verifier does while it looks on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Report, and let the compiler do as it likes.
+    Check,
+    /// Refuse unsafe rewrites, and stop compilation where a function cannot be saved.
+    Enforce,
+}
+
+impl Mode {
+    /// The word for it, which is also Cranelift's.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Check => "check",
+            Mode::Enforce => "enforce",
+        }
+    }
+}

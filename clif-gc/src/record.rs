@@ -1,0 +1,147 @@
+//! What was found, in a form that crosses the pipe from the child process.
+
+use crate::excerpt::Excerpt;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// The verdict on a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Every check was made and holds.
+    Verified,
+    /// Some check could not be made; none that was made fails.
+    Inconclusive,
+    /// Some check fails.
+    Rejected,
+}
+
+impl From<cranelift_gc_verifier::Verdict> for Verdict {
+    fn from(verdict: cranelift_gc_verifier::Verdict) -> Self {
+        use cranelift_gc_verifier::Verdict as V;
+        match verdict {
+            V::Verified => Verdict::Verified,
+            V::Inconclusive => Verdict::Inconclusive,
+            V::Rejected => Verdict::Rejected,
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Verified => "verified",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::Rejected => "rejected",
+        })
+    }
+}
+
+/// Which function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionId {
+    /// What it is called in the compiler: `wasm[0]::function[3]`, or its name in CLIF.
+    pub function: String,
+    /// What its author calls it, if that is known.
+    pub name: Option<String>,
+    /// Its Wasm function index, if it is a Wasm function.
+    pub index: Option<u32>,
+    /// The line on which it begins in the file, if it is CLIF.
+    pub line: Option<usize>,
+}
+
+/// What was found in one function under one configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FunctionRecord {
+    /// The function.
+    pub id: FunctionId,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The point of the pipeline that the findings are about. The verifier declared functions
+    /// without one to be of no interest: they have no GC references.
+    pub layer: Option<String>,
+    /// What was looked at.
+    pub counts: Counts,
+    /// What is broken.
+    pub violations: Vec<ViolationRecord>,
+    /// What could not be checked.
+    pub inconclusive: Vec<InconclusiveRecord>,
+}
+
+impl FunctionRecord {
+    /// A function in which there was nothing to look at.
+    pub fn uninteresting(id: FunctionId) -> Self {
+        FunctionRecord {
+            id,
+            verdict: Verdict::Verified,
+            layer: None,
+            counts: Counts::default(),
+            violations: Vec::new(),
+            inconclusive: Vec::new(),
+        }
+    }
+}
+
+/// How many subjects were looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Safepoints that may collect.
+    pub safepoints: u64,
+    /// Stack-map entries of those safepoints.
+    pub entries: u64,
+    /// GC references.
+    pub references: u64,
+    /// Loads and stores through GC references.
+    pub dereferences: u64,
+    /// Rewrites that the optimizer asked for.
+    pub rewrites: u64,
+    /// Rewrites that were refused.
+    pub refused: u64,
+}
+
+/// One broken invariant.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ViolationRecord {
+    /// The check, such as `GCV02`.
+    pub code: String,
+    /// The check's name.
+    pub name: String,
+    /// The point of the pipeline at which it was found.
+    pub layer: String,
+    /// The guilty instruction.
+    pub inst: String,
+    /// The mistreated value, if there is one.
+    pub value: Option<String>,
+    /// The ISLE rule that is to blame, if one is known.
+    pub rule: Option<String>,
+    /// The Wasm offset of the guilty instruction, if it is known.
+    pub wasm_offset: Option<u64>,
+    /// What is wrong, in one line.
+    pub message: String,
+    /// The path that shows it.
+    pub witness: Vec<StepRecord>,
+    /// What surrounds it in the function.
+    pub excerpt: Excerpt,
+}
+
+/// One step of a witness.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// What it shows.
+    pub role: String,
+    /// The block that it is in.
+    pub block: String,
+    /// The instruction; without one, the start of the block.
+    pub inst: Option<String>,
+    /// The instruction or block header as CLIF.
+    pub text: Option<String>,
+}
+
+/// A check that could not be made.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct InconclusiveRecord {
+    /// The kind of reason.
+    pub reason: String,
+    /// The reason.
+    pub message: String,
+}

@@ -1,0 +1,213 @@
+//! JSON output: see docs/json-schema.md.
+
+use super::Summary;
+use crate::configuration::{Configuration, Mode};
+use crate::diagnostic::Diagnostic;
+use crate::outcome::Entry;
+use crate::record::{
+    FunctionRecord, InconclusiveRecord, StepRecord, Verdict as FunctionVerdict, ViolationRecord,
+};
+use crate::totals::Totals;
+use serde::Serialize;
+
+/// Changes when a consumer has to.
+const SCHEMA_VERSION: u32 = 1;
+
+/// Everything, as one object.
+pub fn document(summary: &Summary<'_>, entries: &[Entry]) -> String {
+    let document = Document {
+        schema_version: SCHEMA_VERSION,
+        tool: Tool {
+            name: env!("CARGO_PKG_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+        },
+        mode: summary.mode,
+        exit_code: summary.exit.code(),
+        checked_nothing: summary.checked_nothing(),
+        configurations: &summary.tally.configurations,
+        files: entries.iter().map(file).collect(),
+        totals: &summary.tally.totals,
+    };
+    let mut json = serde_json::to_string_pretty(&document).expect("all keys are strings");
+    json.push('\n');
+    json
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema_version: u32,
+    tool: Tool,
+    mode: Mode,
+    exit_code: u8,
+    checked_nothing: bool,
+    configurations: &'a [Configuration],
+    files: Vec<File<'a>>,
+    totals: &'a Totals,
+}
+
+#[derive(Serialize)]
+struct Tool {
+    name: &'static str,
+    version: &'static str,
+}
+
+#[derive(Serialize)]
+struct File<'a> {
+    path: &'a str,
+    verdict: FileVerdict,
+    errors: Vec<Error<'a>>,
+    functions: Vec<Function<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum FileVerdict {
+    Verified,
+    Inconclusive,
+    Failed,
+    Rejected,
+}
+
+#[derive(Serialize)]
+struct Error<'a> {
+    kind: &'static str,
+    message: &'a str,
+    line: Option<usize>,
+    column: Option<usize>,
+    offset: Option<u64>,
+    function: Option<&'a str>,
+    notes: &'a [String],
+    configurations: &'a [Configuration],
+}
+
+#[derive(Serialize)]
+struct Function<'a> {
+    function: &'a str,
+    name: Option<&'a str>,
+    index: Option<u32>,
+    line: Option<usize>,
+    configuration: &'a Configuration,
+    verdict: FunctionVerdict,
+    layer: Option<&'a str>,
+    safepoints: u64,
+    entries: u64,
+    references: u64,
+    dereferences: u64,
+    rewrites: u64,
+    refused: u64,
+    violations: Vec<Violation<'a>>,
+    inconclusive: &'a [InconclusiveRecord],
+}
+
+#[derive(Serialize)]
+struct Violation<'a> {
+    code: &'a str,
+    name: &'a str,
+    layer: &'a str,
+    function: &'a str,
+    inst: &'a str,
+    value: Option<&'a str>,
+    rule: Option<&'a str>,
+    wasm_offset: Option<u64>,
+    message: &'a str,
+    witness: &'a [StepRecord],
+}
+
+fn file(entry: &Entry) -> File<'_> {
+    let verdict = match entry.judged() {
+        FunctionVerdict::Rejected => FileVerdict::Rejected,
+        _ if !entry.errors.is_empty() => FileVerdict::Failed,
+        FunctionVerdict::Inconclusive => FileVerdict::Inconclusive,
+        FunctionVerdict::Verified => FileVerdict::Verified,
+    };
+    File {
+        path: &entry.path,
+        verdict,
+        errors: entry.errors.iter().map(error).collect(),
+        functions: entry
+            .functions
+            .iter()
+            .map(|(configuration, record)| function(configuration, record))
+            .collect(),
+    }
+}
+
+fn error(diagnostic: &Diagnostic) -> Error<'_> {
+    let Diagnostic {
+        kind,
+        message,
+        snippet,
+        offset,
+        function,
+        notes,
+        configurations,
+    } = diagnostic;
+    Error {
+        kind: kind.as_str(),
+        message,
+        line: snippet.as_ref().map(|snippet| snippet.line),
+        column: snippet.as_ref().map(|snippet| snippet.column),
+        offset: *offset,
+        function: function.as_deref(),
+        notes,
+        configurations,
+    }
+}
+
+fn function<'a>(configuration: &'a Configuration, record: &'a FunctionRecord) -> Function<'a> {
+    let FunctionRecord {
+        id,
+        verdict,
+        layer,
+        counts,
+        violations,
+        inconclusive,
+    } = record;
+    Function {
+        function: &id.function,
+        name: id.name.as_deref(),
+        index: id.index,
+        line: id.line,
+        configuration,
+        verdict: *verdict,
+        layer: layer.as_deref(),
+        safepoints: counts.safepoints,
+        entries: counts.entries,
+        references: counts.references,
+        dereferences: counts.dereferences,
+        rewrites: counts.rewrites,
+        refused: counts.refused,
+        violations: violations
+            .iter()
+            .map(|record| violation(&id.function, record))
+            .collect(),
+        inconclusive,
+    }
+}
+
+fn violation<'a>(function: &'a str, record: &'a ViolationRecord) -> Violation<'a> {
+    let ViolationRecord {
+        code,
+        name,
+        layer,
+        inst,
+        value,
+        rule,
+        wasm_offset,
+        message,
+        witness,
+        excerpt: _,
+    } = record;
+    Violation {
+        code,
+        name,
+        layer,
+        function,
+        inst,
+        value: value.as_deref(),
+        rule: rule.as_deref(),
+        wasm_offset: *wasm_offset,
+        message,
+        witness,
+    }
+}

@@ -1,0 +1,203 @@
+//! The counts and the verdict.
+
+use super::style::{ERROR, GOOD, STRONG, WARNING, paint};
+use crate::configuration::{Configuration, Mode};
+use crate::exit::Exit;
+use crate::text::{plural, thousands};
+use crate::totals::{Tally, Totals};
+use anstyle::Style;
+use std::fmt::Write;
+
+/// What is said in the end.
+pub struct Summary<'a> {
+    /// The sums.
+    pub tally: &'a Tally,
+    /// What the verifier did.
+    pub mode: Mode,
+    /// How many safepoints were asked for.
+    pub min_subjects: Option<u64>,
+    /// How the command ends.
+    pub exit: Exit,
+}
+
+impl Summary<'_> {
+    /// Was there nothing to look at?
+    pub fn checked_nothing(&self) -> bool {
+        self.tally.totals.safepoints == 0
+    }
+
+    /// As text.
+    pub fn text(&self) -> String {
+        let totals = &self.tally.totals;
+        let mut out = match totals.functions == 0 && totals.errors > 0 {
+            true => String::new(),
+            false => self.counts(),
+        };
+        let (style, word, reason) = self.verdict();
+        let word = paint(style, word);
+        let reason = paint(STRONG, format_args!(": {reason}"));
+        // NB: Writing to a string cannot fail.
+        let _ = writeln!(out, "{word}{reason}");
+        out
+    }
+
+    fn counts(&self) -> String {
+        let totals = &self.tally.totals;
+        let mut out = String::new();
+        let mut row = |name: &str, value: String| {
+            let _ = writeln!(out, "{name:<15} {value}");
+        };
+        row("configurations", self.configurations());
+        row("files", thousands(totals.files));
+        row("functions", thousands(totals.functions));
+        row("safepoints", thousands(totals.safepoints));
+        row("references", thousands(totals.references));
+        row("dereferences", thousands(totals.dereferences));
+        row(
+            "rewrites",
+            format!(
+                "{} ({} refused)",
+                thousands(totals.rewrites),
+                thousands(totals.refused)
+            ),
+        );
+        row("violations", thousands(totals.violations));
+        row("inconclusive", self.inconclusive());
+        if totals.errors > 0 {
+            row("errors", thousands(totals.errors));
+        }
+        out
+    }
+
+    /// Why `--min-subjects` was not reached.
+    pub fn too_few_subjects(&self) -> String {
+        let word = paint(WARNING, "inconclusive");
+        let count = plural(self.tally.totals.safepoints, "safepoint");
+        let min = thousands(self.min_subjects.unwrap_or_default());
+        format!("{word}: {count} looked at, --min-subjects asks for {min}\n")
+    }
+
+    /// The configurations, as a product if they are one.
+    fn configurations(&self) -> String {
+        let configurations = &self.tally.configurations;
+        let list = match (&configurations[..], product(configurations)) {
+            ([only], _) => only.to_string(),
+            (_, Some(parts)) => parts.join(" × "),
+            (_, None) => {
+                let names: Vec<String> = configurations.iter().map(|c| c.to_string()).collect();
+                names.join(", ")
+            }
+        };
+        let mode = self.mode.as_str();
+        match configurations.len() {
+            0 => "none".to_string(),
+            1 => format!("{list}, {mode}"),
+            n => format!("{n}: {list}, {mode}; the counts are sums over them"),
+        }
+    }
+
+    fn inconclusive(&self) -> String {
+        let count = thousands(self.tally.totals.inconclusive);
+        let mut reasons: Vec<_> = self.tally.reasons.iter().collect();
+        reasons.sort_by_key(|&(reason, count)| (std::cmp::Reverse(*count), reason));
+        let reasons: Vec<String> = reasons
+            .into_iter()
+            .map(|(reason, count)| format!("{reason} {}", thousands(*count)))
+            .collect();
+        match reasons.is_empty() {
+            true => count,
+            false => format!("{count} ({})", reasons.join(", ")),
+        }
+    }
+
+    fn verdict(&self) -> (Style, &'static str, String) {
+        let totals = &self.tally.totals;
+        match self.exit {
+            Exit::Rejected => (ERROR, "rejected", rejected(totals)),
+            Exit::Unusable => (ERROR, "incomplete", incomplete(totals)),
+            Exit::Inconclusive if totals.functions_inconclusive > 0 => {
+                (WARNING, "inconclusive", undecided(totals))
+            }
+            Exit::Inconclusive | Exit::Verified if self.checked_nothing() => {
+                (WARNING, "nothing to check", nothing(totals))
+            }
+            Exit::Inconclusive => (
+                WARNING,
+                "inconclusive",
+                "too little was checked".to_string(),
+            ),
+            Exit::Verified => (GOOD, "verified", verified(totals)),
+        }
+    }
+}
+
+fn rejected(totals: &Totals) -> String {
+    format!(
+        "{} in {} of {}",
+        plural(totals.violations, "violation"),
+        plural(totals.functions_rejected, "function"),
+        plural(totals.files_rejected, "file"),
+    )
+}
+
+fn incomplete(totals: &Totals) -> String {
+    format!(
+        "{} of {} could not be judged in full",
+        thousands(totals.files_failed),
+        plural(totals.files, "file"),
+    )
+}
+
+fn undecided(totals: &Totals) -> String {
+    format!(
+        "{} of {} could not be checked in full",
+        thousands(totals.functions_inconclusive),
+        plural(totals.functions, "function"),
+    )
+}
+
+fn nothing(totals: &Totals) -> String {
+    format!(
+        "no safepoint with GC references in {}",
+        plural(totals.functions, "function")
+    )
+}
+
+fn verified(totals: &Totals) -> String {
+    format!(
+        "every check holds at {} on {}",
+        plural(totals.safepoints, "safepoint"),
+        plural(totals.references, "reference"),
+    )
+}
+
+/// The targets, collectors and optimization levels, if the configurations are all their
+/// combinations.
+fn product(configurations: &[Configuration]) -> Option<Vec<String>> {
+    let targets = distinct(configurations, |c| c.target.clone());
+    let collectors = distinct(configurations, |c| c.collector.to_string());
+    let opt_levels = distinct(configurations, |c| c.opt_level.to_string());
+    let is_product = targets.len() * collectors.len() * opt_levels.len() == configurations.len();
+    is_product.then(|| {
+        [targets, collectors, opt_levels]
+            .map(|names| match &names[..] {
+                [name] => name.clone(),
+                names => format!("{{{}}}", names.join(", ")),
+            })
+            .to_vec()
+    })
+}
+
+fn distinct(
+    configurations: &[Configuration],
+    part: impl Fn(&Configuration) -> String,
+) -> Vec<String> {
+    let mut names = Vec::new();
+    for configuration in configurations {
+        let name = part(configuration);
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}

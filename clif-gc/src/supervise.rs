@@ -1,0 +1,300 @@
+//! Judges one file in child processes, and survives what they do not.
+
+use crate::diagnostic::{Diagnostic, Kind};
+use crate::job::{Job, Message, Plan, Unit, UnitOutcome};
+use crate::outcome::{Entry, FileOutcome};
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How much of what a child process writes to its standard error is kept.
+const STDERR_TAIL: usize = 4096;
+
+/// Judge the file at `path`, and give up on it after `timeout`.
+///
+/// When a child process dies over one unit of its work, another one takes up the next unit.
+pub fn judge(path: &Path, job: &Job, timeout: Duration) -> FileOutcome {
+    let mut progress = Progress::default();
+    let deadline = Instant::now() + timeout;
+    loop {
+        let job = Job {
+            first_unit: progress.next_unit,
+            ..job.clone()
+        };
+        let end = match Process::start(path, &job) {
+            Ok(process) => process.follow(deadline, &mut progress),
+            Err(error) => End::Died(Diagnostic::new(
+                Kind::Crash,
+                format!("cannot start a child process: {error}"),
+            )),
+        };
+        let (death, is_last) = match end {
+            End::Complete => break,
+            End::Died(death) => (death, false),
+            End::TimedOut => (timed_out(timeout), true),
+        };
+        progress.lose_unit(death);
+        if is_last || progress.is_complete() {
+            break;
+        }
+    }
+    progress.into_outcome(&job.name)
+}
+
+fn timed_out(timeout: Duration) -> Diagnostic {
+    Diagnostic::new(
+        Kind::Timeout,
+        format!("did not end within {} s", timeout.as_secs()),
+    )
+}
+
+/// What is known of a file.
+#[derive(Default)]
+struct Progress {
+    failure: Option<Diagnostic>,
+    plan: Option<Plan>,
+    entries: Vec<Entry>,
+    next_unit: usize,
+}
+
+impl Progress {
+    fn hear(&mut self, message: Message) {
+        match message {
+            Message::Failed(failure) => self.failure = Some(*failure),
+            Message::Plan(plan) => self.set_plan(plan),
+            Message::Begin(unit) => self.next_unit = unit,
+            Message::End(outcome) => self.end_unit(outcome),
+        }
+    }
+
+    fn set_plan(&mut self, plan: Plan) {
+        if self.plan.is_some() {
+            return;
+        }
+        self.entries = plan.entries.iter().map(Entry::new).collect();
+        for unit in &plan.units {
+            self.entries[unit.entry]
+                .configurations
+                .push(unit.configuration.clone());
+        }
+        for entry in &mut self.entries {
+            let mut seen = Vec::new();
+            entry.configurations.retain(|configuration| {
+                let is_new = !seen.contains(configuration);
+                seen.push(configuration.clone());
+                is_new
+            });
+        }
+        self.plan = Some(plan);
+    }
+
+    fn unit(&self) -> Option<&Unit> {
+        self.plan.as_ref()?.units.get(self.next_unit)
+    }
+
+    fn is_complete(&self) -> bool {
+        self.failure.is_some() || (self.plan.is_some() && self.unit().is_none())
+    }
+
+    fn end_unit(&mut self, outcome: UnitOutcome) {
+        let Some(unit) = self.unit().cloned() else {
+            return;
+        };
+        let UnitOutcome { functions, errors } = outcome;
+        let entry = &mut self.entries[unit.entry];
+        for function in functions {
+            entry.functions.push((unit.configuration.clone(), function));
+        }
+        for error in errors {
+            entry.add_error(Diagnostic {
+                function: error.function.or_else(|| unit.function.clone()),
+                configurations: vec![unit.configuration.clone()],
+                ..error
+            });
+        }
+        self.next_unit += 1;
+    }
+
+    /// The process died over the unit at hand, or before it said what there is to do.
+    fn lose_unit(&mut self, death: Diagnostic) {
+        if self.unit().is_some() {
+            self.end_unit(UnitOutcome::failed(death));
+        } else {
+            self.failure = Some(death);
+        }
+    }
+
+    fn into_outcome(mut self, name: &str) -> FileOutcome {
+        if let Some(failure) = self.failure {
+            return FileOutcome::failed(name, failure);
+        }
+        let units = self.plan.map_or(Vec::new(), |plan| plan.units);
+        let untried = units.get(self.next_unit..).unwrap_or_default();
+        for (index, entry) in self.entries.iter_mut().enumerate() {
+            let untried = untried.iter().filter(|unit| unit.entry == index).count();
+            if untried > 0 {
+                entry.add_error(Diagnostic::new(
+                    Kind::Timeout,
+                    format!("no time was left for {untried} more compilations"),
+                ));
+            }
+        }
+        FileOutcome {
+            entries: self.entries,
+        }
+    }
+}
+
+/// How following a process ended.
+enum End {
+    /// All is done.
+    Complete,
+    /// The process died of this.
+    Died(Diagnostic),
+    /// The time is up.
+    TimedOut,
+}
+
+/// A running child process.
+struct Process {
+    child: Child,
+    messages: Receiver<io::Result<Message>>,
+    stderr: thread::JoinHandle<String>,
+}
+
+impl Process {
+    fn start(path: &Path, job: &Job) -> io::Result<Process> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg("__worker")
+            .arg("--")
+            .arg(path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut stdin = child.stdin.take().expect("stdin is piped");
+        let stdout = child.stdout.take().expect("stdout is piped");
+        let stderr = child.stderr.take().expect("stderr is piped");
+        // NB: A child that died at once is noticed below.
+        let _ = serde_json::to_writer(&mut stdin, job);
+        let _ = stdin.flush();
+        drop(stdin);
+        Ok(Process {
+            child,
+            messages: read_messages(stdout),
+            stderr: thread::spawn(move || read_tail(stderr)),
+        })
+    }
+
+    fn follow(mut self, deadline: Instant, progress: &mut Progress) -> End {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.messages.recv_timeout(left) {
+                Ok(Ok(message)) => progress.hear(message),
+                Ok(Err(error)) => {
+                    self.kill();
+                    let what = format!("the child process made no sense: {error}");
+                    return End::Died(Diagnostic::new(Kind::Crash, what));
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    self.kill();
+                    return End::TimedOut;
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        let status = self.child.wait();
+        let stderr = self.stderr.join().unwrap_or_default();
+        match status {
+            Ok(status) if status.success() && progress.is_complete() => End::Complete,
+            Ok(status) => End::Died(cause_of_death(status, &stderr)),
+            Err(error) => End::Died(Diagnostic::new(Kind::Crash, error.to_string())),
+        }
+    }
+
+    fn kill(&mut self) {
+        // NB: It fails if the child has ended, which is as well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn read_messages(stdout: impl Read + Send + 'static) -> Receiver<io::Result<Message>> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines() {
+            let message =
+                line.and_then(|line| serde_json::from_str(&line).map_err(io::Error::from));
+            if sender.send(message).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// Read everything, and keep the end: a dying process may write any amount.
+fn read_tail(mut stderr: impl Read) -> String {
+    let mut tail = VecDeque::new();
+    let mut buffer = [0; STDERR_TAIL];
+    while let Ok(n @ 1..) = stderr.read(&mut buffer) {
+        tail.extend(&buffer[..n]);
+        tail.drain(..tail.len().saturating_sub(STDERR_TAIL));
+    }
+    let (front, back) = tail.as_slices();
+    String::from_utf8_lossy(&[front, back].concat()).into_owned()
+}
+
+fn cause_of_death(status: ExitStatus, stderr: &str) -> Diagnostic {
+    let by = killer(status);
+    if stderr.contains("has overflowed its stack") {
+        return Diagnostic::new(
+            Kind::StackOverflow,
+            format!("the compiler overflowed its stack ({by})"),
+        );
+    }
+    if stderr.contains("memory allocation of") {
+        return Diagnostic::new(
+            Kind::OutOfMemory,
+            format!("the compiler ran out of memory ({by})"),
+        );
+    }
+    let diagnostic = Diagnostic::new(Kind::Crash, format!("the compiler crashed: {by}"));
+    let last_words = stderr.lines().rev().find(|line| !line.trim().is_empty());
+    match last_words {
+        Some(words) => diagnostic.note(format!("its last words: {}", words.trim())),
+        None => diagnostic,
+    }
+}
+
+#[cfg(unix)]
+fn killer(status: ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match status.signal() {
+        Some(signal) => format!("killed by signal {signal}{}", signal_name(signal)),
+        None => status.to_string(),
+    }
+}
+
+#[cfg(not(unix))]
+fn killer(status: ExitStatus) -> String {
+    status.to_string()
+}
+
+#[cfg(unix)]
+fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        4 => ", SIGILL",
+        6 => ", SIGABRT",
+        7 => ", SIGBUS",
+        8 => ", SIGFPE",
+        9 => ", SIGKILL",
+        11 => ", SIGSEGV",
+        15 => ", SIGTERM",
+        _ => "",
+    }
+}

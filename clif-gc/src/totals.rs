@@ -1,0 +1,120 @@
+//! Sums over everything.
+
+use crate::configuration::Configuration;
+use crate::exit::Exit;
+use crate::outcome::Entry;
+use crate::record::{Counts, FunctionRecord, Verdict};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Sums over all files and configurations.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Totals {
+    /// Files, where each module of a `.wast` file is one.
+    pub files: u64,
+    /// Functions, counted once for each configuration.
+    pub functions: u64,
+    /// Safepoints that may collect.
+    pub safepoints: u64,
+    /// Stack-map entries of those safepoints.
+    pub entries: u64,
+    /// GC references.
+    pub references: u64,
+    /// Loads and stores through GC references.
+    pub dereferences: u64,
+    /// Rewrites that the optimizer asked for.
+    pub rewrites: u64,
+    /// Rewrites that were refused.
+    pub refused: u64,
+    /// Broken invariants.
+    pub violations: u64,
+    /// Checks that could not be made.
+    pub inconclusive: u64,
+    /// Inputs and parts of inputs that could not be judged.
+    pub errors: u64,
+    /// Functions with a violation.
+    pub functions_rejected: u64,
+    /// Functions with a check that could not be made, and no violation.
+    pub functions_inconclusive: u64,
+    /// Files with a violation.
+    pub files_rejected: u64,
+    /// Files that could not be judged, or not in full.
+    pub files_failed: u64,
+}
+
+/// What is kept of the files that were shown.
+#[derive(Debug, Default)]
+pub struct Tally {
+    /// The sums.
+    pub totals: Totals,
+    /// How often each reason made a check impossible.
+    pub reasons: BTreeMap<String, u64>,
+    /// The configurations, in the order in which they came up.
+    pub configurations: Vec<Configuration>,
+}
+
+impl Tally {
+    /// Add what became of a file.
+    pub fn add(&mut self, entry: &Entry) {
+        self.totals.files += 1;
+        self.totals.errors += entry.errors.len() as u64;
+        self.totals.files_failed += u64::from(!entry.errors.is_empty());
+        self.totals.files_rejected += u64::from(entry.judged() == Verdict::Rejected);
+        for (_, function) in &entry.functions {
+            self.add_function(function);
+        }
+        for configuration in &entry.configurations {
+            if !self.configurations.contains(configuration) {
+                self.configurations.push(configuration.clone());
+            }
+        }
+    }
+
+    fn add_function(&mut self, function: &FunctionRecord) {
+        let Counts {
+            safepoints,
+            entries,
+            references,
+            dereferences,
+            rewrites,
+            refused,
+        } = function.counts;
+        let totals = &mut self.totals;
+        totals.functions += 1;
+        totals.safepoints += safepoints;
+        totals.entries += entries;
+        totals.references += references;
+        totals.dereferences += dereferences;
+        totals.rewrites += rewrites;
+        totals.refused += refused;
+        totals.violations += function.violations.len() as u64;
+        totals.inconclusive += function.inconclusive.len() as u64;
+        match function.verdict {
+            Verdict::Verified => {}
+            Verdict::Inconclusive => totals.functions_inconclusive += 1,
+            Verdict::Rejected => totals.functions_rejected += 1,
+        }
+        for inconclusive in &function.inconclusive {
+            *self.reasons.entry(inconclusive.reason.clone()).or_default() += 1;
+        }
+    }
+
+    /// How the command ends, if at least `min_subjects` safepoints are asked for.
+    pub fn exit(&self, min_subjects: Option<u64>) -> Exit {
+        let totals = &self.totals;
+        if totals.functions_rejected > 0 {
+            Exit::Rejected
+        } else if totals.errors > 0 {
+            Exit::Unusable
+        } else if totals.functions_inconclusive > 0 || self.lacks_subjects(min_subjects) {
+            Exit::Inconclusive
+        } else {
+            Exit::Verified
+        }
+    }
+
+    /// Were fewer safepoints looked at than `min_subjects`?
+    pub fn lacks_subjects(&self, min_subjects: Option<u64>) -> bool {
+        min_subjects.is_some_and(|min| self.totals.safepoints < min)
+    }
+}

@@ -1,0 +1,118 @@
+//! The child process: compiles one file, with the verifier looking on, and says what it saw.
+
+mod clif;
+mod clif_error;
+mod limits;
+mod names;
+mod panics;
+mod sink;
+mod source;
+mod wasm;
+
+use crate::cli::WorkerArgs;
+use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::job::{Job, Message, Plan, UnitOutcome};
+use cranelift_gc_verifier::{Checks, Code, Options};
+use sink::Collect;
+use source::Source;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Something with units of work in it.
+trait Work {
+    /// What there is to do.
+    fn plan(&self) -> Plan;
+
+    /// Do one unit of the plan.
+    fn unit(&mut self, index: usize) -> UnitOutcome;
+}
+
+/// What all units need.
+struct Tools {
+    job: Job,
+    sink: Arc<Collect>,
+}
+
+/// Be the child process.
+pub fn run(args: &WorkerArgs) -> ExitCode {
+    let job: Job = match serde_json::from_reader(io::stdin()) {
+        Ok(job) => job,
+        Err(error) => {
+            eprintln!("clif-gc: no job: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    limits::apply(&job);
+    panics::record();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(job.threads)
+        .stack_size(job.stack_size)
+        .build_global();
+    if let Err(error) = pool {
+        eprintln!("clif-gc: no threads: {error}");
+        return ExitCode::from(2);
+    }
+    // NB: What runs in the pool has its large stacks.
+    rayon::scope(|_| work(args, job));
+    ExitCode::SUCCESS
+}
+
+fn work(args: &WorkerArgs, job: Job) {
+    let first_unit = job.first_unit;
+    match prepare(args, job) {
+        Ok(mut work) => {
+            let plan = work.plan();
+            let units = plan.units.len();
+            say(&Message::Plan(plan));
+            for index in first_unit..units {
+                say(&Message::Begin(index));
+                say(&Message::End(work.unit(index)));
+            }
+        }
+        Err(diagnostic) => say(&Message::Failed(diagnostic)),
+    }
+}
+
+fn prepare(args: &WorkerArgs, job: Job) -> Result<Box<dyn Work>> {
+    let tools = Tools {
+        sink: install(&job)?,
+        job,
+    };
+    let source = panics::catch(|| Source::read(&args.path))?;
+    Ok(match source {
+        Source::Modules(modules) => Box::new(wasm::Modules::new(modules, tools)),
+        Source::Clif(text) => Box::new(clif::Functions::parse(&text, tools)?),
+    })
+}
+
+fn install(job: &Job) -> Result<Arc<Collect>> {
+    let checks = job
+        .without_checks
+        .iter()
+        .filter_map(|code| Code::parse(code))
+        .fold(Checks::all(), Checks::without);
+    let sink = Arc::new(Collect::default());
+    let options = Options {
+        checks,
+        ..Options::default()
+    };
+    match cranelift_gc_verifier::install(options, sink.clone()) {
+        Ok(()) => Ok(sink),
+        Err(error) => Err(Box::new(Diagnostic::new(Kind::Crash, error.to_string()))),
+    }
+}
+
+/// Say something to the parent. Without one, there is nothing left to do.
+fn say(message: &Message) {
+    let mut line = serde_json::to_vec(message).expect("messages have string keys only");
+    line.push(b'\n');
+    let mut stdout = io::stdout().lock();
+    if stdout
+        .write_all(&line)
+        .and_then(|()| stdout.flush())
+        .is_err()
+    {
+        std::process::exit(2);
+    }
+}

@@ -1,0 +1,144 @@
+//! What functions are called.
+
+use crate::record::FunctionId;
+use cranelift_codegen::ir::UserFuncName;
+use std::collections::BTreeMap;
+use wasmparser::{ExternalKind, KnownCustom, Name, Parser, Payload, TypeRef};
+use wasmtime_environ::FuncKey;
+
+/// The functions of a Wasm module.
+#[derive(Debug, Default)]
+pub struct ModuleNames {
+    /// How many it imports.
+    imported: u32,
+    /// How many it defines.
+    defined: u32,
+    /// Those that have names.
+    names: BTreeMap<u32, String>,
+}
+
+impl ModuleNames {
+    /// Read the names of a module, as far as it is one.
+    pub fn read(bytes: &[u8]) -> ModuleNames {
+        let mut names = ModuleNames::default();
+        let mut exports = BTreeMap::new();
+        for payload in Parser::new(0).parse_all(bytes) {
+            let Ok(payload) = payload else { break };
+            names.payload(payload, &mut exports);
+        }
+        for (index, name) in exports {
+            names.names.entry(index).or_insert(name);
+        }
+        names
+    }
+
+    fn payload(&mut self, payload: Payload<'_>, exports: &mut BTreeMap<u32, String>) {
+        match payload {
+            Payload::ImportSection(imports) => {
+                let imports = imports.into_imports().map_while(Result::ok);
+                let is_func = |ty: TypeRef| matches!(ty, TypeRef::Func(_) | TypeRef::FuncExact(_));
+                self.imported += imports.filter(|import| is_func(import.ty)).count() as u32;
+            }
+            Payload::FunctionSection(functions) => self.defined = functions.count(),
+            Payload::ExportSection(section) => {
+                for export in section.into_iter().map_while(Result::ok) {
+                    if export.kind == ExternalKind::Func {
+                        exports
+                            .entry(export.index)
+                            .or_insert_with(|| export.name.to_string());
+                    }
+                }
+            }
+            Payload::CustomSection(section) => {
+                if let KnownCustom::Name(subsections) = section.as_known() {
+                    for subsection in subsections.into_iter().map_while(Result::ok) {
+                        self.name_subsection(subsection);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn name_subsection(&mut self, subsection: Name<'_>) {
+        if let Name::Function(map) = subsection {
+            for naming in map.into_iter().map_while(Result::ok) {
+                self.names
+                    .entry(naming.index)
+                    .or_insert_with(|| naming.name.to_string());
+            }
+        }
+    }
+
+    /// The functions that the module defines, with the keys by which they are sorted.
+    pub fn defined(&self) -> impl Iterator<Item = (Key, FunctionId)> {
+        (0..self.defined).map(|index| {
+            let key = FuncKey::DefinedWasmFunction(
+                wasmtime_environ::StaticModuleIndex::from_u32(0),
+                wasmtime_environ::DefinedFuncIndex::from_u32(index),
+            );
+            (key.into_raw_parts(), self.id(key))
+        })
+    }
+
+    /// The function that the compiler calls `name`.
+    pub fn compiled(&self, name: &UserFuncName) -> (Key, FunctionId) {
+        match name {
+            UserFuncName::User(user) => {
+                let key = (user.namespace, user.index);
+                (key, self.id(FuncKey::from_raw_parts(key.0, key.1)))
+            }
+            UserFuncName::Testcase(_) => ((u32::MAX, 0), unnamed(name.to_string())),
+        }
+    }
+
+    fn id(&self, key: FuncKey) -> FunctionId {
+        match key {
+            FuncKey::DefinedWasmFunction(module, defined) => {
+                let index = self.imported.saturating_add(defined.as_u32());
+                FunctionId {
+                    function: format!("wasm[{}]::function[{index}]", module.as_u32()),
+                    name: self.names.get(&index).cloned(),
+                    index: Some(index),
+                    line: None,
+                }
+            }
+            FuncKey::ArrayToWasmTrampoline(module, defined) => {
+                let index = self.imported.saturating_add(defined.as_u32());
+                unnamed(format!(
+                    "wasm[{}]::array_to_wasm_trampoline[{index}]",
+                    module.as_u32()
+                ))
+            }
+            FuncKey::WasmToArrayTrampoline(ty) => unnamed(format!(
+                "signatures[{}]::wasm_to_array_trampoline",
+                ty.as_u32()
+            )),
+            FuncKey::ModuleStartup(_, module) => {
+                unnamed(format!("wasm[{}]::module_startup", module.as_u32()))
+            }
+            // Which others there are depends on wasmtime's cargo features.
+            key => unnamed(format!("{key:?}")),
+        }
+    }
+}
+
+/// What functions are sorted by.
+pub type Key = (u32, u32);
+
+fn unnamed(function: String) -> FunctionId {
+    FunctionId {
+        function,
+        name: None,
+        index: None,
+        line: None,
+    }
+}
+
+/// The function of a CLIF file that begins on that line.
+pub fn clif(function: String, line: usize) -> FunctionId {
+    FunctionId {
+        line: Some(line),
+        ..unnamed(function)
+    }
+}

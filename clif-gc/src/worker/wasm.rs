@@ -1,0 +1,254 @@
+//! Compiles Wasm modules.
+
+use super::names::{Key, ModuleNames};
+use super::source::{Module, component};
+use super::{Tools, Work, panics, sink};
+use crate::configuration::{Collector, Configuration, Mode, OptLevel, combinations};
+use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::job::{Plan, Unit, UnitOutcome};
+use crate::record::{FunctionRecord, Verdict};
+use crate::target::Target;
+use std::collections::BTreeMap;
+use wasmparser::{Validator, WasmFeatures};
+use wasmtime::{Config, Engine, GcVerifier};
+
+/// The collectors that collect, which are the ones that ask for anything.
+const DEFAULT_COLLECTORS: [Collector; 2] = [Collector::Copying, Collector::Drc];
+
+/// The modules of a file.
+pub struct Modules {
+    modules: Vec<Module>,
+    configurations: Vec<Configuration>,
+    tools: Tools,
+    /// The names of the functions of the module that was compiled last.
+    names: Option<(usize, ModuleNames)>,
+}
+
+impl Modules {
+    /// The work on these modules.
+    pub fn new(modules: Vec<Module>, tools: Tools) -> Self {
+        let job = &tools.job;
+        let configurations = combinations(
+            &or_default(&job.targets, &Target::DEFAULT.map(str::to_string)),
+            &or_default(&job.collectors, &DEFAULT_COLLECTORS),
+            &or_default(&job.opt_levels, &[OptLevel::Speed]),
+        );
+        Modules {
+            modules,
+            configurations,
+            tools,
+            names: None,
+        }
+    }
+
+    fn read_names(&mut self, index: usize) {
+        if self.names.as_ref().is_some_and(|(of, _)| *of == index) {
+            return;
+        }
+        if let Ok(bytes) = &self.modules[index].bytes {
+            self.names = Some((index, ModuleNames::read(bytes)));
+        }
+    }
+}
+
+fn or_default<T: Clone>(given: &[T], default: &[T]) -> Vec<T> {
+    match given {
+        [] => default.to_vec(),
+        given => given.to_vec(),
+    }
+}
+
+impl Work for Modules {
+    fn plan(&self) -> Plan {
+        let name = &self.tools.job.name;
+        Plan {
+            entries: self
+                .modules
+                .iter()
+                .map(|module| format!("{name}{}", module.suffix))
+                .collect(),
+            units: (0..self.modules.len())
+                .flat_map(|entry| {
+                    self.configurations.iter().map(move |configuration| Unit {
+                        entry,
+                        function: None,
+                        configuration: configuration.clone(),
+                    })
+                })
+                .collect(),
+        }
+    }
+
+    fn unit(&mut self, index: usize) -> UnitOutcome {
+        let (module, configuration) = (
+            index / self.configurations.len(),
+            index % self.configurations.len(),
+        );
+        self.read_names(module);
+        let configuration = &self.configurations[configuration];
+        match (&self.modules[module].bytes, &self.names) {
+            (Ok(bytes), Some((_, names))) => verify(bytes, names, configuration, &self.tools),
+            (Err(diagnostic), _) => UnitOutcome::failed((**diagnostic).clone()),
+            (Ok(_), None) => unreachable!("the names of a module that can be encoded were read"),
+        }
+    }
+}
+
+/// Compile a module, with the verifier looking on.
+///
+/// NB: When compilation fails, which functions were compiled and which failure is reported depend
+/// on the threads. It is then done over in sequence, for a result that depends on nothing.
+fn verify(
+    bytes: &[u8],
+    names: &ModuleNames,
+    configuration: &Configuration,
+    tools: &Tools,
+) -> UnitOutcome {
+    let is_parallel = tools.job.threads > 1;
+    let mut error = compile(bytes, configuration, tools.job.mode, is_parallel).err();
+    if let Some(diagnostic) = error.take() {
+        if let Err(invalid) = validate(bytes) {
+            tools.sink.take();
+            return UnitOutcome::failed(*invalid);
+        }
+        error = Some(diagnostic);
+        if is_parallel {
+            tools.sink.take();
+            error = compile(bytes, configuration, tools.job.mode, false).err();
+        }
+    }
+    let mut functions = BTreeMap::new();
+    if error.is_none() {
+        functions.extend(
+            names
+                .defined()
+                .map(|(key, id)| ((key, 0), FunctionRecord::uninteresting(id))),
+        );
+    }
+    add_reports(&mut functions, names, tools);
+    let functions: Vec<_> = functions.into_values().collect();
+    // In `enforce` mode, a rejected function is why compilation fails.
+    let is_explained =
+        tools.job.mode == Mode::Enforce && functions.iter().any(|f| f.verdict == Verdict::Rejected);
+    UnitOutcome {
+        functions,
+        errors: error
+            .filter(|_| !is_explained)
+            .map(|error| *error)
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// Add what the verifier reported. A function that was compiled twice is there twice.
+fn add_reports(
+    functions: &mut BTreeMap<(Key, usize), FunctionRecord>,
+    names: &ModuleNames,
+    tools: &Tools,
+) {
+    let mut seen: BTreeMap<Key, usize> = BTreeMap::new();
+    for report in tools.sink.take() {
+        let (key, id) = names.compiled(&report.function);
+        let count = seen.entry(key).or_default();
+        functions.insert((key, *count), sink::record(&report, id));
+        *count += 1;
+    }
+}
+
+fn compile(
+    bytes: &[u8],
+    configuration: &Configuration,
+    mode: Mode,
+    is_parallel: bool,
+) -> Result<()> {
+    panics::catch(|| {
+        engine(configuration, mode, is_parallel)
+            .and_then(|engine| engine.precompile_module(bytes))
+            .map(drop)
+            .map_err(|error| Box::new(refused(&format!("{error:#}"))))
+    })
+}
+
+fn refused(message: &str) -> Diagnostic {
+    let mut lines = message.lines();
+    let first = lines.next().unwrap_or_default();
+    let diagnostic = Diagnostic::new(Kind::Compile, first);
+    lines.take(10).fold(diagnostic, Diagnostic::note)
+}
+
+/// An engine that takes every proposal that Wasmtime can compile for the target.
+fn engine(
+    configuration: &Configuration,
+    mode: Mode,
+    is_parallel: bool,
+) -> wasmtime::Result<Engine> {
+    let mut config = config(configuration, mode, is_parallel)?;
+    config.wasm_stack_switching(true);
+    if let Ok(engine) = Engine::new(&config) {
+        return Ok(engine);
+    }
+    // Stack switching is not there for every target.
+    config.wasm_stack_switching(false);
+    Engine::new(&config)
+}
+
+fn config(
+    configuration: &Configuration,
+    mode: Mode,
+    is_parallel: bool,
+) -> wasmtime::Result<Config> {
+    let target = Target::parse(&configuration.target).map_err(wasmtime::Error::msg)?;
+    let mut config = Config::new();
+    config.target(&target.triple.to_string())?;
+    config.collector(match configuration.collector {
+        Collector::Copying => wasmtime::Collector::Copying,
+        Collector::Drc => wasmtime::Collector::DeferredReferenceCounting,
+        Collector::Null => wasmtime::Collector::Null,
+    });
+    config.cranelift_opt_level(match configuration.opt_level {
+        OptLevel::None => wasmtime::OptLevel::None,
+        OptLevel::Speed => wasmtime::OptLevel::Speed,
+        OptLevel::SpeedAndSize => wasmtime::OptLevel::SpeedAndSize,
+    });
+    config.cranelift_gc_verifier(match mode {
+        Mode::Check => GcVerifier::Check,
+        Mode::Enforce => GcVerifier::Enforce,
+    });
+    config.parallel_compilation(is_parallel);
+    // Everything that is not on by default.
+    config.wasm_custom_page_sizes(true);
+    config.wasm_shared_everything_threads(true);
+    config.wasm_wide_arithmetic(true);
+    config.shared_memory(true);
+    Ok(config)
+}
+
+/// Why the module is not valid, if it is not.
+fn validate(bytes: &[u8]) -> Result<()> {
+    let features = WasmFeatures::WASM3
+        | WasmFeatures::CUSTOM_PAGE_SIZES
+        | WasmFeatures::SHARED_EVERYTHING_THREADS
+        | WasmFeatures::STACK_SWITCHING
+        | WasmFeatures::WIDE_ARITHMETIC;
+    if bytes.get(4..8) == Some(&[0x0d, 0, 1, 0]) {
+        return Err(Box::new(component()));
+    }
+    match Validator::new_with_features(features).validate_all(bytes) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let offset = error.offset() as u64;
+            Err(Box::new(invalid(error.message(), offset)))
+        }
+    }
+}
+
+fn invalid(message: &str, offset: u64) -> Diagnostic {
+    if message.contains("legacy_exceptions") || message.contains("legacy exceptions") {
+        return Diagnostic::new(
+            Kind::Invalid,
+            "legacy exceptions; translate with wasm-opt --translate-to-exnref",
+        )
+        .at_offset(offset);
+    }
+    Diagnostic::new(Kind::Invalid, format!("not a valid module: {message}")).at_offset(offset)
+}

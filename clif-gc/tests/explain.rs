@@ -1,0 +1,74 @@
+//! The examples of the catalogue are what it says they are.
+
+mod common;
+
+use common::run_in;
+use std::path::Path;
+
+const CODES: [&str; 6] = ["GCV01", "GCV02", "GCV03", "GCV04", "GCV05", "GCV06"];
+
+fn examples() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/explain"))
+}
+
+#[test]
+fn every_code_has_an_entry() {
+    let run = run_in(examples(), &["explain"]).expect_exit(0);
+    let listed: Vec<&str> = run
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with("GCV"))
+        .map(|line| &line[..5])
+        .collect();
+    assert_eq!(listed, CODES);
+}
+
+/// The codes that are found in an example.
+#[track_caller]
+fn found(file: &str, options: &[&str]) -> Vec<String> {
+    let mut arguments = vec!["verify", file, "--format", "json"];
+    arguments.extend(options);
+    let json = run_in(examples(), &arguments).json();
+    assert_ne!(json["totals"]["safepoints"], 0, "{file}");
+    assert_eq!(json["totals"]["errors"], 0, "{file}");
+    let functions = json["files"][0]["functions"]
+        .as_array()
+        .expect("there are functions");
+    let violations = functions.iter().flat_map(|function| {
+        let violations = function["violations"]
+            .as_array()
+            .expect("they are an array");
+        violations
+            .iter()
+            .map(|violation| violation["code"].as_str().expect("codes are text"))
+    });
+    let mut codes: Vec<String> = violations.map(str::to_string).collect();
+    codes.dedup();
+    codes
+}
+
+#[test]
+fn rejected_examples_are_rejected_for_that_reason_only() {
+    for code in CODES {
+        let file = format!("{}-rejected.clif", code.to_lowercase());
+        assert_eq!(found(&file, &[]), [code], "{file}");
+    }
+}
+
+#[test]
+fn accepted_examples_are_accepted_and_have_something_to_check() {
+    for code in CODES {
+        let file = format!("{}-accepted.clif", code.to_lowercase());
+        run_in(examples(), &["verify", &file, "--min-subjects", "1"]).expect_exit(0);
+    }
+}
+
+/// It is this check that rejects the example, and no other one in its place.
+#[test]
+fn rejected_examples_are_accepted_without_the_check() {
+    for code in CODES {
+        let file = format!("{}-rejected.clif", code.to_lowercase());
+        let options = ["--without-check", code, "--opt-level", "none"];
+        assert!(found(&file, &options).is_empty(), "{file}");
+    }
+}

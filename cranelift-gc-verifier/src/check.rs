@@ -1,0 +1,506 @@
+//! The checks over a whole function.
+//!
+//! **Claim.** Under the assumptions of [`Options`], every violation that is returned is one: its
+//! witness is a path of the function on which the invariant is broken.
+//!
+//! **Strength.** Relative to the references that [`values`](crate::values) finds. Not checked: that
+//! a reference which no stack map names and which nobody declared is rooted; that an
+//! address is in bounds or its reference not null; what passes did to get here.
+//!
+//! **Math.** Let `version(p)` be the safepoint last passed at `p` (see
+//! [`safepoint`](crate::safepoint)). A reference that comes from elsewhere has the version of its
+//! definition, and what is made of references the meet of theirs. A use that needs a fresh reference
+//! is right when both versions are equal. The contents of a slot are followed in the same terms (see
+//! [`slots`](crate::slots)).
+
+use crate::cfg::{Cfg, Node, constant};
+use crate::error::{GcError, Held, NonReference};
+use crate::memory::{access, passed_on};
+use crate::origins::Origins;
+use crate::report::{Counts, Inconclusive, Report, Violation};
+use crate::safepoint::{Safepoints, Version, may_collect};
+use crate::slots::{Content, Hold, Loc, Location, Reload, Root, Slots};
+use crate::uses::{Demand, UseKind, uses};
+use crate::values::{Class, Values, for_each_block_arg};
+use crate::witness::{Step, Witness};
+use crate::{Options, evidence, recheck};
+use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Type, Value, types};
+use std::cell::OnceCell;
+
+/// Verify `func` as it stands.
+pub(crate) fn check(func: &Function, options: &Options, origins: &Origins) -> Report {
+    let cfg = Cfg::new(func);
+    let safepoints = Safepoints::new(func, &cfg);
+    let declared = func.dfg.gc_info.collector.or(options.collector);
+    let collector = declared.unwrap_or(GcCollector::Moving);
+    let slots = Slots::new(func, &cfg, &safepoints, collector, origins);
+    let values = Values::new(func, &cfg, &slots);
+    let mut checker = Checker {
+        func,
+        options,
+        collector,
+        ages: vec![Version::AGELESS; func.dfg.num_values()],
+        demand: OnceCell::new(),
+        report: Report {
+            counts: Counts {
+                safepoints: safepoints.all.len() as u64,
+                entries: slots.entries,
+                references: values.references(),
+                dereferences: 0,
+            },
+            ..Report::default()
+        },
+        cfg,
+        safepoints,
+        slots,
+        values,
+    };
+    checker.run();
+    checker.finish()
+}
+
+pub(crate) struct Checker<'a> {
+    pub(crate) func: &'a Function,
+    options: &'a Options,
+    pub(crate) collector: GcCollector,
+    pub(crate) cfg: Cfg,
+    pub(crate) safepoints: Safepoints,
+    pub(crate) slots: Slots,
+    pub(crate) values: Values,
+    /// The version at which each value is fresh.
+    ages: Vec<Version>,
+    demand: OnceCell<Demand>,
+    report: Report,
+}
+
+/// A use of a value that is not fresh.
+#[derive(Clone, Copy)]
+pub(crate) struct StaleUse {
+    pub(crate) inst: Inst,
+    pub(crate) value: Value,
+    pub(crate) now: Version,
+}
+
+impl Checker<'_> {
+    fn run(&mut self) {
+        let inconclusive = core::mem::take(&mut self.slots.inconclusive);
+        self.report.inconclusive.extend(inconclusive);
+        self.check_entries();
+        self.check_roots();
+        self.check_reloads();
+        let mut passed = 0;
+        for node in self.cfg.nodes() {
+            self.check_block(node, &mut passed);
+        }
+    }
+
+    fn finish(mut self) -> Report {
+        let position = |violation: &Violation| {
+            let inst = violation.error.inst();
+            let node = self.cfg.node_of_inst(self.func, inst);
+            node.unwrap_or(Node::MAX)
+        };
+        let layout = &self.func.layout;
+        self.report.violations.sort_by(|a, b| {
+            position(a)
+                .cmp(&position(b))
+                .then_with(|| layout.pp_cmp(a.error.inst(), b.error.inst()))
+                .then_with(|| a.error.code().cmp(&b.error.code()))
+        });
+        self.report.violations.dedup_by(|a, b| a.error == b.error);
+        self.report
+    }
+
+    // --- Stack maps and slots --------------------------------------------------------------
+
+    fn check_entries(&mut self) {
+        for bad in core::mem::take(&mut self.slots.bad_entries) {
+            let Location { slot, offset, .. } = bad.location;
+            self.reject(
+                GcError::NonReferenceRoot {
+                    inst: bad.inst,
+                    slot,
+                    offset,
+                    value: None,
+                    why: bad.why,
+                },
+                |checker| evidence::entry(checker, bad.inst),
+            );
+        }
+    }
+
+    fn check_roots(&mut self) {
+        for index in 0..self.safepoints.all.len() {
+            let inst = self.safepoints.all[index].inst;
+            for root in self.slots.roots[index].clone() {
+                self.check_root(inst, &root);
+            }
+        }
+    }
+
+    fn check_root(&mut self, inst: Inst, root: &Root) {
+        let Location {
+            slot, offset, ty, ..
+        } = self.slots.locations[root.loc as usize];
+        let Content { hold, fresh } = root.content;
+        let uninitialized = |held| GcError::UninitializedRoot {
+            inst,
+            slot,
+            offset,
+            held,
+        };
+        let non_reference = |value, why| GcError::NonReferenceRoot {
+            inst,
+            slot,
+            offset,
+            value,
+            why,
+        };
+        match hold {
+            Hold::Unset => self.reject_unset(uninitialized(Held::Unset), root.loc),
+            Hold::MaybeUnset => self.reject_unset(uninitialized(Held::MaybeUnset), root.loc),
+            Hold::Partial => {
+                let error = non_reference(None, NonReference::Partial);
+                self.reject_last_store(error, root.loc);
+            }
+            Hold::Is { origin, data } => {
+                if let Some(why) = self.why_no_reference(data, ty) {
+                    let error = non_reference(Some(data), why);
+                    self.reject_last_store(error, root.loc);
+                } else if !fresh.is_fresh_at(root.now) {
+                    self.reject_unmapped(inst, origin, root.loc);
+                }
+            }
+            // Which of them it is does not matter to the collector; what they are does.
+            Hold::Conflict(a, b) => {
+                let culprit = [a, b]
+                    .into_iter()
+                    .find_map(|value| Some((value, self.why_no_reference(value, ty)?)));
+                if let Some((value, why)) = culprit {
+                    self.reject_clobber(non_reference(Some(value), why), root.loc, value);
+                }
+            }
+        }
+    }
+
+    /// Why `data` cannot be a reference of type `ty`, if so.
+    fn why_no_reference(&self, data: Value, ty: Type) -> Option<NonReference> {
+        let stored = self.func.dfg.value_type(data);
+        if stored != ty {
+            return Some(NonReference::StoredType(stored));
+        }
+        if self.values.class(data) == Class::Derived {
+            return Some(NonReference::Derived);
+        }
+        // Null is 0, and i31s are odd, of the references that are indices into a heap.
+        let n = constant(self.func, data)?;
+        (ty == types::I32 && n != 0 && n % 2 == 0).then_some(NonReference::Constant(n as i64))
+    }
+
+    fn check_reloads(&mut self) {
+        for index in 0..self.slots.reloads.len() {
+            let reload = self.slots.reloads[index];
+            self.check_reload(&reload);
+        }
+    }
+
+    fn check_reload(&mut self, reload: &Reload) {
+        let Location { slot, offset, .. } = self.slots.locations[reload.loc as usize];
+        let &Reload {
+            inst,
+            result,
+            loc,
+            content: Content { hold, fresh },
+            now,
+            expected,
+        } = reload;
+        let uninitialized = |held| GcError::UninitializedRoot {
+            inst,
+            slot,
+            offset,
+            held,
+        };
+        let clobbered = |held| GcError::ClobberedRoot {
+            inst,
+            value: result,
+            slot,
+            offset,
+            expected,
+            held,
+        };
+        match hold {
+            Hold::Unset if self.is_used(result) => {
+                self.reject_unset(uninitialized(Held::Unset), loc);
+            }
+            Hold::MaybeUnset if self.is_used(result) => {
+                self.reject_unset(uninitialized(Held::MaybeUnset), loc);
+            }
+            Hold::Partial if self.is_used(result) => {
+                self.reject_last_store(clobbered(Held::Partial), loc);
+            }
+            Hold::Conflict(a, b) if self.is_used(result) => {
+                let error = clobbered(Held::Conflict(a, b));
+                // With the expected value known, the other one is to blame.
+                let culprit = if expected == Some(b) { a } else { b };
+                self.reject_clobber(error, loc, culprit);
+            }
+            Hold::Is { origin, .. } => {
+                let other = expected.is_some_and(|expected| expected != origin);
+                if other && self.is_used(result) {
+                    self.reject_clobber(clobbered(Held::Value(origin)), loc, origin);
+                } else if !fresh.is_fresh_at(now)
+                    && self.values.class(result) == Class::Reference
+                    && self.is_relied_on(result)
+                {
+                    self.reject_unmapped(inst, origin, loc);
+                }
+            }
+            Hold::Unset | Hold::MaybeUnset | Hold::Partial | Hold::Conflict(..) => {}
+        }
+    }
+
+    // --- Values ----------------------------------------------------------------------------
+
+    /// `passed` counts the safepoints, which are numbered in the order of this walk.
+    fn check_block(&mut self, node: Node, passed: &mut usize) {
+        let func = self.func;
+        let block = self.cfg.block(node);
+        let mut now = self.safepoints.at_start(node);
+        for &param in func.dfg.block_params(block) {
+            self.set_age(param, now);
+        }
+        for inst in func.layout.block_insts(block) {
+            self.check_uses(inst, now);
+            self.check_comparison(inst, now);
+            if may_collect(func, inst) {
+                now = Safepoints::version_after(*passed);
+                *passed += 1;
+            }
+            self.set_result_ages(inst, now);
+        }
+        self.check_block_args(node);
+    }
+
+    fn set_age(&mut self, value: Value, age: Version) {
+        let ages = self.collector != GcCollector::Null && self.values.class(value) != Class::Plain;
+        if ages {
+            self.ages[value.as_u32() as usize] = age;
+        }
+    }
+
+    pub(crate) fn age(&self, value: Value) -> Version {
+        self.ages[value.as_u32() as usize]
+    }
+
+    fn set_result_ages(&mut self, inst: Inst, now: Version) {
+        let func = self.func;
+        let mut operands = passed_on(func, inst).operands().peekable();
+        let is_made_of_others = operands.peek().is_some()
+            && func.dfg.inst_results(inst).len() == 1
+            && !self.is_cut_to_size(inst);
+        let age = if is_made_of_others {
+            operands
+                .map(|operand| self.age(func.dfg.resolve_aliases(operand)))
+                .fold(Version::AGELESS, Version::meet)
+        } else if self.stays_valid(inst) {
+            Version::AGELESS
+        } else {
+            now
+        };
+        for &result in func.dfg.inst_results(inst) {
+            self.set_age(result, age);
+        }
+    }
+
+    /// Does `inst` make a reference by cutting a plain value to size?
+    pub(crate) fn is_cut_to_size(&self, inst: Inst) -> bool {
+        let mut operands = passed_on(self.func, inst).operands();
+        operands.all(|operand| {
+            let operand = self.func.dfg.resolve_aliases(operand);
+            self.values.class(operand) == Class::Plain
+        })
+    }
+
+    /// Does `inst` load a reference from where it stays for good, so that it is alive for good?
+    fn stays_valid(&self, inst: Inst) -> bool {
+        self.collector == GcCollector::NonMoving
+            && access(self.func, inst)
+                .is_some_and(|access| access.result.is_some() && access.flags.readonly())
+    }
+
+    fn check_uses(&mut self, inst: Inst, now: Version) {
+        for (value, kind) in uses(self.func, inst) {
+            let class = self.values.class(value);
+            if class == Class::Plain {
+                continue;
+            }
+            if kind == UseKind::Address {
+                self.report.counts.dereferences += 1;
+            }
+            if self.is_stale(value, now) {
+                self.reject_stale(StaleUse { inst, value, now });
+            }
+        }
+    }
+
+    pub(crate) fn is_stale(&self, value: Value, now: Version) -> bool {
+        // A collector that does not move leaves raw pointers valid while their base is rooted.
+        let may_be = match self.values.class(value) {
+            Class::Plain => false,
+            Class::Reference => true,
+            Class::Derived => self.collector == GcCollector::Moving,
+        };
+        may_be && !self.age(value).is_fresh_at(now)
+    }
+
+    fn check_block_args(&mut self, node: Node) {
+        let Some(inst) = self.func.layout.last_inst(self.cfg.block(node)) else {
+            return;
+        };
+        let now = self.safepoints.at_end(node);
+        let mut stale = Vec::new();
+        for_each_block_arg(self.func, &self.cfg, node, |_, value, param| {
+            let is_checked = self.values.class(param) != Class::Plain;
+            if is_checked && self.is_stale(value, now) && self.is_relied_on(param) {
+                stale.push(StaleUse { inst, value, now });
+            }
+        });
+        for stale_use in stale {
+            self.reject_stale(stale_use);
+        }
+    }
+
+    /// Two references of different age must not be compared: one was moved since.
+    fn check_comparison(&mut self, inst: Inst, now: Version) {
+        let InstructionData::IntCompare { args, .. } = self.func.dfg.insts[inst] else {
+            return;
+        };
+        let args = args.map(|arg| self.func.dfg.resolve_aliases(arg));
+        if self.collector != GcCollector::Moving
+            || args
+                .iter()
+                .any(|&arg| self.values.class(arg) != Class::Reference)
+        {
+            return;
+        }
+        let ages = args.map(|arg| self.age(arg));
+        if ages[0] == ages[1] || ages.contains(&Version::AGELESS) {
+            return;
+        }
+        if self.is_used(self.func.dfg.first_result(inst)) {
+            let value = if ages[0] == now { args[1] } else { args[0] };
+            self.reject_stale(StaleUse { inst, value, now });
+        }
+    }
+
+    // --- Demand ----------------------------------------------------------------------------
+
+    fn demand(&self) -> &Demand {
+        self.demand
+            .get_or_init(|| Demand::new(self.func, &self.cfg))
+    }
+
+    fn is_relied_on(&self, value: Value) -> bool {
+        self.demand().is_relied_on(value)
+    }
+
+    fn is_used(&self, value: Value) -> bool {
+        self.demand().is_used(value)
+    }
+
+    // --- Rejections ------------------------------------------------------------------------
+
+    /// Report `error`, if its check is on and its witness stands.
+    fn reject(&mut self, error: GcError, witness: impl FnOnce(&Self) -> Option<Vec<Step>>) {
+        if !self.options.checks.contains(error.code()) {
+            return;
+        }
+        let witness = Witness {
+            steps: witness(self).unwrap_or_default(),
+        };
+        match recheck::witness(self.func, &self.cfg, &error, &witness) {
+            Ok(()) => self.report.violations.push(Violation { error, witness }),
+            Err(what) => self.report.inconclusive.push(Inconclusive::Internal {
+                what: format!("no witness for {}: {error}: {what}", error.code()),
+            }),
+        }
+    }
+
+    /// A slot that holds nothing on some path.
+    fn reject_unset(&mut self, error: GcError, loc: Loc) {
+        self.reject(error, |checker| evidence::unset(checker, error.inst(), loc));
+    }
+
+    /// A slot that holds what `error` says, by the last store to it.
+    fn reject_last_store(&mut self, error: GcError, loc: Loc) {
+        self.reject(error, |checker| {
+            evidence::last_store(checker, error.inst(), loc, None)
+        });
+    }
+
+    /// A slot that holds what was stored for `culprit` in place of another value.
+    fn reject_clobber(&mut self, error: GcError, loc: Loc, culprit: Value) {
+        self.reject(error, |checker| {
+            evidence::last_store(checker, error.inst(), loc, Some(culprit))
+        });
+    }
+
+    /// A slot whose contents are used at `inst` after a safepoint that does not have it in its map.
+    fn reject_unmapped(&mut self, inst: Inst, value: Value, loc: Loc) {
+        let Some((safepoint, steps)) = evidence::unmapped(self, inst, loc) else {
+            return self.contradiction("a slot is stale without a safepoint");
+        };
+        let error = GcError::MissingRoot {
+            inst,
+            value,
+            safepoint,
+        };
+        self.reject(error, |_| Some(steps));
+    }
+
+    /// A value that is used after a safepoint which it did not survive.
+    fn reject_stale(&mut self, stale: StaleUse) {
+        let Some(origin) = evidence::stale_origin(self, stale) else {
+            return self.contradiction("a value is stale, but nothing that it is made of");
+        };
+        let crossing = evidence::crossing(self, &origin);
+        let Some(crossing) = crossing else {
+            return self.contradiction("a value is stale without a safepoint");
+        };
+        // Under a collector that does not move, a root is enough.
+        if self.collector == GcCollector::NonMoving && crossing.is_root {
+            return;
+        }
+        let safepoint = crossing.safepoint;
+        let (inst, base) = (origin.inst, origin.base);
+        // A block parameter may be fed by derived pointers.
+        let derived = origin
+            .derived
+            .or_else(|| (self.values.class(base) == Class::Derived).then_some(base));
+        let error = match (derived, crossing.is_root) {
+            (Some(value), _) => GcError::StaleDerivedPointer {
+                inst,
+                value,
+                base: evidence::reference_of(self, base),
+                safepoint,
+            },
+            (None, true) => GcError::StaleReference {
+                inst,
+                value: base,
+                safepoint,
+            },
+            (None, false) => GcError::MissingRoot {
+                inst,
+                value: base,
+                safepoint,
+            },
+        };
+        self.reject(error, |_| Some(crossing.steps));
+    }
+
+    fn contradiction(&mut self, what: &str) {
+        self.report.inconclusive.push(Inconclusive::Internal {
+            what: what.to_string(),
+        });
+    }
+}

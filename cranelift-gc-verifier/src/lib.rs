@@ -1,0 +1,69 @@
+//! Verifies that Cranelift keeps GC references safe around safepoints.
+#![warn(missing_docs)]
+
+mod cfg;
+mod check;
+mod code;
+mod entry;
+mod error;
+mod evidence;
+mod guard;
+mod listing;
+mod memory;
+mod origins;
+mod path;
+mod recheck;
+mod report;
+mod safepoint;
+mod slots;
+#[cfg(test)]
+mod testing;
+mod uses;
+mod values;
+mod witness;
+
+pub use code::{Checks, Code};
+pub use cranelift_codegen::gc_verifier::Pass;
+pub use cranelift_codegen::ir::GcCollector;
+pub use error::{GcError, Held, NonReference};
+pub use guard::{Sink, Verifier, install, is_of_interest};
+pub use listing::listing;
+pub use report::{Counts, FunctionReport, Inconclusive, Line, Report, Verdict, Violation};
+pub use witness::{Role, Step, Witness};
+
+use cranelift_codegen::ir::Function;
+use origins::Origins;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What to verify, and under which assumptions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The collector of functions that do not declare one; without it, a moving one.
+    pub collector: Option<GcCollector>,
+    /// The checks to make.
+    pub checks: Checks,
+}
+
+/// Verify one function as it stands.
+pub fn verify_function(func: &Function, options: &Options) -> Report {
+    verify_with(func, options, &Origins::default())
+}
+
+/// Verify `func`, some of whose spilled values are known to be the same.
+fn verify_with(func: &Function, options: &Options, origins: &Origins) -> Report {
+    // A panic here must not take down a compiler that would do without the verifier. `func` and
+    // `options` are only read, so that nothing broken is left behind.
+    let result = catch_unwind(AssertUnwindSafe(|| check::check(func, options, origins)));
+    result.unwrap_or_else(|panic| {
+        let what = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied());
+        Report {
+            inconclusive: vec![Inconclusive::Internal {
+                what: what.unwrap_or("panic").to_string(),
+            }],
+            ..Report::default()
+        }
+    })
+}

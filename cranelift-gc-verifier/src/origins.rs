@@ -1,0 +1,98 @@
+//! Which spilled values are the same value.
+//!
+//! **Claim.** Two origins of one class are the same value: at some time during the pass, a spill of
+//! either stored the same SSA value, or a spill of one stored a reload of the other.
+//!
+//! The optimizer removes a spill of a value that its slot holds already, under the name of another
+//! value that turned out to be the same one. A reload of the former then finds a spill of
+//! the latter, and is right. That the two are the same is read off the function just before the
+//! removal: it does not rest on the optimizer's word.
+
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
+use std::collections::BTreeMap;
+
+/// Classes of origins; an origin that was never merged is alone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origins {
+    parent: BTreeMap<Value, Value>,
+}
+
+impl Origins {
+    /// The representative of the class of `origin`: its least member.
+    pub(crate) fn find(&self, mut origin: Value) -> Value {
+        while let Some(&parent) = self.parent.get(&origin) {
+            origin = parent;
+        }
+        origin
+    }
+
+    /// The spill `store` is about to be removed from `func`: merge its origin with those of all
+    /// spills that store the same value, and with that of the reload that it stores.
+    pub(crate) fn merge_spills_like(&mut self, func: &Function, store: Inst) {
+        let Some((origin, data)) = spill(func, store) else {
+            return;
+        };
+        if let ValueDef::Result(load, _) = func.dfg.value_def(data)
+            && let Some(reloaded) = func.dfg.gc_info.spill_origin(load)
+        {
+            self.merge(origin, reloaded);
+        }
+        for block in func.layout.blocks() {
+            for inst in func.layout.block_insts(block) {
+                if let Some((other, same)) = spill(func, inst)
+                    && same == data
+                {
+                    self.merge(origin, other);
+                }
+            }
+        }
+    }
+
+    fn merge(&mut self, a: Value, b: Value) {
+        let (a, b) = (self.find(a), self.find(b));
+        if a != b {
+            self.parent.insert(a.max(b), a.min(b));
+        }
+    }
+}
+
+/// The origin and the data of `inst`, if it is a spill.
+fn spill(func: &Function, inst: Inst) -> Option<(Value, Value)> {
+    let origin = func.dfg.gc_info.spill_origin(inst)?;
+    match func.dfg.insts[inst] {
+        InstructionData::Store { args, .. } => Some((origin, func.dfg.resolve_aliases(args[0]))),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::parse;
+
+    #[test]
+    fn spills_of_one_value_are_merged_and_others_are_not() {
+        let mut func = parse(
+            "function %f(i32, i32) {
+                ss0 = explicit_slot 4
+            block0(v0: i32, v1: i32):
+                v2 = stack_addr.i64 ss0
+                store notrap v0, v2
+                store notrap v0, v2
+                store notrap v1, v2
+                return
+            }",
+        );
+        let block = func.layout.entry_block().expect("there is one block");
+        let insts: Vec<Inst> = func.layout.block_insts(block).collect();
+        let origins = [10, 11, 12].map(Value::from_u32);
+        for (&inst, origin) in insts[1..].iter().zip(origins) {
+            func.dfg.gc_info.set_spill_origin(inst, origin);
+        }
+        let mut classes = Origins::default();
+        classes.merge_spills_like(&func, insts[2]);
+        assert_eq!(classes.find(origins[1]), origins[0]);
+        assert_eq!(classes.find(origins[0]), origins[0]);
+        assert_eq!(classes.find(origins[2]), origins[2]);
+    }
+}

@@ -1,0 +1,33 @@
+//! Helpers of the unit tests.
+
+use cranelift_codegen::ir::Function;
+
+/// The only function of `text`.
+pub(crate) fn parse(text: &str) -> Function {
+    let functions = cranelift_reader::parse_functions(text)
+        .unwrap_or_else(|error| panic!("{error} in\n{text}"));
+    let [function] = <[Function; 1]>::try_from(functions).expect("there is one function");
+    function
+}
+
+/// A small generator of random numbers (Steele, Lea, Flood: SplitMix64), the same on every machine.
+pub(crate) struct Rng(u64);
+
+impl Rng {
+    pub(crate) fn new(seed: u64) -> Self {
+        Rng(seed)
+    }
+
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `n`.
+    pub(crate) fn below(&mut self, n: u64) -> u64 {
+        self.next() % n
+    }
+}

@@ -1,0 +1,188 @@
+//! Which values are GC references, and which are derived from them.
+//!
+//! **Claim.** Every value is plain, a reference, or derived from references.
+//!
+//! **Strength.** What is called a reference is one; a reference that nobody declared, that no stack
+//! map names, and that does not meet one at a block parameter is not found.
+//!
+//! **Math.** The least assignment, in the order plain < reference < derived, such that
+//!
+//! * a value that was declared to need inclusion in stack maps is a reference, as is one that is
+//!   stored where a stack map names it, or loaded from there;
+//! * a block parameter is what some argument for it is;
+//! * `select` is what its arms are; `uextend`, `iadd` and `isub` of a reference, or of what is
+//!   derived from one, are derived.
+//!
+//! Constants and other pure results are plain: null, and the i31 that arithmetic makes, do not age.
+
+use crate::cfg::{Cfg, Node, destinations};
+use crate::memory::{Passed, passed_on};
+use crate::slots::{Hold, Slots};
+use cranelift_codegen::ir::{BlockArg, Function, Inst, InstructionData, Opcode, Value, ValueDef};
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Class {
+    /// Neither of the others, as far as is known.
+    Plain,
+    /// A GC reference.
+    Reference,
+    /// A pointer that is computed from references.
+    Derived,
+}
+
+/// The class of each value.
+pub(crate) struct Values {
+    classes: Vec<Class>,
+}
+
+impl Values {
+    /// Classify the values of `func`.
+    pub(crate) fn new(func: &Function, cfg: &Cfg, slots: &Slots) -> Self {
+        let mut values = Values {
+            classes: vec![Class::Plain; func.dfg.num_values()],
+        };
+        values.seed(func, slots);
+        let mut again = true;
+        while again {
+            again = false;
+            for node in cfg.nodes() {
+                again |= values.visit_block(func, cfg, node);
+            }
+        }
+        values
+    }
+
+    fn seed(&mut self, func: &Function, slots: &Slots) {
+        for &value in func.dfg.gc_info.declared() {
+            self.seed_one(func, value);
+        }
+        for root in slots.roots.iter().flatten() {
+            match root.content.hold {
+                Hold::Is { origin, data } => {
+                    self.seed_one(func, origin);
+                    self.seed_one(func, data);
+                }
+                Hold::Conflict(a, b) => {
+                    self.seed_one(func, a);
+                    self.seed_one(func, b);
+                }
+                Hold::Unset | Hold::Partial | Hold::MaybeUnset => {}
+            }
+        }
+        for reload in &slots.reloads {
+            let held = reload.content.hold.origins();
+            let of_reference = held.iter().any(|&value| self.class(value) != Class::Plain);
+            // NB: A slot that a stack map names may serve as plain memory elsewhere.
+            if reload.expected.is_some() || of_reference {
+                self.seed_one(func, reload.result);
+            }
+        }
+    }
+
+    /// Make `value` a reference, if it can be one: not an address by its making, nor a constant or
+    /// an i31 that does not age.
+    fn seed_one(&mut self, func: &Function, value: Value) {
+        let value = func.dfg.resolve_aliases(value);
+        let can_be = func.dfg.value_type(value).is_int()
+            && match func.dfg.value_def(value) {
+                ValueDef::Param(..) => true,
+                ValueDef::Result(inst, _) => is_opaque(func, inst),
+                ValueDef::Union(..) => false,
+            };
+        if can_be {
+            self.raise(value, Class::Reference);
+        }
+    }
+
+    fn raise(&mut self, value: Value, class: Class) -> bool {
+        let old = &mut self.classes[value.as_u32() as usize];
+        let raised = *old < class;
+        *old = (*old).max(class);
+        raised
+    }
+
+    /// Returns whether a block before this one, or this one, has to be visited again.
+    fn visit_block(&mut self, func: &Function, cfg: &Cfg, node: Node) -> bool {
+        for inst in func.layout.block_insts(cfg.block(node)) {
+            let class = self.result_class(func, passed_on(func, inst));
+            if class != Class::Plain {
+                self.raise(func.dfg.first_result(inst), class);
+            }
+        }
+        let mut again = false;
+        for_each_block_arg(func, cfg, node, |to, arg, param| {
+            let class = self.class(arg);
+            if class != Class::Plain
+                && func.dfg.value_type(arg) == func.dfg.value_type(param)
+                && self.raise(param, class)
+            {
+                again |= to <= node;
+            }
+        });
+        again
+    }
+
+    fn result_class(&self, func: &Function, passed: Passed) -> Class {
+        let operands = passed.operands();
+        let class = operands
+            .map(|operand| self.class(func.dfg.resolve_aliases(operand)))
+            .max()
+            .unwrap_or(Class::Plain);
+        match passed {
+            Passed::Derived(_) if class != Class::Plain => Class::Derived,
+            Passed::Nothing | Passed::Same(_) | Passed::Derived(_) => class,
+        }
+    }
+
+    /// The class of `value`, which must not be an alias.
+    pub(crate) fn class(&self, value: Value) -> Class {
+        self.classes[value.as_u32() as usize]
+    }
+
+    /// The number of values that are references.
+    pub(crate) fn references(&self) -> u64 {
+        let references = self.classes.iter().filter(|&&c| c == Class::Reference);
+        references.count() as u64
+    }
+}
+
+/// Does the value of `inst` come from elsewhere, and not from its operands?
+fn is_opaque(func: &Function, inst: Inst) -> bool {
+    let data = &func.dfg.insts[inst];
+    let opcode = data.opcode();
+    opcode.is_call()
+        || opcode.can_load()
+        // The payload of an exception arrives in a register and is cut to size.
+        || matches!(
+            data,
+            InstructionData::Unary {
+                opcode: Opcode::Ireduce,
+                ..
+            }
+        )
+}
+
+/// Call `f` with the target, the argument and the parameter, for every value that a reachable edge
+/// out of `node` passes. Arguments and parameters are not aliases.
+pub(crate) fn for_each_block_arg(
+    func: &Function,
+    cfg: &Cfg,
+    node: Node,
+    mut f: impl FnMut(Node, Value, Value),
+) {
+    let Some(inst) = func.layout.last_inst(cfg.block(node)) else {
+        return;
+    };
+    let dests = destinations(func, inst);
+    for edge in cfg.succs(node) {
+        let args = dests[edge.dest as usize].args(&func.dfg.value_lists);
+        let params = func.dfg.block_params(cfg.block(edge.to));
+        for (arg, &param) in args.zip(params) {
+            // The results of a call are no one's value yet.
+            if let BlockArg::Value(arg) = arg {
+                f(edge.to, func.dfg.resolve_aliases(arg), param);
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Runs `test gc-verify` files.
+//!
+//! A file is CLIF in the manner of Cranelift's own filetests. It opens with a sentence that says
+//! what it shows, and a command:
+//!
+//! ```text
+//! test gc-verify [collector=copying|drc|null] [pass=input|constant-phis|egraph|all]
+//! ```
+//!
+//! `collector` is `copying` and `pass` is `input` unless said otherwise. For another pass, the
+//! function is optimized for every `target` of the file, or for x86_64 and aarch64 if there is
+//! none; the file then has to `set gc_verifier=check`, and `opt_level` for the e-graph pass.
+//!
+//! What is expected stands in comments, which may hold several directives divided by semicolons:
+//!
+//! * `; error: TEXT` after an instruction: a violation is reported there, and `TEXT` is part of
+//!   its code, name and message. Every violation must be expected, and every expectation met;
+//! * `; inconclusive: REASON` in a function: the verdict is inconclusive, for this reason.
+//!   Without it, a function without expected errors must be verified;
+//! * `; no-subjects` before the first function: that there is no safepoint in the file is no
+//!   mistake.
+//!
+//! CLIF has no syntax yet for what a producer knows about references, so that comments say it:
+//!
+//! * `; origin: vN` after a store or load: it is the spill or a reload of `vN`;
+//! * `; nogc: fnN` in a function: calls of `fnN` do not collect;
+//! * `; declared: vN` in a function: `vN` was declared to need inclusion in stack maps.
+//!
+//! With `CLIF_GC_BLESS=1` in the environment, `; error:` comments are rewritten to what is
+//! reported, to be reviewed as a difference.
+//!
+//! Beside these files are programs, `wasm/*.wat`: each exports `main`, without parameters, and says
+//! in its last line what that returns ([`expected_result`]). The `*-collect.wat` among them import a
+//! function `"" "gc"`, for which the embedder collects.
+
+mod bless;
+mod command;
+mod compare;
+mod directive;
+mod files;
+mod run;
+mod shown;
+mod wasm;
+
+pub use files::find_files;
+pub use run::{FileOutcome, FunctionOutcome, RunOptions, run_file, run_text};
+pub use wasm::expected_result;

@@ -1,0 +1,241 @@
+//! Runs one file.
+
+use crate::bless::bless;
+use crate::command::Command;
+use crate::compare;
+use crate::directive::{Directive, Expected, directives};
+use crate::shown::shown;
+use anyhow::{Context as _, Result, anyhow, bail};
+use cranelift_codegen::ir::Function;
+use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa, lookup_by_name};
+use cranelift_codegen::settings::{Flags, FlagsOrIsa};
+use cranelift_gc_verifier::{Checks, Counts, Options, Report, verify_function};
+use cranelift_reader::{Details, IsaSpec, ParseOptions, TestFile, parse_test};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The targets of a file that names none.
+const TARGETS: [&str; 2] = ["x86_64", "aarch64"];
+
+/// How to run files.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunOptions {
+    /// The checks to make.
+    pub checks: Checks,
+    /// Rewrite the `; error:` comments to what is found, rather than compare them.
+    pub bless: bool,
+}
+
+/// What was found in one function by one command.
+#[derive(Clone, Debug)]
+pub struct FunctionOutcome {
+    /// The function, and by what it was verified: `%f after egraph for x86_64`.
+    pub what: String,
+    /// What was found.
+    pub report: Report,
+    /// What was not as expected, a line each.
+    pub differences: Vec<String>,
+}
+
+/// What came of a file.
+#[derive(Clone, Debug, Default)]
+pub struct FileOutcome {
+    /// What was found, by command, target, function and pass.
+    pub functions: Vec<FunctionOutcome>,
+    /// What is wrong with the file as a whole, a line each.
+    pub mistakes: Vec<String>,
+    /// The sum of what was looked at.
+    pub counts: Counts,
+    /// The text with its expectations rewritten, if that was asked for and made a difference.
+    pub blessed: Option<String>,
+}
+
+impl FileOutcome {
+    /// Everything that was not as expected, a line each; none if the file passes.
+    pub fn failures(&self) -> Vec<String> {
+        let of_functions = self.functions.iter().flat_map(|function| {
+            let lines = function.differences.iter();
+            lines.map(|line| format!("{}: {line}", function.what))
+        });
+        of_functions.chain(self.mistakes.iter().cloned()).collect()
+    }
+
+    /// Is everything as expected?
+    pub fn passed(&self) -> bool {
+        self.mistakes.is_empty() && self.functions.iter().all(|f| f.differences.is_empty())
+    }
+}
+
+/// Run the file at `path`.
+///
+/// # Errors
+///
+/// Fails if the file cannot be read, or is no test: a file that merely does not pass is an outcome.
+pub fn run_file(path: &Path, options: &RunOptions) -> Result<FileOutcome> {
+    let name = || path.display().to_string();
+    let text = std::fs::read_to_string(path).with_context(name)?;
+    let outcome = run_text(&text, options).with_context(name)?;
+    if let Some(blessed) = &outcome.blessed {
+        std::fs::write(path, blessed).with_context(name)?;
+    }
+    Ok(outcome)
+}
+
+/// Run the file whose contents are `text`.
+///
+/// # Errors
+///
+/// Fails if it is no test.
+pub fn run_text(text: &str, options: &RunOptions) -> Result<FileOutcome> {
+    let file = parse_test(text, ParseOptions::default())?;
+    let commands = file
+        .commands
+        .iter()
+        .map(Command::new)
+        .collect::<Result<Vec<_>>>()?;
+    if commands.is_empty() {
+        bail!("there is no `test` command in it");
+    }
+    if file.functions.is_empty() {
+        bail!("there is no function in it");
+    }
+    let isas = isas(&file.isa_spec)?;
+    let mut run = FileRun {
+        options,
+        outcome: FileOutcome::default(),
+        errors: BTreeMap::new(),
+    };
+    for command in &commands {
+        for (func, details) in &file.functions {
+            run.function(command, &isas, func, details)
+                .with_context(|| func.name.to_string())?;
+        }
+    }
+    run.end(text, &file)
+}
+
+/// The targets that the file names, or the default ones with its settings.
+fn isas(spec: &IsaSpec) -> Result<Vec<OwnedTargetIsa>> {
+    match spec {
+        IsaSpec::Some(isas) => Ok(isas.clone()),
+        IsaSpec::None(flags) => TARGETS.iter().map(|name| isa(name, flags)).collect(),
+    }
+}
+
+fn isa(name: &str, flags: &Flags) -> Result<OwnedTargetIsa> {
+    let builder = lookup_by_name(name).map_err(|error| anyhow!("{name}: {error}"))?;
+    let isa = builder.finish(flags.clone());
+    isa.map_err(|error| anyhow!("{name}: {error}"))
+}
+
+/// A file that is being run.
+struct FileRun<'a> {
+    options: &'a RunOptions,
+    outcome: FileOutcome,
+    /// The errors that were found, by line.
+    errors: BTreeMap<usize, Vec<String>>,
+}
+
+impl FileRun<'_> {
+    fn function(
+        &mut self,
+        command: &Command,
+        isas: &[OwnedTargetIsa],
+        func: &Function,
+        details: &Details,
+    ) -> Result<()> {
+        let mut func = func.clone();
+        let expected = Expected::read(&mut func, details)?;
+        well_formed(&func, &*isas[0])?;
+        if !command.optimizes() {
+            // NB: Before any pass, no target has a say.
+            let what = func.name.to_string();
+            self.judge(command, what, &func, details, &expected);
+            return Ok(());
+        }
+        for isa in isas {
+            let shown = shown(&func, &**isa)?;
+            for &pass in &command.passes {
+                let Some((_, func)) = shown.iter().find(|(shown, _)| *shown == pass) else {
+                    bail!("{pass} does not run with these settings");
+                };
+                let what = format!("{} after {pass} for {}", func.name, isa.name());
+                self.judge(command, what, func, details, &expected);
+            }
+        }
+        Ok(())
+    }
+
+    fn judge(
+        &mut self,
+        command: &Command,
+        what: String,
+        func: &Function,
+        details: &Details,
+        expected: &Expected,
+    ) {
+        let options = Options {
+            collector: Some(command.collector),
+            checks: self.options.checks,
+        };
+        let report = verify_function(func, &options);
+        self.outcome.counts += report.counts;
+        let differences = if self.options.bless {
+            self.note_errors(&report, details)
+        } else {
+            compare::differences(expected, &report)
+        };
+        self.outcome.functions.push(FunctionOutcome {
+            what,
+            report,
+            differences,
+        });
+    }
+
+    /// Returns what cannot be written down.
+    fn note_errors(&mut self, report: &Report, details: &Details) -> Vec<String> {
+        let mut lost = Vec::new();
+        for violation in &report.violations {
+            let text = compare::text(&violation.error);
+            match details.map.location(violation.error.inst().into()) {
+                None => lost.push(format!("the file has no place for the error `{text}`")),
+                Some(place) => {
+                    let errors = self.errors.entry(place.line_number).or_default();
+                    if !errors.contains(&text) {
+                        errors.push(text);
+                    }
+                }
+            }
+        }
+        lost
+    }
+
+    fn end(mut self, text: &str, file: &TestFile) -> Result<FileOutcome> {
+        let comments = file.preamble_comments.iter();
+        let mut directives = comments.flat_map(|comment| directives(comment.text));
+        let no_subjects = directives.any(|directive| directive == Directive::NoSubjects);
+        if (self.outcome.counts.safepoints == 0) != no_subjects {
+            self.outcome.mistakes.push(
+                match no_subjects {
+                    true => "it says `no-subjects`, and there are safepoints in it",
+                    false => "there is no safepoint in it, so that it shows nothing",
+                }
+                .to_owned(),
+            );
+        }
+        if self.options.bless {
+            let blessed = bless(text, &self.errors);
+            self.outcome.blessed = (blessed != text).then_some(blessed);
+        }
+        Ok(self.outcome)
+    }
+}
+
+/// Cranelift's own verifier comes first: of malformed CLIF nothing can be said.
+fn well_formed(func: &Function, isa: &dyn TargetIsa) -> Result<()> {
+    let flags = FlagsOrIsa::from(isa);
+    cranelift_codegen::verify_function(func, flags).map_err(|errors| {
+        let pretty = cranelift_codegen::print_errors::pretty_verifier_error(func, None, errors);
+        anyhow!("the function is not valid CLIF:\n{pretty}")
+    })
+}

@@ -1,0 +1,121 @@
+//! `cargo xtask ci` and `cargo xtask test`.
+
+use crate::bootstrap::{self, LocalWork, Report};
+use crate::cargo;
+use crate::project::Project;
+use crate::{check, identity, tidy};
+use anyhow::{Context, Result, ensure};
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+/// A step's name and what it does.
+type Step = (&'static str, fn(&Project) -> Result<()>);
+
+/// In the order of their cost, so that most failures come early.
+const STEPS: &[Step] = &[
+    ("bootstrap", |project| {
+        bootstrap::run(project, LocalWork::Keep, Report::All)
+    }),
+    ("tidy", tidy::run),
+    ("fmt", fmt),
+    ("clippy", clippy),
+    ("doc", doc),
+    ("test", |project| test(project, &[])),
+    ("patches check", |project| check::run(project, false, false)),
+    ("identity", |project| identity::run(project, &[])),
+];
+
+/// Runs all steps; stops at the first that fails.
+pub fn run(project: &Project) -> Result<()> {
+    let start = Instant::now();
+    for (name, step) in STEPS {
+        eprintln!("==> {name}");
+        let start = Instant::now();
+        step(project).with_context(|| format!("ci failed in step `{name}`"))?;
+        eprintln!("==> {name}: ok, {:.1} s", start.elapsed().as_secs_f64());
+    }
+    eprintln!("==> ci: ok, {:.1} s", start.elapsed().as_secs_f64());
+    Ok(())
+}
+
+/// Runs the tests: of the workspace, in the one profile that everything is built in, and of
+/// xtask unless arguments say which tests are meant.
+pub fn test(project: &Project, args: &[OsString]) -> Result<()> {
+    bootstrap::run(project, LocalWork::Keep, Report::Changes)?;
+    let selects_package = args.iter().any(|arg| {
+        let arg = arg.to_string_lossy();
+        arg.starts_with("-p") || arg == "--package" || arg.starts_with("--package=")
+    });
+    let mut command = in_root(project, &["test", "--release"]);
+    if !selects_package {
+        command.arg("--workspace");
+    }
+    succeed(command.args(args))?;
+    if args.is_empty() {
+        succeed(&mut in_xtask(project, &["test"]))?;
+    }
+    Ok(())
+}
+
+fn fmt(project: &Project) -> Result<()> {
+    succeed(&mut in_root(project, &["fmt", "--check"]))?;
+    succeed(&mut in_xtask(project, &["fmt", "--check"]))?;
+    // The probe belongs to no workspace that is there.
+    succeed(
+        Command::new("rustfmt")
+            .args(["--check", "--edition", "2024"])
+            .arg(project.root().join(identity::PROBE)),
+    )
+}
+
+fn clippy(project: &Project) -> Result<()> {
+    let lint = ["--workspace", "--all-targets", "--", "-D", "warnings"];
+    succeed(in_root(project, &["clippy", "--locked", "--release"]).args(lint))?;
+    succeed(in_xtask(project, &["clippy", "--locked"]).args(lint))
+}
+
+fn doc(project: &Project) -> Result<()> {
+    let mut root = in_root(project, &["doc", "--release", "--workspace", "--no-deps"]);
+    succeed(root.env("RUSTDOCFLAGS", "-D warnings"))?;
+    let mut xtask = in_xtask(project, &["doc", "--no-deps", "--document-private-items"]);
+    succeed(xtask.env("RUSTDOCFLAGS", "-D warnings"))
+}
+
+/// Cargo on the patched workspace.
+fn in_root(project: &Project, args: &[&str]) -> Command {
+    let mut command = cargo::command(project.root());
+    command.args(args);
+    command
+}
+
+/// Cargo on xtask's own workspace.
+fn in_xtask(project: &Project, args: &[&str]) -> Command {
+    let mut command = cargo::command(&project.root().join("xtask"));
+    command.args(args);
+    command
+}
+
+/// Runs a command that must succeed; its output is the user's.
+pub fn succeed(command: &mut Command) -> Result<()> {
+    let dir = command.get_current_dir().map(Path::to_path_buf);
+    let status = command.status();
+    let words: Vec<_> = std::iter::once(OsStr::new(name(command)))
+        .chain(command.get_args())
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let line = words.join(" ");
+    let status = status.with_context(|| format!("cannot start `{line}`"))?;
+    let place = dir.map_or(String::new(), |dir| format!(" in {}", dir.display()));
+    ensure!(status.success(), "`{line}`{place} failed ({status})");
+    Ok(())
+}
+
+/// The program's name without its path.
+fn name(command: &Command) -> &str {
+    Path::new(command.get_program())
+        .file_stem()
+        .and_then(OsStr::to_str)
+        .unwrap_or("?")
+}

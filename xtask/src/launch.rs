@@ -1,0 +1,83 @@
+//! `cargo clif-gc`: bootstrap, build, then become clif-gc.
+
+use crate::bootstrap::{self, LocalWork, Report};
+use crate::cargo;
+use crate::project::Project;
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+use std::ffi::OsString;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, Stdio};
+
+const PACKAGE: &str = "clif-gc";
+
+/// Builds clif-gc and runs it with the arguments, in the user's directory. Its standard output
+/// is its own, its exit code ours.
+pub fn run(project: &Project, args: &[OsString]) -> Result<ExitCode> {
+    bootstrap::run(project, LocalWork::Keep, Report::Changes)?;
+    let binary = build(project)?;
+    let mut command = Command::new(&binary);
+    command.args(args);
+    become_(command).with_context(|| format!("cannot run {}", binary.display()))
+}
+
+/// What cargo says about a finished binary, among much else.
+#[derive(Debug, Deserialize)]
+struct Message {
+    executable: Option<PathBuf>,
+    target: Option<Target>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Target {
+    name: String,
+}
+
+/// Builds the binary and asks cargo where it is: only cargo knows the target directory.
+fn build(project: &Project) -> Result<PathBuf> {
+    ensure!(
+        project.root().join("Cargo.toml").exists(),
+        "there is no Cargo.toml in {}",
+        project.root().display()
+    );
+    let mut child = cargo::command(project.root())
+        .args(["build", "--release", "--package", PACKAGE, "--bin", PACKAGE])
+        .arg("--message-format=json-render-diagnostics")
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("cannot start cargo")?;
+    let mut binary = None;
+    let stdout = child.stdout.take().expect("standard output is piped");
+    for line in BufReader::new(stdout).lines() {
+        let line = line.context("cannot read cargo's messages")?;
+        // Most of the messages have other fields; they are of no interest.
+        if let Ok(Message {
+            executable: Some(path),
+            target: Some(target),
+        }) = serde_json::from_str(&line)
+            && target.name == PACKAGE
+        {
+            binary = Some(path);
+        }
+    }
+    if !child.wait()?.success() {
+        bail!("{PACKAGE} could not be built (see cargo's message above)");
+    }
+    binary.with_context(|| format!("cargo built no {PACKAGE}"))
+}
+
+/// Replaces this process, so that signals and exit codes need no passing on.
+#[cfg(unix)]
+fn become_(mut command: Command) -> Result<ExitCode> {
+    use std::os::unix::process::CommandExt as _;
+    Err(command.exec().into())
+}
+
+#[cfg(not(unix))]
+fn become_(mut command: Command) -> Result<ExitCode> {
+    let status = command.status()?;
+    // Exit codes above 255 say how the process died; none of them is a verdict.
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(ExitCode::from(code.unwrap_or(2)))
+}

@@ -1,0 +1,143 @@
+//! Project automation: `cargo xtask …`.
+//!
+//! The first task makes upstream/, and every task that builds the project does that first, so
+//! that a fresh clone needs one command.
+
+mod bootstrap;
+mod cargo;
+mod check;
+mod ci;
+mod git;
+mod identity;
+mod launch;
+mod lock;
+mod mtime;
+mod patch;
+mod pins;
+mod project;
+mod refresh;
+mod registry;
+mod series;
+mod stamp;
+mod tidy;
+mod tree;
+
+use crate::bootstrap::{LocalWork, Report};
+use crate::project::Project;
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Project automation.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    /// The project's directory, for tests.
+    #[arg(long, hide = true, value_name = "DIR")]
+    root: Option<PathBuf>,
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Make upstream/ from the pinned crates and the patch series
+    Bootstrap {
+        /// Replace upstream/ even if that discards commits or changes in it
+        #[arg(long)]
+        force: bool,
+    },
+    /// Work on the patch series
+    #[command(subcommand)]
+    Patches(Patches),
+    /// Run the tests of the workspace; without arguments also those of xtask
+    #[command(disable_help_flag = true)]
+    Test {
+        /// Arguments of `cargo test`
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Run everything that has to hold before a change is merged
+    Ci,
+    /// Check what no compiler checks: file sizes, forgotten macros, machine paths, links
+    Tidy,
+    /// Compare the code that patched and unpatched crates generate, byte by byte
+    Identity {
+        /// Modules (.wasm, .wat) or directories of them [default: filetests/wasm]
+        #[arg(value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Build clif-gc and run it (`cargo clif-gc`)
+    #[command(disable_help_flag = true)]
+    ClifGc {
+        /// Arguments of clif-gc
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum Patches {
+    /// Export the commits in upstream/ to patches/
+    Refresh,
+    /// Apply the patches in order; check their form, and that the tree compiles after each
+    Check {
+        /// Compile the Wasmtime crates too, and Cranelift for all targets
+        #[arg(long)]
+        full: bool,
+        /// Compile also what is known to compile from an earlier run
+        #[arg(long)]
+        again: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // `cargo clif-gc` has exit codes of its own: 1 is a verdict there, 2 is "could not be run".
+    let failure = match cli.task {
+        Task::ClifGc { .. } => 2,
+        _ => 1,
+    };
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            // Not by Debug: with RUST_BACKTRACE set, a backtrace would bury the message.
+            eprintln!("error: {error}");
+            for cause in error.chain().skip(1) {
+                eprintln!("  caused by: {cause}");
+            }
+            ExitCode::from(failure)
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let project = Project::locate(cli.root)?;
+    match cli.task {
+        Task::Bootstrap { force } => {
+            let local = if force {
+                LocalWork::Discard
+            } else {
+                LocalWork::Keep
+            };
+            bootstrap::run(&project, local, Report::All)?;
+        }
+        Task::Patches(Patches::Refresh) => refresh::run(&project)?,
+        Task::Patches(Patches::Check { full, again }) => check::run(&project, full, again)?,
+        Task::Test { args } => ci::test(&project, &args)?,
+        Task::Ci => ci::run(&project)?,
+        Task::Tidy => tidy::run(&project)?,
+        Task::Identity { paths } => identity::run(&project, &paths)?,
+        Task::ClifGc { args } => return launch::run(&project, &args),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Stops the process as if it was killed, where tests ask for it. Not in release builds.
+fn failpoint(name: &str) {
+    if cfg!(debug_assertions) && std::env::var_os("XTASK_FAILPOINT").is_some_and(|at| at == name) {
+        std::process::abort();
+    }
+}
