@@ -15,8 +15,8 @@
 
 use crate::cfg::{Cfg, Node, constant};
 use crate::error::{GcError, Held, NonReference};
+use crate::history::History;
 use crate::memory::{access, passed_on};
-use crate::origins::Origins;
 use crate::report::{Counts, Inconclusive, Report, Violation};
 use crate::safepoint::{Safepoints, Version, may_collect};
 use crate::slots::{Content, Hold, Loc, Location, Reload, Root, Slots};
@@ -28,12 +28,12 @@ use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Type, 
 use std::cell::OnceCell;
 
 /// Verify `func` as it stands.
-pub(crate) fn check(func: &Function, options: &Options, origins: &Origins) -> Report {
+pub(crate) fn check(func: &Function, options: &Options, history: &History) -> Report {
     let cfg = Cfg::new(func);
     let safepoints = Safepoints::new(func, &cfg);
     let declared = func.dfg.gc_info.collector.or(options.collector);
     let collector = declared.unwrap_or(GcCollector::Moving);
-    let slots = Slots::new(func, &cfg, &safepoints, collector, origins);
+    let slots = Slots::new(func, &cfg, &safepoints, collector, history);
     let values = Values::new(func, &cfg, &slots);
     let mut checker = Checker {
         func,

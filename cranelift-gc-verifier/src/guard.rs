@@ -3,9 +3,9 @@
 //! It is shown the function as the producer made it and after each pass, and asked before each
 //! rewrite. So far it accepts every rewrite: what a rewrite breaks is found when its pass ends.
 
-use crate::origins::Origins;
+use crate::history::History;
 use crate::report::{FunctionReport, Report, Verdict};
-use crate::{Options, listing, verify_with};
+use crate::{Options, listing, verify_rewritten};
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::gc_verifier::{
@@ -67,7 +67,7 @@ impl GcVerifier for Verifier {
                 listing: Vec::new(),
                 rewrites: 0,
                 refused: 0,
-                origins: Origins::default(),
+                history: History::default(),
             }) as Box<dyn FunctionGuard>
         })
     }
@@ -99,16 +99,13 @@ struct Guard {
     listing: Vec<crate::Line>,
     rewrites: u64,
     refused: u64,
-    /// Spilled values that turned out to be the same.
-    origins: Origins,
+    history: History,
 }
 
 impl FunctionGuard for Guard {
     fn rewrite(&mut self, func: &Function, rewrite: Rewrite) -> Answer {
         self.rewrites += 1;
-        if let Rewrite::IdempotentStore { store } = rewrite {
-            self.origins.merge_spills_like(func, store);
-        }
+        self.history.rewrite(func, rewrite);
         Answer::Accept
     }
 
@@ -125,7 +122,7 @@ impl FunctionGuard for Guard {
         };
         // What is broken stays broken; the first point at which it is is the telling one.
         if !is_rejected(&self.chosen) {
-            let report = verify_with(func, &self.options, &self.origins);
+            let report = verify_rewritten(func, &self.options, &self.history);
             self.first_counts.get_or_insert(report.counts);
             self.choose(func, pass, report);
         }

@@ -8,9 +8,9 @@ mod entry;
 mod error;
 mod evidence;
 mod guard;
+mod history;
 mod listing;
 mod memory;
-mod origins;
 mod path;
 mod recheck;
 mod report;
@@ -27,12 +27,12 @@ pub use cranelift_codegen::gc_verifier::Pass;
 pub use cranelift_codegen::ir::GcCollector;
 pub use error::{GcError, Held, NonReference};
 pub use guard::{Sink, Verifier, install, is_of_interest};
+pub use history::History;
 pub use listing::listing;
 pub use report::{Counts, FunctionReport, Inconclusive, Line, Report, Verdict, Violation};
 pub use witness::{Role, Step, Witness};
 
 use cranelift_codegen::ir::Function;
-use origins::Origins;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What to verify, and under which assumptions.
@@ -46,14 +46,14 @@ pub struct Options {
 
 /// Verify one function as it stands.
 pub fn verify_function(func: &Function, options: &Options) -> Report {
-    verify_with(func, options, &Origins::default())
+    verify_rewritten(func, options, &History::default())
 }
 
-/// Verify `func`, some of whose spilled values are known to be the same.
-fn verify_with(func: &Function, options: &Options, origins: &Origins) -> Report {
+/// Verify one function as it stands after the rewrites of `history`.
+pub fn verify_rewritten(func: &Function, options: &Options, history: &History) -> Report {
     // A panic here must not take down a compiler that would do without the verifier. `func` and
     // `options` are only read, so that nothing broken is left behind.
-    let result = catch_unwind(AssertUnwindSafe(|| check::check(func, options, origins)));
+    let result = catch_unwind(AssertUnwindSafe(|| check::check(func, options, history)));
     result.unwrap_or_else(|panic| {
         let what = panic
             .downcast_ref::<String>()

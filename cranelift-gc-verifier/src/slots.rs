@@ -27,8 +27,8 @@
 //! reference, and updates it.
 
 use crate::cfg::{Cfg, Edge, Node};
+use crate::history::History;
 use crate::memory::{Access, access};
-use crate::origins::Origins;
 use crate::report::Inconclusive;
 use crate::safepoint::{Safepoints, Version};
 use cranelift_codegen::entity::SecondaryMap;
@@ -196,7 +196,7 @@ impl Slots {
         cfg: &Cfg,
         safepoints: &Safepoints,
         collector: GcCollector,
-        origins: &Origins,
+        history: &History,
     ) -> Self {
         let (accesses, escapes) = slot_accesses(func, cfg);
         let mut slots = Slots {
@@ -221,8 +221,8 @@ impl Slots {
             safepoints,
             collector,
             mapped: slots.mapped(func, safepoints, &by_slot),
-            events: slots.events(func, cfg, safepoints, &accesses, &by_slot, origins),
-            origins,
+            events: slots.events(func, cfg, safepoints, &accesses, &by_slot, history),
+            history,
             len: slots.locations.len(),
         };
         let outs = flow.solve();
@@ -335,7 +335,7 @@ impl Slots {
         safepoints: &Safepoints,
         accesses: &[SlotAccess],
         by_slot: &BTreeMap<StackSlot, SmallVec<[Loc; 1]>>,
-        origins: &Origins,
+        history: &History,
     ) -> Vec<Vec<(Inst, Event)>> {
         let mut events = vec![Vec::new(); cfg.len()];
         let mut accesses = accesses.iter().peekable();
@@ -356,7 +356,7 @@ impl Slots {
                 };
                 if access_is_next {
                     let access = accesses.next().expect("it was peeked at");
-                    self.access_events(func, access, by_slot, origins, events);
+                    self.access_events(func, access, by_slot, history, events);
                 } else {
                     let (index, safepoint) = all.next().expect("it was peeked at");
                     let index = index as u32;
@@ -372,7 +372,7 @@ impl Slots {
         func: &Function,
         at: &SlotAccess,
         by_slot: &BTreeMap<StackSlot, SmallVec<[Loc; 1]>>,
-        origins: &Origins,
+        history: &History,
         events: &mut Vec<(Inst, Event)>,
     ) {
         for &loc in by_slot.get(&at.slot).into_iter().flatten() {
@@ -388,7 +388,7 @@ impl Slots {
                     let data = func.dfg.resolve_aliases(data);
                     let origin = func.dfg.gc_info.spill_origin(at.inst);
                     let origin = origin.map_or(data, |origin| func.dfg.resolve_aliases(origin));
-                    let origin = origins.find(origin);
+                    let origin = history.find(origin);
                     Event::Store { loc, origin, data }
                 }
                 (Some(_), _) => Event::Clobber { loc },
@@ -497,7 +497,7 @@ struct Flow<'a> {
     cfg: &'a Cfg,
     safepoints: &'a Safepoints,
     collector: GcCollector,
-    origins: &'a Origins,
+    history: &'a History,
     mapped: Vec<SmallVec<[Loc; 4]>>,
     events: Vec<Vec<(Inst, Event)>>,
     len: usize,
@@ -619,7 +619,7 @@ impl Flow<'_> {
                     Event::Load { loc, result } => {
                         let expected = self.func.dfg.gc_info.spill_origin(inst);
                         let expected = expected
-                            .map(|value| self.origins.find(self.func.dfg.resolve_aliases(value)));
+                            .map(|value| self.history.find(self.func.dfg.resolve_aliases(value)));
                         slots.reloads.push(Reload {
                             inst,
                             result,

@@ -4,12 +4,12 @@ use crate::bless::bless;
 use crate::command::Command;
 use crate::compare;
 use crate::directive::{Directive, Expected, directives};
-use crate::shown::shown;
+use crate::shown::{Shown, shown};
 use anyhow::{Context as _, Result, anyhow, bail};
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa, lookup_by_name};
 use cranelift_codegen::settings::{Flags, FlagsOrIsa};
-use cranelift_gc_verifier::{Checks, Counts, Options, Report, verify_function};
+use cranelift_gc_verifier::{Checks, Counts, History, Options, Report, verify_rewritten};
 use cranelift_reader::{Details, IsaSpec, ParseOptions, TestFile, parse_test};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -150,17 +150,19 @@ impl FileRun<'_> {
         if !command.optimizes() {
             // NB: Before any pass, no target has a say.
             let what = func.name.to_string();
-            self.judge(command, what, &func, details, &expected);
+            let history = History::default();
+            self.judge(command, what, (&func, &history), details, &expected);
             return Ok(());
         }
         for isa in isas {
             let shown = shown(&func, &**isa)?;
             for &pass in &command.passes {
-                let Some((_, func)) = shown.iter().find(|(shown, _)| *shown == pass) else {
+                let Some(shown) = shown.iter().find(|shown| shown.pass == pass) else {
                     bail!("{pass} does not run with these settings");
                 };
                 let what = format!("{} after {pass} for {}", func.name, isa.name());
-                self.judge(command, what, func, details, &expected);
+                let Shown { func, history, .. } = shown;
+                self.judge(command, what, (func, history), details, &expected);
             }
         }
         Ok(())
@@ -170,7 +172,7 @@ impl FileRun<'_> {
         &mut self,
         command: &Command,
         what: String,
-        func: &Function,
+        (func, history): (&Function, &History),
         details: &Details,
         expected: &Expected,
     ) {
@@ -178,7 +180,7 @@ impl FileRun<'_> {
             collector: Some(command.collector),
             checks: self.options.checks,
         };
-        let report = verify_function(func, &options);
+        let report = verify_rewritten(func, &options, history);
         self.outcome.counts += report.counts;
         let differences = if self.options.bless {
             self.note_errors(&report, details)

@@ -11,16 +11,28 @@ use cranelift_codegen::gc_verifier::{
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::settings;
+use cranelift_gc_verifier::History;
 use std::sync::{Arc, Mutex};
 
+/// What a pass left behind.
+pub(crate) struct Shown {
+    pub(crate) pass: Pass,
+    pub(crate) func: Function,
+    /// The rewrites that led there.
+    pub(crate) history: History,
+}
+
 /// Optimize `func` for `isa`, and return what the pipeline showed after each of its passes.
-pub(crate) fn shown(func: &Function, isa: &dyn TargetIsa) -> Result<Vec<(Pass, Function)>> {
+pub(crate) fn shown(func: &Function, isa: &dyn TargetIsa) -> Result<Vec<Shown>> {
     if isa.flags().gc_verifier() != settings::GcVerifier::Check {
         bail!("another pass than `input` needs the line `set gc_verifier=check`");
     }
     let shown = Arc::new(Mutex::new(Vec::new()));
     let mut ctx = Context::for_function(func.clone());
-    ctx.set_gc_verifier(Some(Arc::new(Recorder(shown.clone()))));
+    ctx.set_gc_verifier(Some(Arc::new(Recorder {
+        shown: shown.clone(),
+        history: History::default(),
+    })));
     ctx.optimize(isa, &mut ControlPlane::default())
         .map_err(|error| anyhow!("cannot optimize it for {}: {error}", isa.name()))?;
     let mut shown = shown.lock().expect("no thread panics with the lock");
@@ -28,7 +40,10 @@ pub(crate) fn shown(func: &Function, isa: &dyn TargetIsa) -> Result<Vec<(Pass, F
 }
 
 /// Keeps a copy of everything that it is shown.
-struct Recorder(Arc<Mutex<Vec<(Pass, Function)>>>);
+struct Recorder {
+    shown: Arc<Mutex<Vec<Shown>>>,
+    history: History,
+}
 
 impl GcVerifier for Recorder {
     fn start(
@@ -37,12 +52,16 @@ impl GcVerifier for Recorder {
         _isa: &dyn TargetIsa,
         _mode: settings::GcVerifier,
     ) -> Option<Box<dyn FunctionGuard>> {
-        Some(Box::new(Recorder(self.0.clone())))
+        Some(Box::new(Recorder {
+            shown: self.shown.clone(),
+            history: History::default(),
+        }))
     }
 }
 
 impl FunctionGuard for Recorder {
-    fn rewrite(&mut self, _func: &Function, _rewrite: Rewrite) -> Answer {
+    fn rewrite(&mut self, func: &Function, rewrite: Rewrite) -> Answer {
+        self.history.rewrite(func, rewrite);
         Answer::Accept
     }
 
@@ -53,8 +72,12 @@ impl FunctionGuard for Recorder {
         _cfg: &ControlFlowGraph,
         _domtree: &DominatorTree,
     ) -> Result<(), GcVerifierErrors> {
-        let mut shown = self.0.lock().expect("no thread panics with the lock");
-        shown.push((pass, func.clone()));
+        let mut shown = self.shown.lock().expect("no thread panics with the lock");
+        shown.push(Shown {
+            pass,
+            func: func.clone(),
+            history: self.history.clone(),
+        });
         Ok(())
     }
 }

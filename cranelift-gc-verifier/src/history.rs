@@ -1,4 +1,4 @@
-//! Which spilled values are the same value.
+//! What is known of a function from the rewrites that led to it: which spilled values are the same.
 //!
 //! **Claim.** Two origins of one class are the same value: at some time during the pass, a spill of
 //! either stored the same SSA value, or a spill of one stored a reload of the other.
@@ -8,16 +8,26 @@
 //! the latter, and is right. That the two are the same is read off the function just before the
 //! removal: it does not rest on the optimizer's word.
 
+use cranelift_codegen::gc_verifier::Rewrite;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
 use std::collections::BTreeMap;
 
-/// Classes of origins; an origin that was never merged is alone.
+/// What is known of a function from the rewrites that led to it.
+///
+/// These are classes of spilled values; one that was never merged is alone.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Origins {
+pub struct History {
     parent: BTreeMap<Value, Value>,
 }
 
-impl Origins {
+impl History {
+    /// The optimizer is about to do `rewrite` to `func`.
+    pub fn rewrite(&mut self, func: &Function, rewrite: Rewrite) {
+        if let Rewrite::IdempotentStore { store } = rewrite {
+            self.merge_spills_like(func, store);
+        }
+    }
+
     /// The representative of the class of `origin`: its least member.
     pub(crate) fn find(&self, mut origin: Value) -> Value {
         while let Some(&parent) = self.parent.get(&origin) {
@@ -28,7 +38,7 @@ impl Origins {
 
     /// The spill `store` is about to be removed from `func`: merge its origin with those of all
     /// spills that store the same value, and with that of the reload that it stores.
-    pub(crate) fn merge_spills_like(&mut self, func: &Function, store: Inst) {
+    fn merge_spills_like(&mut self, func: &Function, store: Inst) {
         let Some((origin, data)) = spill(func, store) else {
             return;
         };
@@ -89,8 +99,9 @@ mod tests {
         for (&inst, origin) in insts[1..].iter().zip(origins) {
             func.dfg.gc_info.set_spill_origin(inst, origin);
         }
-        let mut classes = Origins::default();
-        classes.merge_spills_like(&func, insts[2]);
+        let mut classes = History::default();
+        let store = insts[2];
+        classes.rewrite(&func, Rewrite::IdempotentStore { store });
         assert_eq!(classes.find(origins[1]), origins[0]);
         assert_eq!(classes.find(origins[0]), origins[0]);
         assert_eq!(classes.find(origins[2]), origins[2]);
