@@ -46,7 +46,7 @@ fn at_least(totals: &Value, what: &str, least: u64) {
 #[test]
 fn gc() {
     let totals = verify(Proposal::GC, 17);
-    at_least(&totals, "functions", 5_000);
+    at_least(&totals, "functions", 3_000);
     at_least(&totals, "safepoints", 2_000);
     at_least(&totals, "references", 4_000);
 }

@@ -79,6 +79,8 @@ pub(crate) struct StaleUse {
     pub(crate) inst: Inst,
     pub(crate) value: Value,
     pub(crate) now: Version,
+    /// Is it used after `inst`, as the argument of a block call of it?
+    pub(crate) after: bool,
 }
 
 impl Checker<'_> {
@@ -270,8 +272,12 @@ impl Checker<'_> {
             self.set_age(param, now);
         }
         for inst in func.layout.block_insts(block) {
-            self.check_uses(inst, now);
-            self.check_comparison(inst, now);
+            // Most instructions have nothing to do with references.
+            let mut args = func.dfg.inst_args(inst).iter();
+            if args.any(|&arg| self.values.class(func.dfg.resolve_aliases(arg)) != Class::Plain) {
+                self.check_uses(inst, now);
+                self.check_comparison(inst, now);
+            }
             if may_collect(func, inst) {
                 now = Safepoints::version_after(*passed);
                 *passed += 1;
@@ -294,6 +300,13 @@ impl Checker<'_> {
 
     fn set_result_ages(&mut self, inst: Inst, now: Version) {
         let func = self.func;
+        let results = func.dfg.inst_results(inst);
+        if results
+            .iter()
+            .all(|&result| self.values.class(result) == Class::Plain)
+        {
+            return;
+        }
         let mut operands = passed_on(func, inst).operands().peekable();
         let is_made_of_others = operands.peek().is_some()
             && func.dfg.inst_results(inst).len() == 1
@@ -338,19 +351,18 @@ impl Checker<'_> {
                 self.report.counts.dereferences += 1;
             }
             if self.is_stale(value, now) {
-                self.reject_stale(StaleUse { inst, value, now });
+                self.reject_stale(StaleUse {
+                    inst,
+                    value,
+                    now,
+                    after: false,
+                });
             }
         }
     }
 
     pub(crate) fn is_stale(&self, value: Value, now: Version) -> bool {
-        // A collector that does not move leaves raw pointers valid while their base is rooted.
-        let may_be = match self.values.class(value) {
-            Class::Plain => false,
-            Class::Reference => true,
-            Class::Derived => self.collector == GcCollector::Moving,
-        };
-        may_be && !self.age(value).is_fresh_at(now)
+        self.values.class(value) != Class::Plain && !self.age(value).is_fresh_at(now)
     }
 
     fn check_block_args(&mut self, node: Node) {
@@ -362,7 +374,12 @@ impl Checker<'_> {
         for_each_block_arg(self.func, &self.cfg, node, |_, value, param| {
             let is_checked = self.values.class(param) != Class::Plain;
             if is_checked && self.is_stale(value, now) && self.is_relied_on(param) {
-                stale.push(StaleUse { inst, value, now });
+                stale.push(StaleUse {
+                    inst,
+                    value,
+                    now,
+                    after: true,
+                });
             }
         });
         for stale_use in stale {
@@ -389,7 +406,12 @@ impl Checker<'_> {
         }
         if self.is_used(self.func.dfg.first_result(inst)) {
             let value = if ages[0] == now { args[1] } else { args[0] };
-            self.reject_stale(StaleUse { inst, value, now });
+            self.reject_stale(StaleUse {
+                inst,
+                value,
+                now,
+                after: false,
+            });
         }
     }
 
@@ -463,6 +485,12 @@ impl Checker<'_> {
         let Some(origin) = evidence::stale_origin(self, stale) else {
             return self.contradiction("a value is stale, but nothing that it is made of");
         };
+        // A raw pointer that was derived while its base was fresh stays valid where nothing moves.
+        if self.collector == GcCollector::NonMoving
+            && (origin.derived.is_some() || self.values.class(origin.base) == Class::Derived)
+        {
+            return;
+        }
         let crossing = evidence::crossing(self, &origin);
         let Some(crossing) = crossing else {
             return self.contradiction("a value is stale without a safepoint");

@@ -109,12 +109,17 @@ pub(crate) struct StaleOrigin {
     pub(crate) base: Value,
     /// The pointer that was derived from it while it was fresh, if it is one that is consumed.
     pub(crate) derived: Option<Value>,
+    /// Is it consumed after `inst`, as the argument of a block call of it?
+    after: bool,
+    /// The values between the reference and its use that it was handed on as.
+    handed_on: Vec<Value>,
 }
 
 /// Find the stale reference that the stale value of `stale` is made of.
 pub(crate) fn stale_origin(checker: &Checker<'_>, stale: StaleUse) -> Option<StaleOrigin> {
     let mut value = stale.value;
     let mut deriving = None;
+    let mut handed_on = Vec::new();
     while let ValueDef::Result(inst, _) = checker.func.dfg.value_def(value) {
         let passed = passed_on(checker.func, inst);
         if matches!(passed, Passed::Nothing) || checker.is_cut_to_size(inst) {
@@ -123,6 +128,7 @@ pub(crate) fn stale_origin(checker: &Checker<'_>, stale: StaleUse) -> Option<Sta
         if matches!(passed, Passed::Derived(_)) {
             deriving = Some(inst);
         }
+        handed_on.push(value);
         let mut operands = passed
             .operands()
             .map(|operand| checker.func.dfg.resolve_aliases(operand));
@@ -132,6 +138,8 @@ pub(crate) fn stale_origin(checker: &Checker<'_>, stale: StaleUse) -> Option<Sta
         inst: stale.inst,
         base: value,
         derived: None,
+        after: stale.after,
+        handed_on,
     };
     if let Some(deriving) = deriving {
         let there = checker
@@ -141,6 +149,7 @@ pub(crate) fn stale_origin(checker: &Checker<'_>, stale: StaleUse) -> Option<Sta
             origin.derived = Some(stale.value);
         } else {
             origin.inst = deriving;
+            origin.after = false;
         }
     }
     Some(origin)
@@ -191,13 +200,18 @@ pub(crate) fn crossing(checker: &Checker<'_>, origin: &StaleOrigin) -> Option<Cr
     };
     let from_definition = Search::new(func, &checker.cfg, definition, forbidden);
     let all = &checker.safepoints.all;
-    let is_root = |index: usize| is_root(checker, index, origin.base);
+    let is_root = |index: usize| {
+        let mut values = origin.handed_on.iter().chain([&origin.base]);
+        values.any(|&value| is_root(checker, index, value))
+    };
     let unrooted = (0..all.len()).filter(|&index| !is_root(index));
     let rooted = (0..all.len()).rev().filter(|&index| is_root(index));
     let can_reach_use = nodes_before(checker, origin.inst, definition.node);
     unrooted.chain(rooted).find_map(|index| {
         let safepoint = all[index];
-        if !can_reach_use[safepoint.node as usize] {
+        // A call that defines the value makes a fresh one each time.
+        let defines = definition.inst == Some(safepoint.inst);
+        if defines || !can_reach_use[safepoint.node as usize] {
             return None;
         }
         let to_safepoint = from_definition.path_to(safepoint.inst)?;
@@ -205,8 +219,7 @@ pub(crate) fn crossing(checker: &Checker<'_>, origin: &StaleOrigin) -> Option<Cr
         let search = Search::new(func, &checker.cfg, point, forbidden);
         let to_use = search.path_to(origin.inst).or_else(|| {
             // The arguments of a block call are passed after the safepoint that it may be.
-            let passes_args = func.dfg.insts[origin.inst].opcode().is_branch();
-            (passes_args && safepoint.inst == origin.inst).then(|| vec![safepoint.node])
+            (origin.after && safepoint.inst == origin.inst).then(|| vec![safepoint.node])
         })?;
         let mut steps = vec![Step {
             role: Role::Definition,

@@ -3,6 +3,7 @@
 //! It is shown the function as the producer made it and after each pass, and asked before each
 //! rewrite. So far it accepts every rewrite: what a rewrite breaks is found when its pass ends.
 
+use crate::fingerprint::fingerprint;
 use crate::history::History;
 use crate::report::{FunctionReport, Report, Verdict};
 use crate::{Options, listing, verify_rewritten};
@@ -65,6 +66,7 @@ impl GcVerifier for Verifier {
                 chosen: None,
                 first_counts: None,
                 listing: Vec::new(),
+                fingerprint: None,
                 rewrites: 0,
                 refused: 0,
                 history: History::default(),
@@ -97,6 +99,8 @@ struct Guard {
     /// What was looked at in the function as it was handed over.
     first_counts: Option<crate::Counts>,
     listing: Vec<crate::Line>,
+    /// That of the function that was verified last.
+    fingerprint: Option<u64>,
     rewrites: u64,
     refused: u64,
     history: History,
@@ -121,7 +125,7 @@ impl FunctionGuard for Guard {
             None => false,
         };
         // What is broken stays broken; the first point at which it is is the telling one.
-        if !is_rejected(&self.chosen) {
+        if !is_rejected(&self.chosen) && self.is_changed(func, pass) {
             let report = verify_rewritten(func, &self.options, &self.history);
             self.first_counts.get_or_insert(report.counts);
             self.choose(func, pass, report);
@@ -139,6 +143,17 @@ impl FunctionGuard for Guard {
 }
 
 impl Guard {
+    /// Is `func` another function than the one that was verified last?
+    fn is_changed(&mut self, func: &Function, pass: Pass) -> bool {
+        match pass {
+            // This one leaves nothing as it was.
+            Pass::Egraph => return true,
+            Pass::Input | Pass::Inline | Pass::ConstantPhis => {}
+        }
+        let fingerprint = fingerprint(func);
+        self.fingerprint.replace(fingerprint) != Some(fingerprint)
+    }
+
     /// Keep `report` if it tells more than the one that is kept.
     fn choose(&mut self, func: &Function, pass: Pass, report: Report) {
         let tells_more = self.chosen.as_ref().is_none_or(|(_, kept)| {

@@ -7,6 +7,7 @@ mod code;
 mod entry;
 mod error;
 mod evidence;
+mod fingerprint;
 mod guard;
 mod history;
 mod listing;

@@ -104,9 +104,10 @@ fn defines(func: &Function, first: &Step, value: Value) -> Result<(), &'static s
 /// Is the definition at the start not executed again?
 fn is_not_repeated(steps: &[Step]) -> Result<(), &'static str> {
     let first = steps[0];
-    let again = steps[1..]
-        .iter()
-        .any(|step| step.inst.is_none() && step.block == first.block && first.inst.is_none());
+    let again = steps[1..].iter().any(|step| match first.inst {
+        Some(_) => step.inst == first.inst,
+        None => step.inst.is_none() && step.block == first.block,
+    });
     (!again)
         .then_some(())
         .ok_or("the value is defined again on the way")

@@ -36,7 +36,7 @@ use cranelift_codegen::ir::{
     Function, GcCollector, Inst, InstructionData, Opcode, StackSlot, Type, Value,
 };
 use smallvec::SmallVec;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// An index into [`Slots::locations`].
 pub(crate) type Loc = u32;
@@ -215,7 +215,11 @@ impl Slots {
                 slots.inconclusive.push(reason);
             }
         }
-        let mut flow = Flow {
+        if slots.locations.is_empty() {
+            slots.roots.resize_with(safepoints.all.len(), SmallVec::new);
+            return slots;
+        }
+        let flow = Flow {
             func,
             cfg,
             safepoints,
@@ -430,6 +434,16 @@ fn slot_accesses(func: &Function, cfg: &Cfg) -> (Vec<SlotAccess>, BTreeMap<Stack
                 0 => None,
                 index => Some(known[index as usize - 1]),
             };
+            // Most instructions have nothing to do with slots.
+            let has_address = if func.dfg.insts[inst].opcode().is_branch() {
+                func.dfg.inst_values(inst).any(|v| slot_of(v).is_some())
+            } else {
+                let mut args = func.dfg.inst_args(inst).iter();
+                args.any(|&v| slot_of(v).is_some())
+            };
+            if !has_address {
+                continue;
+            }
             let access = access(func, inst);
             if let Some(access) = access
                 && let Some((slot, offset)) = slot_of(access.addr)
@@ -505,26 +519,38 @@ struct Flow<'a> {
 
 impl Flow<'_> {
     /// The contents at the end of each block, once they have stopped to change.
-    fn solve(&mut self) -> Vec<Option<Vec<Content>>> {
+    fn solve(&self) -> Vec<Option<Vec<Content>>> {
         let mut outs: Vec<Option<Vec<Content>>> = vec![None; self.cfg.len()];
-        let mut pending: BTreeSet<Node> = self.cfg.nodes().collect();
-        while let Some(node) = pending.pop_first() {
-            let mut contents = self.at_start(node, &outs);
-            let mut now = self.safepoints.at_start(node);
-            for &(_, event) in &self.events[node as usize] {
-                self.apply(event, &mut now, &mut contents);
-            }
-            let out = &mut outs[node as usize];
-            if out.as_ref() != Some(&contents) {
-                debug_assert!(
-                    out.as_ref().is_none_or(|old| is_below(&contents, old)),
-                    "contents only go down the lattice"
-                );
-                *out = Some(contents);
-                pending.extend(self.cfg.succs(node).map(|edge| edge.to));
+        let mut pending = vec![true; self.cfg.len()];
+        // Sweeps in reverse post-order; only loops need more than one.
+        while let Some(start) = pending.iter().position(|&pending| pending) {
+            for node in start as Node..self.cfg.len() as Node {
+                if core::mem::take(&mut pending[node as usize]) {
+                    self.visit(node, &mut outs, &mut pending);
+                }
             }
         }
         outs
+    }
+
+    /// Compute the contents at the end of `node`; if they changed, mark its successors.
+    fn visit(&self, node: Node, outs: &mut [Option<Vec<Content>>], pending: &mut [bool]) {
+        let mut contents = self.at_start(node, outs);
+        let mut now = self.safepoints.at_start(node);
+        for &(_, event) in &self.events[node as usize] {
+            self.apply(event, &mut now, &mut contents);
+        }
+        let out = &mut outs[node as usize];
+        if out.as_ref() != Some(&contents) {
+            debug_assert!(
+                out.as_ref().is_none_or(|old| is_below(&contents, old)),
+                "contents only go down the lattice"
+            );
+            *out = Some(contents);
+            for edge in self.cfg.succs(node) {
+                pending[edge.to as usize] = true;
+            }
+        }
     }
 
     fn at_start(&self, node: Node, outs: &[Option<Vec<Content>>]) -> Vec<Content> {
@@ -596,9 +622,12 @@ impl Flow<'_> {
                         }
                     }
                 }
-                for &loc in mapped {
-                    // NB: Contents that were stale are reported here, once; they count as renewed.
-                    contents[loc as usize].fresh = after;
+                if self.collector != GcCollector::Null {
+                    for &loc in mapped {
+                        // NB: Contents that were stale are reported here, once; they count as
+                        // renewed.
+                        contents[loc as usize].fresh = after;
+                    }
                 }
                 *now = after;
             }

@@ -86,7 +86,7 @@ mod tests {
                 "crates/wasmtime/src/a.rs",
             ),
             (
-                "/root/.cargo/registry/src/index.crates.io-1/foo-1.0.0/src/a.rs",
+                "/home/me/.cargo/registry/src/an.example-1/foo-1.0.0/src/a.rs",
                 "foo-1.0.0/src/a.rs",
             ),
             (
