@@ -308,9 +308,8 @@ impl Checker<'_> {
             return;
         }
         let mut operands = passed_on(func, inst).operands().peekable();
-        let is_made_of_others = operands.peek().is_some()
-            && func.dfg.inst_results(inst).len() == 1
-            && !self.is_cut_to_size(inst);
+        let is_made_of_others =
+            operands.peek().is_some() && results.len() == 1 && !self.is_cut_to_size(inst);
         let age = if is_made_of_others {
             operands
                 .map(|operand| self.age(func.dfg.resolve_aliases(operand)))
@@ -320,7 +319,7 @@ impl Checker<'_> {
         } else {
             now
         };
-        for &result in func.dfg.inst_results(inst) {
+        for &result in results {
             self.set_age(result, age);
         }
     }
