@@ -177,6 +177,15 @@ impl Cfg {
         (node != 0).then(|| self.idom[node as usize])
     }
 
+    /// Does every path to `node` pass `over`?
+    pub(crate) fn dominates(&self, over: Node, mut node: Node) -> bool {
+        // NB: A dominator comes first in reverse post-order.
+        while node > over {
+            node = self.idom[node as usize];
+        }
+        node == over
+    }
+
     /// The iterated dominance frontier of `defs`, as a mark for each node.
     pub(crate) fn iterated_frontier(&self, defs: &[Node]) -> Vec<bool> {
         let len = self.len();

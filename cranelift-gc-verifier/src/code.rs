@@ -18,17 +18,23 @@ pub enum Code {
     Gcv05,
     /// `stale-derived-pointer`: no derived pointer is used across a may-collect safepoint.
     Gcv06,
+    /// `movable-load`: no load of what a collection rewrites is merged or moved across one.
+    Gcv07,
+    /// `uninitialized-object`: no may-collect safepoint while an object is being initialized.
+    Gcv17 = 17,
 }
 
 impl Code {
     /// Every check that this version makes, in order.
-    pub const ALL: [Code; 6] = [
+    pub const ALL: [Code; 8] = [
         Code::Gcv01,
         Code::Gcv02,
         Code::Gcv03,
         Code::Gcv04,
         Code::Gcv05,
         Code::Gcv06,
+        Code::Gcv07,
+        Code::Gcv17,
     ];
 
     /// The code itself, such as `GCV02`.
@@ -40,6 +46,8 @@ impl Code {
             Code::Gcv04 => "GCV04",
             Code::Gcv05 => "GCV05",
             Code::Gcv06 => "GCV06",
+            Code::Gcv07 => "GCV07",
+            Code::Gcv17 => "GCV17",
         }
     }
 
@@ -52,6 +60,8 @@ impl Code {
             Code::Gcv04 => "clobbered-root",
             Code::Gcv05 => "non-reference-root",
             Code::Gcv06 => "stale-derived-pointer",
+            Code::Gcv07 => "movable-load",
+            Code::Gcv17 => "uninitialized-object",
         }
     }
 
@@ -72,7 +82,16 @@ impl Code {
                  value of another size"
             }
             Code::Gcv06 => {
-                "a pointer derived from a reference is not used after a safepoint that may collect"
+                "a pointer derived from a reference, or the base of a heap that can move, is not used \
+                 after a safepoint that may collect"
+            }
+            Code::Gcv07 => {
+                "a load of memory that a collection rewrites is not merged with one before a \
+                 safepoint, nor moved across one"
+            }
+            Code::Gcv17 => {
+                "no safepoint that may collect comes between the allocation of an object and the end \
+                 of its initialization"
             }
         }
     }

@@ -19,6 +19,9 @@ pub struct Counts {
     pub references: u64,
     /// Loads and stores whose address is derived from a known reference.
     pub dereferences: u64,
+    /// Loads of what a collection rewrites: the base of a heap that can move, the state of a
+    /// collector that copies, references in memory under a collector that moves.
+    pub rewritten_loads: u64,
 }
 
 impl AddAssign for Counts {
@@ -28,11 +31,13 @@ impl AddAssign for Counts {
             entries,
             references,
             dereferences,
+            rewritten_loads,
         } = other;
         self.safepoints += safepoints;
         self.entries += entries;
         self.references += references;
         self.dereferences += dereferences;
+        self.rewritten_loads += rewritten_loads;
     }
 }
 
