@@ -5,7 +5,9 @@ mod common;
 use common::run_in;
 use std::path::Path;
 
-const CODES: [&str; 6] = ["GCV01", "GCV02", "GCV03", "GCV04", "GCV05", "GCV06"];
+const CODES: [&str; 8] = [
+    "GCV01", "GCV02", "GCV03", "GCV04", "GCV05", "GCV06", "GCV10", "GCV16",
+];
 
 fn examples() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/explain"))

@@ -18,17 +18,24 @@ pub enum Code {
     Gcv05,
     /// `stale-derived-pointer`: no derived pointer is used across a may-collect safepoint.
     Gcv06,
+    /// `unguarded-dereference`: every dereference is guarded against null and i31, or the type
+    /// of its reference excludes them.
+    Gcv10 = 10,
+    /// `guard-removed`: what guarded a dereference before a pass still does.
+    Gcv16 = 16,
 }
 
 impl Code {
     /// Every check that this version makes, in order.
-    pub const ALL: [Code; 6] = [
+    pub const ALL: [Code; 8] = [
         Code::Gcv01,
         Code::Gcv02,
         Code::Gcv03,
         Code::Gcv04,
         Code::Gcv05,
         Code::Gcv06,
+        Code::Gcv10,
+        Code::Gcv16,
     ];
 
     /// The code itself, such as `GCV02`.
@@ -40,6 +47,8 @@ impl Code {
             Code::Gcv04 => "GCV04",
             Code::Gcv05 => "GCV05",
             Code::Gcv06 => "GCV06",
+            Code::Gcv10 => "GCV10",
+            Code::Gcv16 => "GCV16",
         }
     }
 
@@ -52,6 +61,8 @@ impl Code {
             Code::Gcv04 => "clobbered-root",
             Code::Gcv05 => "non-reference-root",
             Code::Gcv06 => "stale-derived-pointer",
+            Code::Gcv10 => "unguarded-dereference",
+            Code::Gcv16 => "guard-removed",
         }
     }
 
@@ -74,6 +85,11 @@ impl Code {
             Code::Gcv06 => {
                 "a pointer derived from a reference is not used after a safepoint that may collect"
             }
+            Code::Gcv10 => {
+                "a reference is not dereferenced where it can be null or an i31: its type \
+                 excludes that, or a guard does"
+            }
+            Code::Gcv16 => "a pass does not remove what guards a dereference against null or i31",
         }
     }
 

@@ -1,6 +1,7 @@
 //! The errors: entities, not sentences.
 
 use crate::code::Code;
+use crate::hazard::Hazard;
 use core::fmt;
 use cranelift_codegen::ir::{Inst, StackSlot, Type, Value};
 
@@ -148,6 +149,28 @@ pub enum GcError {
         /// The safepoint.
         safepoint: Inst,
     },
+    /// [`Code::Gcv10`]: `inst` dereferences `value`, which can be null or an i31.
+    UnguardedDereference {
+        /// The dereference.
+        inst: Inst,
+        /// The reference.
+        value: Value,
+        /// What it can be.
+        hazard: Hazard,
+        /// Such a reference, which gets there.
+        word: u32,
+    },
+    /// [`Code::Gcv16`]: `inst` dereferences `value`, which was guarded before the pass.
+    GuardRemoved {
+        /// The dereference.
+        inst: Inst,
+        /// The reference.
+        value: Value,
+        /// What it can be now.
+        hazard: Hazard,
+        /// Such a reference, which gets there.
+        word: u32,
+    },
 }
 
 impl GcError {
@@ -160,6 +183,8 @@ impl GcError {
             GcError::ClobberedRoot { .. } => Code::Gcv04,
             GcError::NonReferenceRoot { .. } => Code::Gcv05,
             GcError::StaleDerivedPointer { .. } => Code::Gcv06,
+            GcError::UnguardedDereference { .. } => Code::Gcv10,
+            GcError::GuardRemoved { .. } => Code::Gcv16,
         }
     }
 
@@ -171,7 +196,9 @@ impl GcError {
             | GcError::UninitializedRoot { inst, .. }
             | GcError::ClobberedRoot { inst, .. }
             | GcError::NonReferenceRoot { inst, .. }
-            | GcError::StaleDerivedPointer { inst, .. } => inst,
+            | GcError::StaleDerivedPointer { inst, .. }
+            | GcError::UnguardedDereference { inst, .. }
+            | GcError::GuardRemoved { inst, .. } => inst,
         }
     }
 
@@ -181,7 +208,9 @@ impl GcError {
             GcError::MissingRoot { value, .. }
             | GcError::StaleReference { value, .. }
             | GcError::ClobberedRoot { value, .. }
-            | GcError::StaleDerivedPointer { value, .. } => Some(value),
+            | GcError::StaleDerivedPointer { value, .. }
+            | GcError::UnguardedDereference { value, .. }
+            | GcError::GuardRemoved { value, .. } => Some(value),
             GcError::NonReferenceRoot { value, .. } => value,
             GcError::UninitializedRoot { .. } => None,
         }
@@ -255,6 +284,34 @@ impl fmt::Display for GcError {
                 f,
                 "{inst} uses {value}, derived from GC reference {base}, after safepoint {safepoint}"
             ),
+            GcError::UnguardedDereference {
+                inst,
+                value,
+                hazard,
+                word,
+            } => {
+                write!(f, "{inst} dereferences GC reference {value}, which can be ")?;
+                write_word(f, hazard, word)
+            }
+            GcError::GuardRemoved {
+                inst,
+                value,
+                hazard,
+                word,
+            } => {
+                write!(
+                    f,
+                    "{inst} dereferences GC reference {value}, whose guard is gone: it can be "
+                )?;
+                write_word(f, hazard, word)
+            }
         }
+    }
+}
+
+fn write_word(f: &mut fmt::Formatter<'_>, hazard: Hazard, word: u32) -> fmt::Result {
+    match hazard {
+        Hazard::Null => f.write_str("null"),
+        Hazard::I31 => write!(f, "an i31, such as {word:#x}"),
     }
 }

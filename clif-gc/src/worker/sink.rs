@@ -45,6 +45,9 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
         entries,
         references,
         dereferences,
+        typed: _,
+        guarded: _,
+        unjudged: _,
     } = found.counts;
     FunctionRecord {
         id,
