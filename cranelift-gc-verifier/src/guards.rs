@@ -225,7 +225,8 @@ impl Judge<'_> {
         let mut scratch = Scratch::new(self.func, self.cfg);
         scratch.budget = MIN_VISITS + VISITS_PER_BLOCK * self.cfg.len() as u64;
         for (reference, sites) in groups {
-            match definition(self.func, self.cfg, reference) {
+            let start = definition(self.func, self.cfg, reference);
+            match start.filter(|_| sites::is_opaque(self.func, reference)) {
                 Some(start) => self.group(reference, start, &sites, &mut scratch, guards),
                 None => guards.unjudged += sites.len() as u64,
             }

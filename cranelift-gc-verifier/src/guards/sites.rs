@@ -157,7 +157,7 @@ fn is_trapz_before(func: &Function, cfg: &Cfg, trapz: &Trapz, node: Node) -> boo
 /// Is `value` made in one place, so that a guard on it and a use of it are of one value?
 ///
 /// The optimizer may compute a pure value anew for each.
-fn is_opaque(func: &Function, value: Value) -> bool {
+pub(crate) fn is_opaque(func: &Function, value: Value) -> bool {
     match func.dfg.value_def(value) {
         ValueDef::Param(..) => true,
         ValueDef::Result(inst, _) => {
