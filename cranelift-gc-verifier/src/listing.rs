@@ -79,6 +79,15 @@ impl FuncWriter for Lines {
         })
     }
 
+    fn write_gc_line(
+        &mut self,
+        _: &mut dyn Write,
+        func: &Function,
+        line: &dyn fmt::Display,
+    ) -> fmt::Result {
+        self.keep(None, |w| PlainWriter.write_gc_line(w, func, line))
+    }
+
     fn write_entity_definition(
         &mut self,
         _: &mut dyn Write,

@@ -52,7 +52,7 @@ mod tests {
     fn replaces_adds_and_removes() {
         let source = "\
 ; A file.
-    v1 = load.i32 v0 ; origin: v3; error: old
+    v1 = load.i32 v0 ! reload v3 ; prose; error: old
     ; error: old, too
 
     return v1 ; error: old
@@ -67,7 +67,7 @@ mod tests {
             bless(source, &errors),
             "\
 ; A file.
-    v1 = load.i32 v0 ; origin: v3; error: new
+    v1 = load.i32 v0 ! reload v3 ; prose; error: new
 
     return v1
     ; Prose.

@@ -20,11 +20,14 @@
 //! * `; no-subjects` before the first function: that there is no safepoint in the file is no
 //!   mistake.
 //!
-//! CLIF has no syntax yet for what a producer knows about references, so that comments say it:
+//! What a producer knows about references is CLIF, too (`docs/clif-facts.md`):
 //!
-//! * `; origin: vN` after a store or load: it is the spill or a reload of `vN`;
-//! * `; nogc: fnN` in a function: calls of `fnN` do not collect;
-//! * `; declared: vN` in a function: `vN` was declared to need inclusion in stack maps.
+//! ```text
+//! fn0 = %is_subtype(i32) ! nogc            ; calls of it do not collect
+//! block0(v0 ! needs_stack_map: i32):       ; the value needs inclusion in stack maps
+//! store notrap v0, v1 ! spill v0           ; a spill of this value
+//! v2 = load.i32 notrap v1 ! reload v0      ; and a reload
+//! ```
 //!
 //! With `CLIF_GC_BLESS=1` in the environment, `; error:` comments are rewritten to what is
 //! reported, to be reviewed as a difference.

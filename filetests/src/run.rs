@@ -144,18 +144,17 @@ impl FileRun<'_> {
         func: &Function,
         details: &Details,
     ) -> Result<()> {
-        let mut func = func.clone();
-        let expected = Expected::read(&mut func, details)?;
-        well_formed(&func, &*isas[0])?;
+        let expected = Expected::read(details)?;
+        well_formed(func, &*isas[0])?;
         if !command.optimizes() {
             // NB: Before any pass, no target has a say.
             let what = func.name.to_string();
             let history = History::default();
-            self.judge(command, what, (&func, &history), details, &expected);
+            self.judge(command, what, (func, &history), details, &expected);
             return Ok(());
         }
         for isa in isas {
-            let shown = shown(&func, &**isa)?;
+            let shown = shown(func, &**isa)?;
             for &pass in &command.passes {
                 let Some(shown) = shown.iter().find(|shown| shown.pass == pass) else {
                     bail!("{pass} does not run with these settings");
@@ -179,6 +178,7 @@ impl FileRun<'_> {
         let options = Options {
             collector: Some(command.collector),
             checks: self.options.checks,
+            ..Options::default()
         };
         let report = verify_rewritten(func, &options, history);
         self.outcome.counts += report.counts;

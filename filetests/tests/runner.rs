@@ -119,8 +119,10 @@ fn mistakes_are_named() {
     assert!(mistake("test gc-verify\n").contains("function"));
     assert!(mistake(&STALE.replace("return v0", "return v9")).contains("v9"));
     assert!(mistake(&STALE.replace("return v0", "return")).contains("not valid CLIF"));
-    let no_value = STALE.replace("return v0", "return v0 ; origin: v7");
-    assert!(mistake(&no_value).contains("`v7` is no value"));
+    let no_value = STALE.replace("return v0", "return v0 ! initializing v7");
+    assert!(mistake(&no_value).contains("undefined value v7 in an annotation"));
+    let no_directive = STALE.replace("return v0", "return v0 ; inconclusive: perhaps");
+    assert!(!run(&no_directive).passed());
 }
 
 #[test]
@@ -137,4 +139,15 @@ fn blessing_writes_what_is_found() {
     assert!(run(&blessed).passed());
     let again = run_text(&blessed, &options).expect("it is a test");
     assert_eq!(again.blessed, None);
+}
+
+#[test]
+fn the_example_of_the_syntax_passes() {
+    let document = include_str!("../../docs/clif-facts.md");
+    let (_, rest) = document.split_once("```clif\n").expect("it has an example");
+    let (example, _) = rest.split_once("```").expect("the example ends");
+    let outcome = run(example);
+    assert!(outcome.passed(), "{:?}", outcome.failures());
+    assert_eq!(outcome.counts.safepoints, 1);
+    assert!(outcome.counts.references >= 2);
 }

@@ -11,7 +11,8 @@
 //! * refusals change no result: `tests/chaos.rs`;
 //! * a guard that accepts everything changes no byte: `tests/identity.rs`;
 //! * the guard's life in a context, and the setting: `tests/life.rs`;
-//! * what inlining does to the facts about GC references: `tests/inlining.rs`.
+//! * what inlining does to the facts about GC references: `tests/inlining.rs`;
+//! * facts as text: `tests/facts.rs`.
 //!
 //! What is not: lowering, which asks no questions.
 

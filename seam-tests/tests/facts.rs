@@ -1,0 +1,458 @@
+//! GC facts as text: what is written is read back, and what is wrong is named with its line.
+
+use cranelift_codegen::ir::{
+    FuncRef, Function, GcCollector, GcFact, GcHeapType, GcKind, GcNullability, Inst, Opcode, Value,
+};
+use cranelift_reader::parse_functions;
+use seam_tests::generate;
+use seam_tests::pipeline::{TARGETS, isa, isa_with, optimize};
+use seam_tests::program::Program;
+use seam_tests::random::Random;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+/// The only function in `text`.
+fn parse(text: &str) -> Function {
+    let mut funcs = parse_functions(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert_eq!(funcs.len(), 1, "{text}");
+    funcs.remove(0)
+}
+
+/// Everything that is known of `func`, without the numbers of instructions, which text does not
+/// have, and without what nothing in the function is about.
+fn known(func: &Function) -> String {
+    let info = &func.dfg.gc_info;
+    let defined: Vec<Value> = (0..func.dfg.num_values())
+        .map(|index| Value::from_u32(index as u32))
+        .filter(|&value| is_defined(func, value))
+        .collect();
+    let facts: Vec<_> = defined.iter().map(|&v| (v, info.fact(v))).collect();
+    let declared: Vec<_> = defined.iter().filter(|&&v| info.is_declared(v)).collect();
+    let of_insts: Vec<_> = insts(func)
+        .into_iter()
+        .map(|inst| (info.spill_origin(inst), info.initializing(inst)))
+        .collect();
+    let types: Vec<_> = info.types().collect();
+    let (nogc, mutable) = (info.nogc(), info.gc_mutable());
+    format!(
+        "{:?} {facts:?} {declared:?} {of_insts:?} {types:?} {nogc:?} {mutable:?}",
+        info.collector
+    )
+}
+
+fn insts(func: &Function) -> Vec<Inst> {
+    let blocks = func.layout.blocks();
+    blocks
+        .flat_map(|block| func.layout.block_insts(block))
+        .collect()
+}
+
+/// Is `value`, which need not be one, in the layout, or an alias of one that is?
+fn is_defined(func: &Function, value: Value) -> bool {
+    let mut value = value;
+    while let Some(dest) = func.dfg.value_alias_dest_for_serialization(value) {
+        if dest.as_u32() == u32::MAX {
+            return false;
+        }
+        value = dest;
+    }
+    let of_layout = |v| {
+        let in_params = func
+            .layout
+            .blocks()
+            .any(|b| func.dfg.block_params(b).contains(&v));
+        in_params
+            || insts(func)
+                .iter()
+                .any(|&i| func.dfg.inst_results(i).contains(&v))
+    };
+    of_layout(value)
+}
+
+/// Writes `func`, reads it, and asserts that nothing was lost. Returns the text.
+fn assert_round_trip(func: &Function) -> String {
+    let text = func.to_string();
+    let read = parse(&text);
+    assert_eq!(known(&read), known(func), "{text}");
+    assert_eq!(read.to_string(), text);
+    text
+}
+
+/// Say arbitrary things of `func`.
+fn annotate(func: &mut Function, random: &mut Random) {
+    let values: Vec<Value> = func.dfg.values().collect();
+    let callees: Vec<FuncRef> = func.dfg.ext_funcs.keys().collect();
+    let regions: Vec<u32> = func
+        .dfg
+        .alias_regions
+        .iter()
+        .map(|(_, r)| r.user_id)
+        .collect();
+    let insts = insts(func);
+    let opcodes: Vec<Opcode> = insts.iter().map(|&i| func.dfg.insts[i].opcode()).collect();
+    let info = &mut func.dfg.gc_info;
+    info.collector = [None, Some(GcCollector::ALL[random.below(3)])][random.below(2)];
+    for index in 0..random.below(5) as u32 {
+        let supertype = random.percent(50).then(|| random.below(5) as u32);
+        info.add_type(index * 3, supertype);
+    }
+    for &value in &values {
+        if random.percent(40) {
+            info.add_fact(value, fact(&values, random));
+        }
+        if random.percent(25) {
+            info.declare(value);
+        }
+    }
+    for (inst, opcode) in insts.into_iter().zip(opcodes) {
+        if (opcode.can_load() || opcode.can_store()) && random.percent(50) {
+            info.set_spill_origin(inst, values[random.below(values.len())]);
+        }
+        if random.percent(20) {
+            info.set_initializing(inst, values[random.below(values.len())]);
+        }
+    }
+    for callee in callees.into_iter().filter(|_| random.percent(50)) {
+        info.set_nogc(callee);
+    }
+    for region in regions.into_iter().filter(|_| random.percent(50)) {
+        info.set_gc_mutable(region);
+    }
+}
+
+fn fact(values: &[Value], random: &mut Random) -> GcFact {
+    match random.below(6) {
+        0 => GcFact::Scalar,
+        1 => GcFact::HeapBase,
+        2 => GcFact::Derived {
+            base: values[random.below(values.len())],
+        },
+        _ => {
+            let heap = GcHeapType::ALL[random.below(GcHeapType::ALL.len())];
+            let concrete =
+                (heap.can_be_concrete() && random.percent(50)).then(|| random.next_u64() as u32);
+            let all = [
+                GcNullability::Null,
+                GcNullability::NonNull,
+                GcNullability::Nullable,
+            ];
+            GcFact::Ref {
+                kind: GcKind { heap, concrete },
+                nullability: all[random.below(all.len())],
+                traced: random.percent(50),
+            }
+        }
+    }
+}
+
+/// How many random programs are written and read.
+const PROGRAMS: u64 = 100;
+
+#[test]
+fn arbitrary_facts_are_read_back() {
+    let mut annotations = 0;
+    for seed in 0..PROGRAMS {
+        let mut random = Random::new(seed);
+        for func in Program::parse(&generate::program(seed)).functions() {
+            let mut func = func.clone();
+            assert!(!assert_round_trip(&func).contains('!'));
+            annotate(&mut func, &mut random);
+            annotations += assert_round_trip(&func).matches(" ! ").count();
+        }
+    }
+    assert!(annotations > 10_000, "{annotations}");
+}
+
+/// What the optimizer leaves behind has aliases, and names values that were removed.
+#[test]
+fn facts_of_optimized_functions_are_read_back() {
+    let (mut annotations, mut removed) = (0, 0);
+    for seed in 0..PROGRAMS {
+        let mut random = Random::new(seed);
+        for func in Program::parse(&generate::program(seed)).functions() {
+            let mut func = func.clone();
+            annotate(&mut func, &mut random);
+            for target in TARGETS {
+                let text = assert_round_trip(&optimize(&func, &*isa(target, "none"), None));
+                annotations += text.matches(" ! ").count();
+                removed += text.matches("gc_removed").count();
+            }
+        }
+    }
+    assert!(annotations > 10_000, "{annotations}");
+    assert!(removed > 1_000, "{removed}");
+}
+
+/// Every form of annotation, as it is written.
+const ALL_FORMS: &str = "\
+function %f(i32, i64) -> i32, i32 fast {
+    gc_collector = moving
+    gctype 1
+    gctype 3 <: 1
+    gc_removed v20 ! gcref(struct 3, nonnull) ! needs_stack_map: i32
+    gc_removed v21 -> v20
+    ss0 = explicit_slot 8
+    region0 = 872415236 \"…active_space_end\" ! gc_mutable
+    region1 = 7 \"other\"
+    sig0 = (i32) -> i32, i32 fast
+    sig1 = () fast
+    fn0 = colocated u0:1 sig0 ! nogc
+    fn1 = %collects sig1
+
+block0(v0 ! gcref(struct 3, nullable): i32, v1: i64):
+    v12 ! gcref(any, nonnull) ! needs_stack_map -> v0
+    v2 ! gcheapbase = load.i64 notrap region0 v1
+    v3 = uextend.i64 v0
+    v4 ! gcderived(v0) = iadd v2, v3
+    v5 ! gcref(any, nonnull) = load.i32 notrap region1 v4
+    v6 = stack_addr.i64 ss0
+    store notrap v5, v6 ! spill v5
+    call fn1(), stack_map=[i32 @ ss0+0] ! initializing v21
+    v7 ! needs_stack_map = load.i32 notrap v6 ! reload v5 ! initializing v0
+    v8 ! gcscalar, v9 ! gcref(func 4, null, traced) ! needs_stack_map = call fn0(v12)
+    v10 = iconst.i32 0
+    v11 ! gcref(extern, nullable, untraced) = iadd v10, v10 ! initializing v0  ; v10 = 0, v10 = 0
+    return v8, v11
+}
+";
+
+#[test]
+fn all_forms_are_written_as_they_are_read() {
+    assert_eq!(parse(ALL_FORMS).to_string(), ALL_FORMS);
+    assert_round_trip(&parse(ALL_FORMS));
+}
+
+#[test]
+fn all_forms_are_understood() {
+    let func = parse(ALL_FORMS);
+    let info = &func.dfg.gc_info;
+    let value = Value::from_u32;
+    assert_eq!(info.collector, Some(GcCollector::Moving));
+    assert!(info.is_subtype(3, 1) && !info.is_subtype(1, 3));
+    assert_eq!(info.gc_mutable(), [872_415_236]);
+    assert!(info.is_nogc(FuncRef::from_u32(0)) && !info.is_nogc(FuncRef::from_u32(1)));
+    let declared: Vec<u32> = info.declared().iter().map(|v| v.as_u32()).collect();
+    assert_eq!(declared, [7, 9, 12, 20]);
+    let structure = GcKind {
+        heap: GcHeapType::Struct,
+        concrete: Some(3),
+    };
+    let nullable = GcFact::reference(structure, GcNullability::Nullable);
+    assert_eq!(info.fact(value(0)), Some(nullable));
+    assert_eq!(info.fact(value(1)), None);
+    assert_eq!(
+        info.fact(value(4)),
+        Some(GcFact::Derived { base: value(0) })
+    );
+    assert!(info.fact(value(9)).is_some_and(GcFact::is_traced));
+    assert!(!info.fact(value(11)).is_some_and(GcFact::is_traced));
+    assert_eq!(func.dfg.resolve_aliases(value(21)), value(20));
+    let of = |opcode| -> Vec<Inst> {
+        let all = insts(&func).into_iter();
+        all.filter(|&inst| func.dfg.insts[inst].opcode() == opcode)
+            .collect()
+    };
+    assert_eq!(info.spill_origin(of(Opcode::Store)[0]), Some(value(5)));
+    assert_eq!(info.spill_origin(of(Opcode::Load)[2]), Some(value(5)));
+    assert_eq!(info.spill_origin(of(Opcode::Load)[1]), None);
+    assert_eq!(info.initializing(of(Opcode::Call)[0]), Some(value(21)));
+}
+
+/// Replaces the first of each pair by the second, and reads what comes of it.
+#[test]
+fn mistakes_are_named_with_their_line() {
+    let mistakes = [
+        (
+            "struct 3, nullable",
+            "strukt, nullable",
+            15,
+            "unknown kind of reference 'strukt': there are any,",
+        ),
+        (
+            "(struct 3, nullable)",
+            "(any 3, nullable)",
+            15,
+            "no concrete type is of the kind 'any'",
+        ),
+        (
+            "(struct 3, nullable)",
+            "(struct -3, nullable)",
+            15,
+            "expected the index of a concrete type",
+        ),
+        (
+            "nullable):",
+            "perhaps):",
+            15,
+            "expected 'null', 'nonnull' or 'nullable'",
+        ),
+        (
+            "gcscalar",
+            "gcskalar",
+            25,
+            "unknown annotation 'gcskalar' of the value: there are gcref,",
+        ),
+        (
+            "! gcscalar,",
+            "!,",
+            25,
+            "expected an annotation of the value after '!'",
+        ),
+        (
+            "! gcscalar",
+            "! gcscalar ! gcheapbase",
+            25,
+            "duplicate fact of v8: it has 'gcscalar' already",
+        ),
+        (
+            "v7 ! needs_stack_map",
+            "v7 ! needs_stack_map ! needs_stack_map",
+            24,
+            "duplicate needs_stack_map of v7",
+        ),
+        (
+            "gcderived(v0)",
+            "gcderived(v99)",
+            19,
+            "undefined value v99 in an annotation; if it was removed, 'gc_removed v99: type' says so",
+        ),
+        (
+            "gcderived(v0)",
+            "gcderived",
+            19,
+            "expected '(' after gcderived",
+        ),
+        (
+            "gcderived(v0)",
+            "gcderived(0)",
+            19,
+            "expected a value after gcderived",
+        ),
+        ("! spill v5", "! spill v98", 22, "undefined value v98"),
+        ("! spill v5", "! spill", 23, "expected a value after spill"),
+        (
+            "! spill v5",
+            "! reload v5",
+            22,
+            "store is no reload: only a load is one",
+        ),
+        (
+            "! reload v5",
+            "! spill v5",
+            24,
+            "load is no spill: it stores nothing",
+        ),
+        (
+            "! reload v5",
+            "! reload v5 ! reload v5",
+            24,
+            "duplicate annotation 'reload'",
+        ),
+        (
+            "! initializing v21",
+            "! initialising v21",
+            23,
+            "unknown annotation 'initialising' of the instruction: there are spill, reload and initializing",
+        ),
+        (
+            "! gc_mutable",
+            "! gc_mutabel",
+            8,
+            "unknown annotation 'gc_mutabel' of the alias region: there is gc_mutable",
+        ),
+        (
+            "! gc_mutable",
+            "! gc_mutable ! gc_mutable",
+            8,
+            "duplicate gc_mutable",
+        ),
+        (
+            "! nogc",
+            "! nocg",
+            12,
+            "unknown annotation 'nocg' of the callee: there is nogc",
+        ),
+        ("! nogc", "! nogc ! nogc", 12, "duplicate nogc of fn0"),
+        (
+            "= moving",
+            "= mowing",
+            2,
+            "unknown collector 'mowing': there are moving, nonmoving and null",
+        ),
+        (
+            "gctype 1\n",
+            "gc_collector = null\n",
+            3,
+            "duplicate gc_collector",
+        ),
+        ("gctype 3 <: 1", "gctype 1 <: 3", 4, "duplicate gctype 1"),
+        (
+            "gctype 3 <: 1",
+            "gctype 3 < 1",
+            4,
+            "expected '<:' before a supertype",
+        ),
+        (
+            "gctype 3 <: 1",
+            "gctype 3 <: any",
+            4,
+            "expected the index of a supertype",
+        ),
+        ("v21 -> v20", "v21 -> v22", 6, "undefined value v22"),
+        ("v21 -> v20", "v21 -> v21", 6, "alias cycle involving v21"),
+        (
+            "gc_removed v21 -> v20",
+            "gc_removed v0: i32",
+            15,
+            "duplicate entity: v0",
+        ),
+        (
+            "return v8, v11",
+            "return v8, v11 !",
+            29,
+            "expected an annotation of the instruction after '!'",
+        ),
+    ];
+    for (from, to, line, expected) in mistakes {
+        assert!(ALL_FORMS.contains(from), "{from}");
+        let text = ALL_FORMS.replacen(from, to, 1);
+        let error = parse_functions(&text).expect_err(&text);
+        let found = (error.location.line_number, error.message.as_str());
+        assert_eq!(found.0, line, "{to}: {error}");
+        assert!(found.1.contains(expected), "{to}: {error}");
+    }
+}
+
+/// What is known is part of what a compilation cache is asked with, as the setting is.
+#[test]
+fn a_cache_tells_facts_and_settings_apart() {
+    fn hash(value: &impl Hash) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        hasher.finish()
+    }
+    let stencil = |text: &str| hash(&parse(text).stencil);
+    let original = stencil(ALL_FORMS);
+    assert_eq!(stencil(ALL_FORMS), original);
+    for annotation in [
+        "    gc_collector = moving\n",
+        "    gctype 1\n",
+        " ! nogc",
+        " ! gc_mutable",
+        " ! gcheapbase",
+        " ! needs_stack_map -> v0",
+        " ! spill v5",
+        " ! initializing v21",
+    ] {
+        let replacement = if annotation.contains("->") {
+            " -> v0"
+        } else {
+            ""
+        };
+        assert!(ALL_FORMS.contains(annotation), "{annotation}");
+        let without = ALL_FORMS.replacen(annotation, replacement, 1);
+        assert_ne!(stencil(&without), original, "{annotation}");
+    }
+    let flags = |mode| hash(isa_with("x86_64", &[("gc_verifier", mode)]).flags());
+    assert_ne!(flags("none"), flags("check"));
+    assert_ne!(flags("check"), flags("enforce"));
+}
