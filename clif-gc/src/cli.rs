@@ -1,6 +1,6 @@
 //! What can be asked on the command line.
 
-use crate::configuration::{Collector, Mode, OptLevel};
+use crate::configuration::{Collector, Embedding, Mode, OptLevel};
 use crate::target::Target;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cranelift_gc_verifier::Code;
@@ -62,6 +62,13 @@ pub struct VerifyArgs {
     /// What the frontend made is verified at every level; the optimizer's work at all but `none`.
     #[arg(long, value_enum, value_name = "LEVEL")]
     pub opt_level: Vec<OptLevel>,
+
+    /// What the embedder asks of Wasmtime; repeatable [default: default and strict].
+    ///
+    /// `strict` has a GC heap that moves when it grows, and epoch interruption, whose callback may
+    /// collect at the head of every loop. It means nothing for .clif files.
+    #[arg(long, value_enum, value_name = "EMBEDDING")]
+    pub embedding: Vec<Embedding>,
 
     /// What the verifier does while it looks on.
     ///

@@ -13,6 +13,8 @@ pub struct Configuration {
     pub collector: Collector,
     /// The optimization level.
     pub opt_level: OptLevel,
+    /// What the embedder asks of Wasmtime; without meaning for CLIF.
+    pub embedding: Embedding,
 }
 
 impl fmt::Display for Configuration {
@@ -21,8 +23,13 @@ impl fmt::Display for Configuration {
             target,
             collector,
             opt_level,
+            embedding,
         } = self;
-        write!(f, "{target} {collector} {opt_level}")
+        write!(f, "{target} {collector} {opt_level}")?;
+        match embedding {
+            Embedding::Default => Ok(()),
+            Embedding::Strict => write!(f, " {embedding}"),
+        }
     }
 }
 
@@ -31,16 +38,18 @@ pub fn combinations(
     targets: &[String],
     collectors: &[Collector],
     opt_levels: &[OptLevel],
+    embeddings: &[Embedding],
 ) -> Vec<Configuration> {
     let mut all = Vec::new();
     for target in targets {
         for &collector in collectors {
             for &opt_level in opt_levels {
-                all.push(Configuration {
+                all.extend(embeddings.iter().map(|&embedding| Configuration {
                     target: target.clone(),
                     collector,
                     opt_level,
-                });
+                    embedding,
+                }));
             }
         }
     }
@@ -108,6 +117,27 @@ impl OptLevel {
 impl fmt::Display for OptLevel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+/// What an embedder asks of Wasmtime that changes where a collection can happen, or what it moves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Embedding {
+    /// What Wasmtime does without being asked: the heap's base stays where it is, and nothing
+    /// interrupts a function.
+    Default,
+    /// Everything that makes it harder: a heap that moves when it grows, and epoch interruption,
+    /// whose callback may collect at every loop.
+    Strict,
+}
+
+impl fmt::Display for Embedding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Embedding::Default => "default",
+            Embedding::Strict => "strict",
+        })
     }
 }
 

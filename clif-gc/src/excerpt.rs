@@ -233,10 +233,16 @@ fn safepoint_label(error: &GcError, primary: bool) -> String {
         {
             format!("the stack map names {slot}+{offset}")
         }
+        GcError::StaleHeapBase { .. } => "the heap can move here".to_string(),
+        GcError::UninitializedObject { value, .. } => {
+            format!("a collection can happen here, before {value} is initialized")
+        }
         GcError::UninitializedRoot { .. }
         | GcError::NonReferenceRoot { .. }
         | GcError::StaleReference { .. }
         | GcError::ClobberedRoot { .. }
+        | GcError::MovableLoad { .. }
+        | GcError::StaleState { .. }
         | GcError::StaleDerivedPointer { .. }
         | GcError::UnguardedDereference { .. }
         | GcError::GuardRemoved { .. } => "a collection can happen here".to_string(),

@@ -1,6 +1,6 @@
 //! What the command and its child process say to each other, as lines of JSON.
 
-use crate::configuration::{Collector, Configuration, Mode, OptLevel};
+use crate::configuration::{Collector, Configuration, Embedding, Mode, OptLevel};
 use crate::diagnostic::Diagnostic;
 use crate::record::FunctionRecord;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ pub struct Job {
     pub collectors: Vec<Collector>,
     /// The optimization levels, if any were asked for.
     pub opt_levels: Vec<OptLevel>,
+    /// The embeddings, if any were asked for.
+    pub embeddings: Vec<Embedding>,
     /// What the verifier does.
     pub mode: Mode,
     /// The checks that are not to be made, by code.

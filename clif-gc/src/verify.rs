@@ -48,6 +48,7 @@ fn job(args: &VerifyArgs, jobs: usize, files: usize) -> Job {
         targets: unique(args.target.iter().map(|target| target.name.clone())),
         collectors: unique(args.collector.iter().flat_map(|c| c.collectors()).copied()),
         opt_levels: unique(args.opt_level.iter().copied()),
+        embeddings: unique(args.embedding.iter().copied()),
         mode: args.mode,
         without_checks: args.without_check.iter().map(|c| c.to_string()).collect(),
         threads: (jobs / files.clamp(1, jobs)).max(1),

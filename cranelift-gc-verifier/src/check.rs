@@ -24,7 +24,7 @@ use crate::slots::{Content, Hold, Loc, Location, Reload, Root, Slots};
 use crate::uses::{Demand, UseKind, uses};
 use crate::values::{Class, Values, for_each_block_arg};
 use crate::witness::{Step, Witness};
-use crate::{Options, evidence, recheck};
+use crate::{Options, evidence, objects, recheck, rewritten};
 use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Type, Value, types};
 use std::cell::OnceCell;
 
@@ -92,6 +92,7 @@ impl Checker<'_> {
         self.check_entries();
         self.check_roots();
         self.check_reloads();
+        self.check_rewritten();
         let mut passed = 0;
         for node in self.cfg.nodes() {
             self.check_block(node, &mut passed);
@@ -113,6 +114,24 @@ impl Checker<'_> {
         });
         self.report.violations.dedup_by(|a, b| a.error == b.error);
         self.report
+    }
+
+    /// What a collection rewrites, and objects that it could see half made.
+    fn check_rewritten(&mut self) {
+        let rewritten = rewritten::check(self.func, &self.cfg, self.collector);
+        let mut findings = rewritten.findings;
+        self.report.counts.rewritten_loads = rewritten.loads;
+        if self.collector != GcCollector::Null {
+            findings.extend(objects::check(
+                self.func,
+                &self.cfg,
+                &self.safepoints,
+                self.collector,
+            ));
+        }
+        for (error, steps) in findings {
+            self.reject(error, |_| Some(steps));
+        }
     }
 
     // --- Stack maps and slots --------------------------------------------------------------

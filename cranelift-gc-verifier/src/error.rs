@@ -32,6 +32,24 @@ impl fmt::Display for Held {
     }
 }
 
+/// What allows the optimizer to use a value that was loaded earlier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Movable {
+    /// The flag that memory never changes.
+    Readonly,
+    /// The flag that the load may be moved.
+    CanMove,
+}
+
+impl fmt::Display for Movable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Movable::Readonly => "`readonly`",
+            Movable::CanMove => "`can_move`",
+        })
+    }
+}
+
 /// Why the contents of a mapped slot cannot be a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NonReference {
@@ -137,6 +155,44 @@ pub enum GcError {
         /// Why it is none.
         why: NonReference,
     },
+    /// [`Code::Gcv06`]: `value`, the base of a heap that can move, is used at `inst` after
+    /// `safepoint`.
+    StaleHeapBase {
+        /// The use.
+        inst: Inst,
+        /// The base.
+        value: Value,
+        /// The safepoint.
+        safepoint: Inst,
+    },
+    /// [`Code::Gcv07`]: the load `inst` of what a collection rewrites may be merged or moved.
+    MovableLoad {
+        /// The load.
+        inst: Inst,
+        /// What it loads.
+        value: Value,
+        /// Is that a reference?
+        is_reference: bool,
+        /// What allows it.
+        why: Movable,
+    },
+    /// [`Code::Gcv07`]: `value`, which a collection rewrites in memory, decides at `inst` after
+    /// `safepoint`.
+    StaleState {
+        /// The use.
+        inst: Inst,
+        /// The loaded value.
+        value: Value,
+        /// The safepoint.
+        safepoint: Inst,
+    },
+    /// [`Code::Gcv17`]: the safepoint `inst` comes while the object `value` is being initialized.
+    UninitializedObject {
+        /// The safepoint.
+        inst: Inst,
+        /// The reference to the object.
+        value: Value,
+    },
     /// [`Code::Gcv06`]: `value`, derived from the reference `base`, is used at `inst` after
     /// `safepoint`.
     StaleDerivedPointer {
@@ -182,7 +238,9 @@ impl GcError {
             GcError::UninitializedRoot { .. } => Code::Gcv03,
             GcError::ClobberedRoot { .. } => Code::Gcv04,
             GcError::NonReferenceRoot { .. } => Code::Gcv05,
-            GcError::StaleDerivedPointer { .. } => Code::Gcv06,
+            GcError::StaleDerivedPointer { .. } | GcError::StaleHeapBase { .. } => Code::Gcv06,
+            GcError::MovableLoad { .. } | GcError::StaleState { .. } => Code::Gcv07,
+            GcError::UninitializedObject { .. } => Code::Gcv17,
             GcError::UnguardedDereference { .. } => Code::Gcv10,
             GcError::GuardRemoved { .. } => Code::Gcv16,
         }
@@ -197,6 +255,10 @@ impl GcError {
             | GcError::ClobberedRoot { inst, .. }
             | GcError::NonReferenceRoot { inst, .. }
             | GcError::StaleDerivedPointer { inst, .. }
+            | GcError::StaleHeapBase { inst, .. }
+            | GcError::MovableLoad { inst, .. }
+            | GcError::StaleState { inst, .. }
+            | GcError::UninitializedObject { inst, .. }
             | GcError::UnguardedDereference { inst, .. }
             | GcError::GuardRemoved { inst, .. } => inst,
         }
@@ -209,6 +271,10 @@ impl GcError {
             | GcError::StaleReference { value, .. }
             | GcError::ClobberedRoot { value, .. }
             | GcError::StaleDerivedPointer { value, .. }
+            | GcError::StaleHeapBase { value, .. }
+            | GcError::MovableLoad { value, .. }
+            | GcError::StaleState { value, .. }
+            | GcError::UninitializedObject { value, .. }
             | GcError::UnguardedDereference { value, .. }
             | GcError::GuardRemoved { value, .. } => Some(value),
             GcError::NonReferenceRoot { value, .. } => value,
@@ -275,6 +341,41 @@ impl fmt::Display for GcError {
                     None => Ok(()),
                 }
             }
+            GcError::StaleHeapBase {
+                inst,
+                value,
+                safepoint,
+            } => write!(
+                f,
+                "{inst} uses heap base {value} after safepoint {safepoint}, which may move the heap"
+            ),
+            GcError::MovableLoad {
+                inst,
+                value,
+                is_reference,
+                why,
+            } => {
+                let what = match is_reference {
+                    true => "GC reference ",
+                    false => "",
+                };
+                write!(
+                    f,
+                    "{inst} loads {what}{value}, which a collection rewrites, as {why}"
+                )
+            }
+            GcError::StaleState {
+                inst,
+                value,
+                safepoint,
+            } => write!(
+                f,
+                "{inst} relies on {value}, which safepoint {safepoint} may have rewritten in memory"
+            ),
+            GcError::UninitializedObject { inst, value } => write!(
+                f,
+                "{inst} may collect before the object of GC reference {value} is initialized"
+            ),
             GcError::StaleDerivedPointer {
                 inst,
                 value,

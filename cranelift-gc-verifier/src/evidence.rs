@@ -328,8 +328,6 @@ fn through(checker: &Checker<'_>, node: Node) -> Step {
     }
 }
 
-/// Append the blocks of `path` after its first, which the steps are in already, and `inst`.
 fn push_path(checker: &Checker<'_>, steps: &mut Vec<Step>, path: &[Node], role: Role, inst: Inst) {
-    steps.extend(path[1..].iter().map(|&node| through(checker, node)));
-    steps.extend(step(checker, role, inst));
+    crate::witness::push_path(checker.func, &checker.cfg, steps, path, role, inst);
 }

@@ -20,6 +20,7 @@
 mod branch;
 mod eval;
 mod flow;
+mod near;
 mod replay;
 mod roots;
 mod sites;
@@ -250,7 +251,28 @@ impl Judge<'_> {
             start,
             traps: self.traps,
         };
-        scratch.find_region(self.cfg, start, sites);
+        let mut far = Vec::new();
+        for site in sites {
+            if near::is_guarded(subject, site) {
+                guards.settle(site);
+            } else {
+                far.push(*site);
+            }
+        }
+        if !far.is_empty() {
+            self.far_sites(subject, &far, scratch, guards);
+        }
+    }
+
+    /// Judge the sites whose guards are not just before them.
+    fn far_sites(
+        &self,
+        subject: Subject,
+        sites: &[Site],
+        scratch: &mut Scratch,
+        guards: &mut Guards,
+    ) {
+        scratch.find_region(self.cfg, subject.start, sites);
         let mut states = vec![State::Guarded; sites.len()];
         for hazard in Hazard::ALL {
             if sites.iter().any(|site| site.hazards.contains(hazard)) {

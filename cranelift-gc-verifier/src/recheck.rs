@@ -68,6 +68,23 @@ pub(crate) fn witness(
             defines(func, first, value)?;
             crate::guards::recheck(func, cfg, value, word, inst, steps)
         }
+        GcError::StaleHeapBase {
+            value, safepoint, ..
+        }
+        | GcError::StaleState {
+            value, safepoint, ..
+        } => {
+            defines(func, first, value)?;
+            is_not_repeated(steps)?;
+            passes(steps, safepoint)
+        }
+        GcError::MovableLoad { inst, .. } => crate::rewritten::is_movable_load(func, inst)
+            .then_some(())
+            .ok_or("the load cannot be moved"),
+        GcError::UninitializedObject { inst, value } => {
+            defines(func, first, value)?;
+            passes(steps, inst)
+        }
         GcError::UninitializedRoot { .. } if Some(first.block) != func.layout.entry_block() => {
             Err("it does not start at the entry")
         }

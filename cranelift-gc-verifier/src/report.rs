@@ -19,6 +19,9 @@ pub struct Counts {
     pub references: u64,
     /// Loads and stores whose address is derived from a known reference.
     pub dereferences: u64,
+    /// Loads of what a collection rewrites: the base of a heap that can move, the state of a
+    /// collector that copies, references in memory under a collector that moves.
+    pub rewritten_loads: u64,
     /// Dereferences whose reference's type excludes null and i31.
     pub typed: u64,
     /// Dereferences that are guarded against what the type does not exclude.
@@ -35,6 +38,7 @@ impl AddAssign for Counts {
             entries,
             references,
             dereferences,
+            rewritten_loads,
             typed,
             guarded,
             unjudged,
@@ -43,6 +47,7 @@ impl AddAssign for Counts {
         self.entries += entries;
         self.references += references;
         self.dereferences += dereferences;
+        self.rewritten_loads += rewritten_loads;
         self.typed += typed;
         self.guarded += guarded;
         self.unjudged += unjudged;

@@ -61,14 +61,19 @@ pub(crate) struct Safepoints {
 }
 
 impl Safepoints {
-    /// Find the safepoints of `func` and number the versions.
+    /// Find the safepoints of `func` that may collect and number the versions.
     pub(crate) fn new(func: &Function, cfg: &Cfg) -> Self {
+        Safepoints::of(func, cfg, may_collect)
+    }
+
+    /// The same for the safepoints that `counts` says count.
+    pub(crate) fn of(func: &Function, cfg: &Cfg, counts: impl Fn(&Function, Inst) -> bool) -> Self {
         let mut all = Vec::new();
         let mut last_of = vec![None; cfg.len()];
         let mut defs = Vec::new();
         for node in cfg.nodes() {
             for inst in func.layout.block_insts(cfg.block(node)) {
-                if may_collect(func, inst) {
+                if counts(func, inst) {
                     all.push(Safepoint { inst, node });
                     last_of[node as usize] = Some(Version(all.len() as u32));
                 }
@@ -111,8 +116,7 @@ impl Safepoints {
     /// The version just before `inst`.
     pub(crate) fn before(&self, func: &Function, cfg: &Cfg, inst: Inst) -> Option<Version> {
         let node = cfg.node_of_inst(func, inst)?;
-        // Those of one block stand together.
-        let start = self.all.partition_point(|safepoint| safepoint.node < node);
+        let start = self.first_in(node);
         let earlier = self.all[start..].iter().take_while(|safepoint| {
             safepoint.node == node && func.layout.pp_cmp(safepoint.inst, inst).is_lt()
         });
@@ -120,6 +124,11 @@ impl Safepoints {
             0 => self.at_start(node),
             count => Safepoints::version_after(start + count - 1),
         })
+    }
+
+    /// The index of the first safepoint in `node`, or after it. Those of one block stand together.
+    pub(crate) fn first_in(&self, node: Node) -> usize {
+        self.all.partition_point(|safepoint| safepoint.node < node)
     }
 
     /// The version that the safepoint at `index` of `all` makes.
@@ -143,6 +152,17 @@ pub(crate) fn may_collect(func: &Function, inst: Inst) -> bool {
         }
         _ => true,
     }
+}
+
+/// May the instruction move the heap as a whole, which a collection alone does not?
+pub(crate) fn may_move(func: &Function, inst: Inst) -> bool {
+    may_collect(func, inst)
+        && match func.dfg.insts[inst] {
+            InstructionData::Call { func_ref, .. } | InstructionData::TryCall { func_ref, .. } => {
+                !func.dfg.gc_info.is_nomove(func_ref)
+            }
+            _ => true,
+        }
 }
 
 #[cfg(test)]

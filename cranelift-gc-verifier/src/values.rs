@@ -2,13 +2,15 @@
 //!
 //! **Claim.** Every value is plain, a reference, or derived from references.
 //!
-//! **Strength.** What is called a reference is one; a reference that nobody declared, that no stack
-//! map names, and that does not meet one at a block parameter is not found.
+//! **Strength.** What is called a reference is one. Where the producer gives facts, as Wasmtime does
+//! from the types of Wasm, every reference is found, whether or not it was declared; elsewhere, one that
+//! nobody declared, that no stack map names, and that does not meet one at a block parameter is not.
 //!
 //! **Math.** The least assignment, in the order plain < reference < derived, such that
 //!
-//! * a value that was declared to need inclusion in stack maps is a reference, as is one that is
-//!   stored where a stack map names it, or loaded from there;
+//! * a value whose fact is that it is a traced reference is one, as is one that was declared to need
+//!   inclusion in stack maps, or that is stored where a stack map names it, or loaded from there;
+//! * a value whose fact is that it is something else, such as an i31, is plain;
 //! * a block parameter is what some argument for it is;
 //! * `select` is what its arms are; `uextend`, `iadd` and `isub` of a reference, or of what is
 //!   derived from one, are derived.
@@ -18,7 +20,9 @@
 use crate::cfg::{Cfg, Node, destinations};
 use crate::memory::{Passed, passed_on};
 use crate::slots::{Hold, Slots};
-use cranelift_codegen::ir::{BlockArg, Function, Inst, InstructionData, Opcode, Value, ValueDef};
+use cranelift_codegen::ir::{
+    BlockArg, Function, GcFact, Inst, InstructionData, Opcode, Value, ValueDef,
+};
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,6 +46,11 @@ impl Values {
         let mut values = Values {
             classes: vec![Class::Plain; func.dfg.num_values()],
         };
+        for (value, fact) in func.dfg.gc_info.facts() {
+            if fact.is_traced() {
+                values.seed_one(func, value);
+            }
+        }
         values.seed(func, slots);
         let mut again = true;
         while again {
@@ -85,6 +94,7 @@ impl Values {
     fn seed_one(&mut self, func: &Function, value: Value) {
         let value = func.dfg.resolve_aliases(value);
         let can_be = func.dfg.value_type(value).is_int()
+            && !is_untraced(func, value)
             && match func.dfg.value_def(value) {
                 ValueDef::Param(..) => true,
                 ValueDef::Result(inst, _) => is_opaque(func, inst),
@@ -106,7 +116,7 @@ impl Values {
     fn visit_block(&mut self, func: &Function, cfg: &Cfg, node: Node) -> bool {
         for inst in func.layout.block_insts(cfg.block(node)) {
             let class = self.result_class(func, passed_on(func, inst));
-            if class != Class::Plain {
+            if class != Class::Plain && !is_untraced(func, func.dfg.first_result(inst)) {
                 self.raise(func.dfg.first_result(inst), class);
             }
         }
@@ -115,6 +125,7 @@ impl Values {
             let class = self.class(arg);
             if class != Class::Plain
                 && func.dfg.value_type(arg) == func.dfg.value_type(param)
+                && !is_untraced(func, param)
                 && self.raise(param, class)
             {
                 again |= to <= node;
@@ -144,6 +155,17 @@ impl Values {
     pub(crate) fn references(&self) -> u64 {
         let references = self.classes.iter().filter(|&&c| c == Class::Reference);
         references.count() as u64
+    }
+}
+
+/// Is it known that `value` is nothing that ages?
+///
+/// NB: An i31 may come out of a reference that is traced, by a cast of its block parameter.
+fn is_untraced(func: &Function, value: Value) -> bool {
+    match func.dfg.gc_info.fact(value) {
+        Some(GcFact::Ref { traced, .. }) => !traced,
+        Some(GcFact::Scalar) => true,
+        Some(GcFact::Derived { .. } | GcFact::HeapBase) | None => false,
     }
 }
 

@@ -1,7 +1,8 @@
 //! The evidence for an error.
 
+use crate::cfg::{Cfg, Node};
 use core::fmt;
-use cranelift_codegen::ir::{Block, Inst};
+use cranelift_codegen::ir::{Block, Function, Inst};
 
 /// What a step of a witness shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,4 +69,25 @@ impl fmt::Display for Step {
 pub struct Witness {
     /// Its steps, in the order in which they are executed.
     pub steps: Vec<Step>,
+}
+
+/// Append the blocks of `path` after its first, which the steps are in already, and `inst`.
+pub(crate) fn push_path(
+    func: &Function,
+    cfg: &Cfg,
+    steps: &mut Vec<Step>,
+    path: &[Node],
+    role: Role,
+    inst: Inst,
+) {
+    steps.extend(path[1..].iter().map(|&node| Step {
+        role: Role::Through,
+        block: cfg.block(node),
+        inst: None,
+    }));
+    steps.extend(func.layout.inst_block(inst).map(|block| Step {
+        role,
+        block,
+        inst: Some(inst),
+    }));
 }

@@ -148,6 +148,30 @@ became a safepoint.",
                 ),
             ]
         ),
+        Code::Gcv07 => entry!(
+            "gcv07",
+            "\
+A collection rewrites more than stack slots: where the collector's space begins and ends, the base
+of a heap that it has to grow, and, if it moves objects, every reference in memory. The flags
+`readonly` and `can_move` tell the optimizer that a load yields the same whenever it is executed.
+So it may be merged with an earlier one, or moved out of a loop, over a safepoint.
+
+The usual cause: what holds for one collector or configuration is declared for all.",
+            &[
+                (
+                    "#13165",
+                    "the heap base was loaded `readonly can_move` though the heap may move"
+                ),
+                (
+                    "#13381 (a)",
+                    "an immutable global of a reference was loaded `readonly can_move`"
+                ),
+                (
+                    "#13381 (b)",
+                    "the end of the active space was loaded `readonly can_move`, but collections flip it"
+                ),
+            ]
+        ),
         Code::Gcv10 => entry!(
             "gcv10",
             "\
@@ -172,12 +196,25 @@ to exclude i31s.",
             "\
 A dereference was guarded before an optimization pass, and is not after it: the pass removed
 the trap or branch, took its condition for a constant, or moved the dereference out of its
-protection. The example is what a pass left behind; `; guarded: null` says what was guarded before it.
+protection. The example is what a pass left behind; `; guarded: v0 null` says what was guarded before it.
 
 The usual cause: a rewrite of a comparison or a branch that is wrong for some operands.",
             &[(
                 "#10353",
                 "the null check of a field access was lost together with the unused load"
+            )]
+        ),
+        Code::Gcv17 => entry!(
+            "gcv17",
+            "\
+A new object holds whatever its memory held before. A collector that comes to it before its fields
+are written takes that for references and follows them.
+
+The usual cause: what is emitted at the head of every loop, such as an epoch check, is emitted for
+the loop that fills an array, too.",
+            &[(
+                "#14045, GHSA-2hw9-mc66-jc2q",
+                "epoch checks in loops of bulk operations collected while an array was half filled"
             )]
         ),
     }

@@ -171,20 +171,26 @@ fn verified(totals: &Totals) -> String {
     )
 }
 
-/// The targets, collectors and optimization levels, if the configurations are all their
+/// The targets, collectors, optimization levels and embeddings, if the configurations are all their
 /// combinations.
 fn product(configurations: &[Configuration]) -> Option<Vec<String>> {
     let targets = distinct(configurations, |c| c.target.clone());
     let collectors = distinct(configurations, |c| c.collector.to_string());
     let opt_levels = distinct(configurations, |c| c.opt_level.to_string());
-    let is_product = targets.len() * collectors.len() * opt_levels.len() == configurations.len();
-    is_product.then(|| {
-        [targets, collectors, opt_levels]
+    let embeddings = distinct(configurations, |c| c.embedding.to_string());
+    let parts = [targets, collectors, opt_levels, embeddings];
+    let count: usize = parts.iter().map(Vec::len).product();
+    (count == configurations.len()).then(|| {
+        // The default one, alone, goes without saying.
+        let said = |names: &Vec<String>| names[..] != ["default".to_string()];
+        parts
+            .into_iter()
+            .filter(said)
             .map(|names| match &names[..] {
                 [name] => name.clone(),
                 names => format!("{{{}}}", names.join(", ")),
             })
-            .to_vec()
+            .collect()
     })
 }
 

@@ -1,7 +1,7 @@
 //! Compiles CLIF functions.
 
 use super::{Tools, Work, clif_error, names, panics, sink};
-use crate::configuration::{Collector, Configuration, OptLevel};
+use crate::configuration::{Collector, Configuration, Embedding, OptLevel, combinations};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::job::{Job, Plan, Unit, UnitOutcome};
 use crate::record::{FunctionId, FunctionRecord, Verdict};
@@ -78,7 +78,7 @@ fn configurations(job: &Job, spec: &IsaSpec, opt_level: Option<OptLevel>) -> Vec
         [] => vec![opt_level.unwrap_or(OptLevel::Speed)],
         opt_levels => opt_levels.to_vec(),
     };
-    let mut all = crate::configuration::combinations(&targets, &collectors, &opt_levels);
+    let mut all = combinations(&targets, &collectors, &opt_levels, &[Embedding::Default]);
     // A file may name a target more than once, with different settings; the first is taken.
     let mut seen = Vec::new();
     all.retain(|configuration| {

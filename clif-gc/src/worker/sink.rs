@@ -45,6 +45,7 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
         entries,
         references,
         dereferences,
+        rewritten_loads: _,
         typed: _,
         guarded: _,
         unjudged: _,

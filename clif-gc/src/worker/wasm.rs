@@ -3,7 +3,7 @@
 use super::names::{Key, ModuleNames};
 use super::source::{Module, component};
 use super::{Tools, Work, panics, sink};
-use crate::configuration::{Collector, Configuration, Mode, OptLevel, combinations};
+use crate::configuration::{Collector, Configuration, Embedding, Mode, OptLevel, combinations};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::job::{Plan, Unit, UnitOutcome};
 use crate::record::{FunctionRecord, Verdict};
@@ -14,6 +14,10 @@ use wasmtime::{Config, Engine, GcVerifier};
 
 /// The collectors that collect, which are the ones that ask for anything.
 const DEFAULT_COLLECTORS: [Collector; 2] = [Collector::Copying, Collector::Drc];
+
+/// What is easiest and what is hardest. Neither covers the other: the optimizer has more freedom with a
+/// heap that does not move.
+const DEFAULT_EMBEDDINGS: [Embedding; 2] = [Embedding::Default, Embedding::Strict];
 
 /// The modules of a file.
 pub struct Modules {
@@ -32,6 +36,7 @@ impl Modules {
             &or_default(&job.targets, &Target::DEFAULT.map(str::to_string)),
             &or_default(&job.collectors, &DEFAULT_COLLECTORS),
             &or_default(&job.opt_levels, &[OptLevel::Speed]),
+            &or_default(&job.embeddings, &DEFAULT_EMBEDDINGS),
         );
         Modules {
             modules,
@@ -214,6 +219,14 @@ fn config(
         Mode::Check => GcVerifier::Check,
         Mode::Enforce => GcVerifier::Enforce,
     });
+    match configuration.embedding {
+        Embedding::Default => {}
+        Embedding::Strict => {
+            config.gc_heap_may_move(true);
+            config.gc_heap_reservation(0);
+            config.epoch_interruption(true);
+        }
+    }
     config.parallel_compilation(is_parallel);
     // Everything that is not on by default.
     config.wasm_custom_page_sizes(true);

@@ -135,7 +135,8 @@ impl<'a, 's> Flow<'a, 's> {
             for index in 0..flow.scratch.region.len() {
                 let node = flow.scratch.region[index];
                 if flow.is_executable(node) {
-                    flow.scratch.budget = flow.scratch.budget.checked_sub(1)?;
+                    let cost = 1 + subject.traps[node as usize].len() as u64;
+                    flow.scratch.budget = flow.scratch.budget.checked_sub(cost)?;
                     changed |= flow.visit(node);
                 }
             }

@@ -1,0 +1,335 @@
+//! State that a collection rewrites: the base of a heap that can move, and what a collector keeps of
+//! its spaces.
+//!
+//! **Claim.** Every load that is reported is of such state, and its flags let the optimizer use a value
+//! from before a collection (GCV07); every use that is reported takes a value of it that was loaded
+//! before a safepoint which rewrites it (GCV06 for pointers, GCV07 for the rest).
+//!
+//! **Strength.** What such state is, is the producer's word: alias regions that a collection rewrites, and
+//! facts. A load of a reference needs no word: under a collector that moves, no reference in memory stays
+//! what it was.
+//!
+//! **Math.** A load of such state is fresh at the version at which it stands (see
+//! [`safepoint`](crate::safepoint)), and what is computed from loads at the meet of theirs.
+//! Versions count the safepoints that may rewrite it: one that only collects leaves a heap where it
+//! is unless the collector moves.
+
+use crate::cfg::{Cfg, Node};
+use crate::error::{GcError, Movable};
+use crate::memory::{access, passed_on};
+use crate::path::{Forbidden, Point, Search};
+use crate::safepoint::{Safepoints, Version, may_collect, may_move};
+use crate::values::for_each_block_arg;
+use crate::witness::{Role, Step, push_path};
+use cranelift_codegen::ir::{
+    Function, GcCollector, GcFact, Inst, InstructionData, Opcode, Type, Value, ValueDef, types,
+};
+
+/// What is wrong, and the path that shows it.
+pub(crate) type Finding = (GcError, Vec<Step>);
+
+/// What this looked at, and what it found.
+#[derive(Default)]
+pub(crate) struct Rewritten {
+    /// Loads of state that a collection rewrites.
+    pub(crate) loads: u64,
+    pub(crate) findings: Vec<Finding>,
+}
+
+/// Check all of `func`.
+pub(crate) fn check(func: &Function, cfg: &Cfg, collector: GcCollector) -> Rewritten {
+    let mut rewritten = Rewritten::default();
+    let mut sources = Vec::new();
+    for node in cfg.nodes() {
+        for inst in func.layout.block_insts(cfg.block(node)) {
+            let Some(what) = source(func, inst, collector) else {
+                continue;
+            };
+            rewritten.loads += 1;
+            if let Some(finding) = movable(func, cfg, inst, what) {
+                rewritten.findings.push(finding);
+            }
+            if what != Source::Reference {
+                sources.push(inst);
+            }
+        }
+    }
+    if !sources.is_empty() {
+        let ages = Ages::new(func, cfg, collector, &sources);
+        ages.check(&mut rewritten.findings);
+    }
+    rewritten
+}
+
+/// What a load loads that a collection rewrites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// State of the heap.
+    State,
+    /// A reference in memory.
+    Reference,
+}
+
+fn source(func: &Function, inst: Inst, collector: GcCollector) -> Option<Source> {
+    // NB: Checked first, for most instructions are no loads.
+    if !func.dfg.insts[inst].opcode().can_load() {
+        return None;
+    }
+    let info = &func.dfg.gc_info;
+    let access = access(func, inst)?;
+    let result = access.result?;
+    let in_region = access
+        .flags
+        .alias_region()
+        .is_some_and(|region| info.is_gc_mutable(func.dfg.alias_regions[region].user_id));
+    match info.fact(result) {
+        _ if in_region => Some(Source::State),
+        Some(GcFact::HeapBase) => Some(Source::State),
+        Some(GcFact::Ref { traced: true, .. }) if collector == GcCollector::Moving => {
+            Some(Source::Reference)
+        }
+        Some(GcFact::Ref { .. } | GcFact::Derived { .. } | GcFact::Scalar) | None => None,
+    }
+}
+
+/// A load that the optimizer may take for one that it made earlier, or move to an earlier point.
+fn movable(func: &Function, cfg: &Cfg, inst: Inst, what: Source) -> Option<Finding> {
+    let access = access(func, inst)?;
+    let why = if access.flags.readonly() {
+        Movable::Readonly
+    } else if access.flags.can_move() {
+        Movable::CanMove
+    } else {
+        return None;
+    };
+    let error = GcError::MovableLoad {
+        inst,
+        value: access.result?,
+        is_reference: what == Source::Reference,
+        why,
+    };
+    let step = Step {
+        role: Role::Use,
+        block: cfg.block(cfg.node_of_inst(func, inst)?),
+        inst: Some(inst),
+    };
+    Some((error, vec![step]))
+}
+
+/// Is the load `inst` one whose result `error` may complain of? For the witness.
+pub(crate) fn is_movable_load(func: &Function, inst: Inst) -> bool {
+    access(func, inst).is_some_and(|access| {
+        access.result.is_some() && (access.flags.readonly() || access.flags.can_move())
+    })
+}
+
+/// The versions at which values that are made of such state are fresh.
+struct Ages<'a> {
+    func: &'a Function,
+    cfg: &'a Cfg,
+    safepoints: Safepoints,
+    /// By value; `AGELESS` for what is not made of it.
+    ages: Vec<Version>,
+    /// By value: is it a pointer?
+    pointer: Type,
+}
+
+impl<'a> Ages<'a> {
+    fn new(func: &'a Function, cfg: &'a Cfg, collector: GcCollector, sources: &[Inst]) -> Self {
+        let rewrites = |func: &Function, inst| match collector {
+            GcCollector::Moving => may_collect(func, inst),
+            GcCollector::NonMoving | GcCollector::Null => may_move(func, inst),
+        };
+        let mut ages = Ages {
+            func,
+            cfg,
+            safepoints: Safepoints::of(func, cfg, rewrites),
+            ages: vec![Version::AGELESS; func.dfg.num_values()],
+            pointer: types::I64,
+        };
+        for &inst in sources {
+            let version = ages.safepoints.before(func, cfg, inst);
+            let value = func.dfg.first_result(inst);
+            ages.ages[value.as_u32() as usize] = version.unwrap_or(Version::AGELESS);
+        }
+        let mut again = true;
+        while again {
+            again = false;
+            for node in cfg.nodes() {
+                again |= ages.visit(node);
+            }
+        }
+        ages
+    }
+
+    fn age(&self, value: Value) -> Version {
+        self.ages[self.func.dfg.resolve_aliases(value).as_u32() as usize]
+    }
+
+    /// Returns whether a block that was visited already has to be visited again.
+    fn visit(&mut self, node: Node) -> bool {
+        let func = self.func;
+        for inst in func.layout.block_insts(self.cfg.block(node)) {
+            if let Some((result, age)) = self.computed(inst) {
+                self.ages[result.as_u32() as usize] = age;
+            }
+        }
+        let mut again = false;
+        let end = self.safepoints.at_end(node);
+        let ages = &mut self.ages;
+        for_each_block_arg(func, self.cfg, node, |to, arg, param| {
+            // NB: Only pointers are handed on. A bump pointer becomes a reference at a block
+            // parameter, and is followed as one from there.
+            if func.dfg.value_type(param) != self.pointer {
+                return;
+            }
+            let age = ages[arg.as_u32() as usize];
+            let there = self.safepoints.at_start(to);
+            let arrives = match age {
+                Version::AGELESS => Version::AGELESS,
+                age if age == end => there,
+                _ => Version::MIXED,
+            };
+            let old = &mut ages[param.as_u32() as usize];
+            let new = old.meet(arrives);
+            if new != *old {
+                *old = new;
+                again |= to <= node;
+            }
+        });
+        again
+    }
+
+    /// The version of what `inst` computes, if it is made of state.
+    fn computed(&self, inst: Inst) -> Option<(Value, Version)> {
+        let passed = passed_on(self.func, inst);
+        let age = passed
+            .operands()
+            .map(|operand| self.age(operand))
+            .fold(Version::AGELESS, Version::meet);
+        let [result] = *self.func.dfg.inst_results(inst) else {
+            return None;
+        };
+        (age != Version::AGELESS).then_some((result, age))
+    }
+
+    fn check(&self, findings: &mut Vec<Finding>) {
+        for node in self.cfg.nodes() {
+            let mut now = self.safepoints.at_start(node);
+            let mut index = self.safepoints.first_in(node);
+            for inst in self.func.layout.block_insts(self.cfg.block(node)) {
+                if let Some(value) = self.stale_operand(inst, now) {
+                    findings.extend(self.finding(inst, value));
+                }
+                if self
+                    .safepoints
+                    .all
+                    .get(index)
+                    .is_some_and(|s| s.inst == inst)
+                {
+                    now = Safepoints::version_after(index);
+                    index += 1;
+                }
+            }
+        }
+    }
+
+    /// An operand that `inst` relies on and that is stale: an address, or what decides a branch.
+    fn stale_operand(&self, inst: Inst, now: Version) -> Option<Value> {
+        let func = self.func;
+        let value = match func.dfg.insts[inst] {
+            InstructionData::Brif { arg, .. } => return self.stale_comparison(arg, now),
+            _ => access(func, inst)?.addr,
+        };
+        let value = func.dfg.resolve_aliases(value);
+        (!self.age(value).is_fresh_at(now)).then_some(value)
+    }
+
+    /// A stale operand of the comparison that `condition` is.
+    fn stale_comparison(&self, condition: Value, now: Version) -> Option<Value> {
+        let func = self.func;
+        let inst = func
+            .dfg
+            .value_def(func.dfg.resolve_aliases(condition))
+            .inst()?;
+        let InstructionData::IntCompare {
+            opcode: Opcode::Icmp,
+            args,
+            ..
+        } = func.dfg.insts[inst]
+        else {
+            return None;
+        };
+        let args = args.map(|arg| func.dfg.resolve_aliases(arg));
+        args.into_iter()
+            .find(|&arg| !self.age(arg).is_fresh_at(now))
+    }
+
+    fn finding(&self, inst: Inst, value: Value) -> Option<Finding> {
+        let origin = self.origin(value)?;
+        let load = self.func.dfg.value_def(origin).inst()?;
+        let (safepoint, steps) = self.crossing(load, inst)?;
+        let error = if self.func.dfg.value_type(origin) == self.pointer {
+            GcError::StaleHeapBase {
+                inst,
+                value: origin,
+                safepoint,
+            }
+        } else {
+            GcError::StaleState {
+                inst,
+                value: origin,
+                safepoint,
+            }
+        };
+        Some((error, steps))
+    }
+
+    /// The load that the stale `value` is made of, if it is made of one by pure instructions alone.
+    fn origin(&self, mut value: Value) -> Option<Value> {
+        loop {
+            let ValueDef::Result(inst, _) = self.func.dfg.value_def(value) else {
+                return None;
+            };
+            if self.func.dfg.insts[inst].opcode().can_load() {
+                return Some(value);
+            }
+            value = passed_on(self.func, inst)
+                .operands()
+                .map(|operand| self.func.dfg.resolve_aliases(operand))
+                .find(|&operand| self.age(operand) != Version::AGELESS)?;
+        }
+    }
+
+    /// A path from `load` over a safepoint to `inst`, without another execution of `load`.
+    fn crossing(&self, load: Inst, inst: Inst) -> Option<(Inst, Vec<Step>)> {
+        let (func, cfg) = (self.func, self.cfg);
+        let start = Point::at(func, cfg, load)?;
+        let again = |at| at == load;
+        let forbidden = Forbidden {
+            inst: &again,
+            block: None,
+        };
+        let from_load = Search::new(func, cfg, start, forbidden);
+        self.safepoints.all.iter().find_map(|safepoint| {
+            let to_safepoint = from_load.path_to(safepoint.inst)?;
+            let point = Point::at(func, cfg, safepoint.inst)?;
+            let to_use = Search::new(func, cfg, point, forbidden).path_to(inst)?;
+            let mut steps = vec![Step {
+                role: Role::Definition,
+                block: cfg.block(start.node),
+                inst: Some(load),
+            }];
+            push_path(
+                func,
+                cfg,
+                &mut steps,
+                &to_safepoint,
+                Role::Safepoint,
+                safepoint.inst,
+            );
+            push_path(func, cfg, &mut steps, &to_use, Role::Use, inst);
+            Some((safepoint.inst, steps))
+        })
+    }
+}
