@@ -202,7 +202,16 @@ fn defined(text: &str, error: &GcError) -> ((usize, usize), String) {
 fn used(text: &str, error: &GcError) -> ((usize, usize), String) {
     match operand(text, error) {
         Some((place, value)) => (place, format!("{value} is used here")),
-        None => (whole(text), "the value is used here".to_string()),
+        None => {
+            let used = match error {
+                GcError::UnguardedDereference { value, hazard, .. }
+                | GcError::GuardRemoved { value, hazard, .. } => {
+                    format!("{value} is dereferenced here, also if it is {hazard}")
+                }
+                _ => "the value is used here".to_string(),
+            };
+            (whole(text), used)
+        }
     }
 }
 
@@ -234,7 +243,9 @@ fn safepoint_label(error: &GcError, primary: bool) -> String {
         | GcError::ClobberedRoot { .. }
         | GcError::MovableLoad { .. }
         | GcError::StaleState { .. }
-        | GcError::StaleDerivedPointer { .. } => "a collection can happen here".to_string(),
+        | GcError::StaleDerivedPointer { .. }
+        | GcError::UnguardedDereference { .. }
+        | GcError::GuardRemoved { .. } => "a collection can happen here".to_string(),
     }
 }
 

@@ -5,7 +5,14 @@ mod common;
 use common::run_in;
 use std::path::Path;
 
-const CODES: [&str; 6] = ["GCV01", "GCV02", "GCV03", "GCV04", "GCV05", "GCV06"];
+const CODES: [&str; 10] = [
+    "GCV01", "GCV02", "GCV03", "GCV04", "GCV05", "GCV06", "GCV07", "GCV10", "GCV16", "GCV17",
+];
+
+/// What one function, as it stands, can show: what a pass removed from it takes two.
+fn shown() -> impl Iterator<Item = &'static str> {
+    CODES.into_iter().filter(|&code| code != "GCV16")
+}
 
 fn examples() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/explain"))
@@ -49,7 +56,7 @@ fn found(file: &str, options: &[&str]) -> Vec<String> {
 
 #[test]
 fn rejected_examples_are_rejected_for_that_reason_only() {
-    for code in CODES {
+    for code in shown() {
         let file = format!("{}-rejected.clif", code.to_lowercase());
         assert_eq!(found(&file, &[]), [code], "{file}");
     }
@@ -66,7 +73,7 @@ fn accepted_examples_are_accepted_and_have_something_to_check() {
 /// It is this check that rejects the example, and no other one in its place.
 #[test]
 fn rejected_examples_are_accepted_without_the_check() {
-    for code in CODES {
+    for code in shown() {
         let file = format!("{}-rejected.clif", code.to_lowercase());
         let options = ["--without-check", code, "--opt-level", "none"];
         assert!(found(&file, &options).is_empty(), "{file}");

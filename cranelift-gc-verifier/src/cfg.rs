@@ -42,6 +42,8 @@ pub(crate) struct Cfg {
     preds: Vec<SmallVec<[u32; 2]>>,
     idom: Vec<Node>,
     level: Vec<u32>,
+    /// For each node, the first and the last position of its subtree in a walk over dominators.
+    subtree: Vec<(u32, u32)>,
     dom_children: Vec<SmallVec<[Node; 2]>>,
 }
 
@@ -58,6 +60,7 @@ impl Cfg {
             preds: Vec::new(),
             idom: Vec::new(),
             level: Vec::new(),
+            subtree: Vec::new(),
             dom_children: Vec::new(),
         };
         for (node, &block) in cfg.blocks.iter().enumerate() {
@@ -119,6 +122,31 @@ impl Cfg {
             self.level[node] = self.level[idom as usize] + 1;
             self.dom_children[idom as usize].push(node as Node);
         }
+        self.number_subtrees();
+    }
+
+    fn number_subtrees(&mut self) {
+        let len = self.blocks.len();
+        let mut sizes = vec![1_u32; len];
+        for node in (1..len).rev() {
+            sizes[self.idom[node] as usize] += sizes[node];
+        }
+        // NB: A dominator comes first, and its number with it.
+        self.subtree = vec![(0, 0); len];
+        let mut next = vec![0; len];
+        for node in 0..len {
+            let idom = self.idom[node] as usize;
+            let first = if node == 0 { 0 } else { next[idom] };
+            next[idom] = first + sizes[node];
+            self.subtree[node] = (first, first + sizes[node] - 1);
+            next[node] = first + 1;
+        }
+    }
+
+    /// Does `a` dominate `b`?
+    pub(crate) fn dominates(&self, a: Node, b: Node) -> bool {
+        let (first, last) = self.subtree[a as usize];
+        (first..=last).contains(&self.subtree[b as usize].0)
     }
 
     fn intersect(&self, mut a: Node, mut b: Node) -> Node {
@@ -175,15 +203,6 @@ impl Cfg {
     /// The immediate dominator of `node`; the entry has none.
     pub(crate) fn idom(&self, node: Node) -> Option<Node> {
         (node != 0).then(|| self.idom[node as usize])
-    }
-
-    /// Does every path to `node` pass `over`?
-    pub(crate) fn dominates(&self, over: Node, mut node: Node) -> bool {
-        // NB: A dominator comes first in reverse post-order.
-        while node > over {
-            node = self.idom[node as usize];
-        }
-        node == over
     }
 
     /// The iterated dominance frontier of `defs`, as a mark for each node.

@@ -15,6 +15,7 @@
 
 use crate::cfg::{Cfg, Node, constant};
 use crate::error::{GcError, Held, NonReference};
+use crate::guards::{self, Proofs};
 use crate::history::History;
 use crate::memory::{access, passed_on};
 use crate::report::{Counts, Inconclusive, Report, Violation};
@@ -28,7 +29,7 @@ use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Type, 
 use std::cell::OnceCell;
 
 /// Verify `func` as it stands.
-pub(crate) fn check(func: &Function, options: &Options, history: &History) -> Report {
+pub(crate) fn check(func: &Function, options: &Options, history: &History) -> (Report, Proofs) {
     let cfg = Cfg::new(func);
     let safepoints = Safepoints::new(func, &cfg);
     let declared = func.dfg.gc_info.collector.or(options.collector);
@@ -46,8 +47,7 @@ pub(crate) fn check(func: &Function, options: &Options, history: &History) -> Re
                 safepoints: safepoints.all.len() as u64,
                 entries: slots.entries,
                 references: values.references(),
-                dereferences: 0,
-                rewritten_loads: 0,
+                ..Counts::default()
             },
             ..Report::default()
         },
@@ -57,7 +57,8 @@ pub(crate) fn check(func: &Function, options: &Options, history: &History) -> Re
         values,
     };
     checker.run();
-    checker.finish()
+    let proofs = checker.check_dereferences(&history.proofs);
+    (checker.finish(), proofs)
 }
 
 pub(crate) struct Checker<'a> {
@@ -432,6 +433,21 @@ impl Checker<'_> {
                 after: false,
             });
         }
+    }
+
+    // --- Guards ----------------------------------------------------------------------------
+
+    /// Returns what is guarded.
+    fn check_dereferences(&mut self, before: &Proofs) -> Proofs {
+        let found = guards::judge(self.func, &self.cfg, &self.slots, &self.values, before);
+        let counts = &mut self.report.counts;
+        (counts.typed, counts.guarded, counts.unjudged) =
+            (found.typed, found.guarded, found.unjudged);
+        self.report.inconclusive.extend(found.inconclusive);
+        for (error, steps) in found.errors {
+            self.reject(error, |_| Some(steps));
+        }
+        found.proofs
     }
 
     // --- Demand ----------------------------------------------------------------------------

@@ -20,13 +20,18 @@ pub enum Code {
     Gcv06,
     /// `movable-load`: no load of what a collection rewrites is merged or moved across one.
     Gcv07,
+    /// `unguarded-dereference`: every dereference is guarded against null and i31, or the type
+    /// of its reference excludes them.
+    Gcv10 = 10,
+    /// `guard-removed`: what guarded a dereference before a pass still does.
+    Gcv16 = 16,
     /// `uninitialized-object`: no may-collect safepoint while an object is being initialized.
     Gcv17 = 17,
 }
 
 impl Code {
     /// Every check that this version makes, in order.
-    pub const ALL: [Code; 8] = [
+    pub const ALL: [Code; 10] = [
         Code::Gcv01,
         Code::Gcv02,
         Code::Gcv03,
@@ -34,6 +39,8 @@ impl Code {
         Code::Gcv05,
         Code::Gcv06,
         Code::Gcv07,
+        Code::Gcv10,
+        Code::Gcv16,
         Code::Gcv17,
     ];
 
@@ -47,6 +54,8 @@ impl Code {
             Code::Gcv05 => "GCV05",
             Code::Gcv06 => "GCV06",
             Code::Gcv07 => "GCV07",
+            Code::Gcv10 => "GCV10",
+            Code::Gcv16 => "GCV16",
             Code::Gcv17 => "GCV17",
         }
     }
@@ -61,6 +70,8 @@ impl Code {
             Code::Gcv05 => "non-reference-root",
             Code::Gcv06 => "stale-derived-pointer",
             Code::Gcv07 => "movable-load",
+            Code::Gcv10 => "unguarded-dereference",
+            Code::Gcv16 => "guard-removed",
             Code::Gcv17 => "uninitialized-object",
         }
     }
@@ -89,6 +100,11 @@ impl Code {
                 "a load of memory that a collection rewrites is not merged with one before a \
                  safepoint, nor moved across one"
             }
+            Code::Gcv10 => {
+                "a reference is not dereferenced where it can be null or an i31: its type \
+                 excludes that, or a guard does"
+            }
+            Code::Gcv16 => "a pass does not remove what guards a dereference against null or i31",
             Code::Gcv17 => {
                 "no safepoint that may collect comes between the allocation of an object and the end \
                  of its initialization"

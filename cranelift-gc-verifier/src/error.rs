@@ -1,6 +1,7 @@
 //! The errors: entities, not sentences.
 
 use crate::code::Code;
+use crate::hazard::Hazard;
 use core::fmt;
 use cranelift_codegen::ir::{Inst, StackSlot, Type, Value};
 
@@ -204,6 +205,28 @@ pub enum GcError {
         /// The safepoint.
         safepoint: Inst,
     },
+    /// [`Code::Gcv10`]: `inst` dereferences `value`, which can be null or an i31.
+    UnguardedDereference {
+        /// The dereference.
+        inst: Inst,
+        /// The reference.
+        value: Value,
+        /// What it can be.
+        hazard: Hazard,
+        /// Such a reference, which gets there.
+        word: u32,
+    },
+    /// [`Code::Gcv16`]: `inst` dereferences `value`, which was guarded before the pass.
+    GuardRemoved {
+        /// The dereference.
+        inst: Inst,
+        /// The reference.
+        value: Value,
+        /// What it can be now.
+        hazard: Hazard,
+        /// Such a reference, which gets there.
+        word: u32,
+    },
 }
 
 impl GcError {
@@ -218,6 +241,8 @@ impl GcError {
             GcError::StaleDerivedPointer { .. } | GcError::StaleHeapBase { .. } => Code::Gcv06,
             GcError::MovableLoad { .. } | GcError::StaleState { .. } => Code::Gcv07,
             GcError::UninitializedObject { .. } => Code::Gcv17,
+            GcError::UnguardedDereference { .. } => Code::Gcv10,
+            GcError::GuardRemoved { .. } => Code::Gcv16,
         }
     }
 
@@ -233,7 +258,9 @@ impl GcError {
             | GcError::StaleHeapBase { inst, .. }
             | GcError::MovableLoad { inst, .. }
             | GcError::StaleState { inst, .. }
-            | GcError::UninitializedObject { inst, .. } => inst,
+            | GcError::UninitializedObject { inst, .. }
+            | GcError::UnguardedDereference { inst, .. }
+            | GcError::GuardRemoved { inst, .. } => inst,
         }
     }
 
@@ -247,7 +274,9 @@ impl GcError {
             | GcError::StaleHeapBase { value, .. }
             | GcError::MovableLoad { value, .. }
             | GcError::StaleState { value, .. }
-            | GcError::UninitializedObject { value, .. } => Some(value),
+            | GcError::UninitializedObject { value, .. }
+            | GcError::UnguardedDereference { value, .. }
+            | GcError::GuardRemoved { value, .. } => Some(value),
             GcError::NonReferenceRoot { value, .. } => value,
             GcError::UninitializedRoot { .. } => None,
         }
@@ -356,6 +385,34 @@ impl fmt::Display for GcError {
                 f,
                 "{inst} uses {value}, derived from GC reference {base}, after safepoint {safepoint}"
             ),
+            GcError::UnguardedDereference {
+                inst,
+                value,
+                hazard,
+                word,
+            } => {
+                write!(f, "{inst} dereferences GC reference {value}, which can be ")?;
+                write_word(f, hazard, word)
+            }
+            GcError::GuardRemoved {
+                inst,
+                value,
+                hazard,
+                word,
+            } => {
+                write!(
+                    f,
+                    "{inst} dereferences GC reference {value}, whose guard is gone: it can be "
+                )?;
+                write_word(f, hazard, word)
+            }
         }
+    }
+}
+
+fn write_word(f: &mut fmt::Formatter<'_>, hazard: Hazard, word: u32) -> fmt::Result {
+    match hazard {
+        Hazard::Null => f.write_str("null"),
+        Hazard::I31 => write!(f, "an i31, such as {word:#x}"),
     }
 }

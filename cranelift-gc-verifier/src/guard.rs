@@ -6,7 +6,7 @@
 use crate::fingerprint::fingerprint;
 use crate::history::History;
 use crate::report::{FunctionReport, Report, Verdict};
-use crate::{Options, listing, verify_rewritten};
+use crate::{Options, listing, verify_layer};
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::gc_verifier::{
@@ -126,7 +126,8 @@ impl FunctionGuard for Guard {
         };
         // What is broken stays broken; the first point at which it is is the telling one.
         if !is_rejected(&self.chosen) && self.is_changed(func, pass) {
-            let report = verify_rewritten(func, &self.options, &self.history);
+            let (report, proofs) = verify_layer(func, &self.options, &self.history);
+            self.history.proofs = proofs;
             self.first_counts.get_or_insert(report.counts);
             self.choose(func, pass, report);
         }

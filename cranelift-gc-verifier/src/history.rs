@@ -1,4 +1,5 @@
-//! What is known of a function from the rewrites that led to it: which spilled values are the same.
+//! What is known of a function from before: which spilled values are the same, and which dereferences
+//! were guarded.
 //!
 //! **Claim.** Two origins of one class are the same value: at some time during the pass, a spill of
 //! either stored the same SSA value, or a spill of one stored a reload of the other.
@@ -8,19 +9,30 @@
 //! the latter, and is right. That the two are the same is read off the function just before the
 //! removal: it does not rest on the optimizer's word.
 
+use crate::guards::Proofs;
+use crate::hazard::Hazards;
 use cranelift_codegen::gc_verifier::Rewrite;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
 use std::collections::BTreeMap;
 
 /// What is known of a function from the rewrites that led to it.
 ///
-/// These are classes of spilled values; one that was never merged is alone.
+/// These are classes of spilled values, where one that was never merged is alone; and the
+/// dereferences that were guarded.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     parent: BTreeMap<Value, Value>,
+    /// The dereferences that were guarded before the last pass.
+    pub(crate) proofs: Proofs,
 }
 
 impl History {
+    /// Note that, before the last pass, the dereference `inst` of `reference` was guarded against
+    /// `hazards`.
+    pub fn note_guarded(&mut self, inst: Inst, reference: Value, hazards: Hazards) {
+        self.proofs.add(inst, reference, hazards);
+    }
+
     /// The optimizer is about to do `rewrite` to `func`.
     pub fn rewrite(&mut self, func: &Function, rewrite: Rewrite) {
         if let Rewrite::IdempotentStore { store } = rewrite {

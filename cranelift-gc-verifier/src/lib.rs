@@ -9,6 +9,8 @@ mod error;
 mod evidence;
 mod fingerprint;
 mod guard;
+mod guards;
+mod hazard;
 mod history;
 mod listing;
 mod memory;
@@ -30,12 +32,14 @@ pub use cranelift_codegen::gc_verifier::Pass;
 pub use cranelift_codegen::ir::GcCollector;
 pub use error::{GcError, Held, Movable, NonReference};
 pub use guard::{Sink, Verifier, install, is_of_interest};
+pub use hazard::{Hazard, Hazards};
 pub use history::History;
 pub use listing::listing;
 pub use report::{Counts, FunctionReport, Inconclusive, Line, Report, Verdict, Violation};
 pub use witness::{Role, Step, Witness};
 
 use cranelift_codegen::ir::Function;
+use guards::Proofs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What to verify, and under which assumptions.
@@ -54,6 +58,11 @@ pub fn verify_function(func: &Function, options: &Options) -> Report {
 
 /// Verify one function as it stands after the rewrites of `history`.
 pub fn verify_rewritten(func: &Function, options: &Options, history: &History) -> Report {
+    verify_layer(func, options, history).0
+}
+
+/// Verify one function as it stands, and say which dereferences are guarded there.
+fn verify_layer(func: &Function, options: &Options, history: &History) -> (Report, Proofs) {
     // A panic here must not take down a compiler that would do without the verifier. `func` and
     // `options` are only read, so that nothing broken is left behind.
     let result = catch_unwind(AssertUnwindSafe(|| check::check(func, options, history)));
@@ -62,11 +71,12 @@ pub fn verify_rewritten(func: &Function, options: &Options, history: &History) -
             .downcast_ref::<String>()
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied());
-        Report {
+        let report = Report {
             inconclusive: vec![Inconclusive::Internal {
                 what: what.unwrap_or("panic").to_string(),
             }],
             ..Report::default()
-        }
+        };
+        (report, Proofs::default())
     })
 }

@@ -59,6 +59,15 @@ pub(crate) fn witness(
             passes(steps, safepoint)
         }
         GcError::MissingRoot { safepoint, .. } => passes(steps, safepoint),
+        GcError::UnguardedDereference {
+            inst, value, word, ..
+        }
+        | GcError::GuardRemoved {
+            inst, value, word, ..
+        } => {
+            defines(func, first, value)?;
+            crate::guards::recheck(func, cfg, value, word, inst, steps)
+        }
         GcError::StaleHeapBase {
             value, safepoint, ..
         }

@@ -22,6 +22,13 @@ pub struct Counts {
     /// Loads of what a collection rewrites: the base of a heap that can move, the state of a
     /// collector that copies, references in memory under a collector that moves.
     pub rewritten_loads: u64,
+    /// Dereferences whose reference's type excludes null and i31.
+    pub typed: u64,
+    /// Dereferences that are guarded against what the type does not exclude.
+    pub guarded: u64,
+    /// Dereferences whose guards were not looked for: nothing is known of the reference, or it is
+    /// made by a computation.
+    pub unjudged: u64,
 }
 
 impl AddAssign for Counts {
@@ -32,12 +39,18 @@ impl AddAssign for Counts {
             references,
             dereferences,
             rewritten_loads,
+            typed,
+            guarded,
+            unjudged,
         } = other;
         self.safepoints += safepoints;
         self.entries += entries;
         self.references += references;
         self.dereferences += dereferences;
         self.rewritten_loads += rewritten_loads;
+        self.typed += typed;
+        self.guarded += guarded;
+        self.unjudged += unjudged;
     }
 }
 
@@ -78,6 +91,13 @@ pub enum Inconclusive {
         /// The derived value.
         value: Value,
     },
+    /// A dereference for which neither a guard was found nor a path without one.
+    UndecidedGuard {
+        /// The dereference.
+        inst: Inst,
+        /// The reference.
+        value: Value,
+    },
     /// The CLIF is not well-formed, so that nothing can be said of it.
     Malformed {
         /// What is wrong.
@@ -96,6 +116,7 @@ impl Inconclusive {
         match self {
             Inconclusive::SlotEscapes { .. } => "slot-escapes",
             Inconclusive::ManyBases { .. } => "many-bases",
+            Inconclusive::UndecidedGuard { .. } => "undecided-guard",
             Inconclusive::Malformed { .. } => "malformed",
             Inconclusive::Internal { .. } => "internal",
         }
@@ -110,6 +131,12 @@ impl fmt::Display for Inconclusive {
             }
             Inconclusive::ManyBases { value } => {
                 write!(f, "{value} is derived from more than one reference")
+            }
+            Inconclusive::UndecidedGuard { inst, value } => {
+                write!(
+                    f,
+                    "whether {value} is guarded at {inst} could not be decided"
+                )
             }
             Inconclusive::Malformed { what } => write!(f, "the function is malformed: {what}"),
             Inconclusive::Internal { what } => write!(f, "internal: {what}"),

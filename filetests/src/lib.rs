@@ -17,6 +17,8 @@
 //!   its code, name and message. Every violation must be expected, and every expectation met;
 //! * `; inconclusive: REASON` in a function: the verdict is inconclusive, for this reason.
 //!   Without it, a function without expected errors must be verified;
+//! * `; guarded: vN null i31` after a load or store: before the last pass, it was a dereference of
+//!   `vN` that was guarded against null, i31, or both;
 //! * `; no-subjects` before the first function: that there is no safepoint in the file is no
 //!   mistake.
 //!

@@ -149,7 +149,7 @@ impl FileRun<'_> {
         if !command.optimizes() {
             // NB: Before any pass, no target has a say.
             let what = func.name.to_string();
-            let history = History::default();
+            let history = expected.history();
             self.judge(command, what, (func, &history), details, &expected);
             return Ok(());
         }

@@ -172,6 +172,38 @@ The usual cause: what holds for one collector or configuration is declared for a
                 ),
             ]
         ),
+        Code::Gcv10 => entry!(
+            "gcv10",
+            "\
+A reference is an index into the heap only if it is not null (0) and no i31 (odd). Dereferencing
+either reads or writes what happens to be there: the heap's first bytes, or the middle of an object. The
+type of the reference excludes that, or code before the dereference does: a trap, or a branch.
+A guard counts if no reference of the class passes it: it is evaluated for 0, and for i31s with several
+payloads. That the access can trap, or that its bounds are checked, is no guard.
+
+The usual cause: a test for i31 that is wrong for some payloads, or left out because the type seemed
+to exclude i31s.",
+            &[
+                (
+                    "#10171, #10181, #10221",
+                    "barriers took an i31 with a payload for a reference: the mask tested all bits but the tag"
+                ),
+                ("#10371", "barriers took it that an externref is never an i31"),
+            ]
+        ),
+        Code::Gcv16 => entry!(
+            "gcv16",
+            "\
+A dereference was guarded before an optimization pass, and is not after it: the pass removed
+the trap or branch, took its condition for a constant, or moved the dereference out of its
+protection. The example is what a pass left behind; `; guarded: v0 null` says what was guarded before it.
+
+The usual cause: a rewrite of a comparison or a branch that is wrong for some operands.",
+            &[(
+                "#10353",
+                "the null check of a field access was lost together with the unused load"
+            )]
+        ),
         Code::Gcv17 => entry!(
             "gcv17",
             "\

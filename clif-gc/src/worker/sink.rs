@@ -46,6 +46,9 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
         references,
         dereferences,
         rewritten_loads: _,
+        typed: _,
+        guarded: _,
+        unjudged: _,
     } = found.counts;
     FunctionRecord {
         id,

@@ -1,0 +1,386 @@
+//! Whether references are guarded against null and i31 before they are dereferenced.
+//!
+//! **Claim.** Of every dereference that is judged: its reference's type excludes null and i31; or
+//! guards do, on every path from the reference's definition; or there is a path on which none
+//! does, and it is returned.
+//!
+//! **Strength.** Judged is what [`sites`] finds. The type is that of the fact at the definition of
+//! the reference: what a cast or a null check refines it to has to be seen in the code.
+//! Guards are conditional traps, branches, and what is computed for them; that an access can trap, or
+//! that its bounds are checked, is none. Where neither a proof nor a path is found, the dereference is
+//! inconclusive.
+//!
+//! **Math.** Let `H` be what the type allows of null and i31, and `r` range over representatives of
+//! `H`. A dereference is guarded if for every `r` conditional constant propagation from the
+//! definition with `r` in place of the reference does not reach it (see [`flow`]).
+//! After a pass, `H` of an instruction that was seen before is what had to be excluded by guards
+//! then: the pass may have put an equal value of a weaker type in place of the reference, but not
+//! have removed a guard.
+
+mod branch;
+mod eval;
+mod flow;
+mod near;
+mod replay;
+mod roots;
+mod sites;
+#[cfg(test)]
+mod tests;
+
+use crate::cfg::Cfg;
+use crate::error::GcError;
+use crate::hazard::{Hazard, Hazards};
+use crate::report::Inconclusive;
+use crate::slots::Slots;
+use crate::values::Values;
+use crate::witness::{Role, Step};
+use branch::Start;
+use cranelift_codegen::entity::SecondaryMap;
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
+use flow::{Flow, Scratch, Subject};
+use replay::Replay;
+use roots::Roots;
+use sites::{Site, Sites};
+use smallvec::SmallVec;
+use std::collections::BTreeMap;
+
+/// The dereferences that were found safe: of which reference, and what its guards exclude.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Proofs {
+    proofs: SecondaryMap<Inst, Option<(Value, Hazards)>>,
+}
+
+impl Proofs {
+    /// What `inst` was guarded against.
+    pub(crate) fn get(&self, inst: Inst) -> Option<(Value, Hazards)> {
+        self.proofs[inst]
+    }
+
+    /// Are there none?
+    fn is_empty(&self) -> bool {
+        self.proofs.keys().len() == 0
+    }
+
+    /// Record that the dereference `inst` of `reference` is guarded against `hazards`.
+    pub(crate) fn add(&mut self, inst: Inst, reference: Value, hazards: Hazards) {
+        self.proofs[inst] = Some((reference, hazards));
+    }
+}
+
+/// What is found.
+#[derive(Default)]
+pub(crate) struct Guards {
+    /// Dereferences that the type allows.
+    pub(crate) typed: u64,
+    /// Dereferences that are guarded.
+    pub(crate) guarded: u64,
+    /// Dereferences that nothing can be said about.
+    pub(crate) unjudged: u64,
+    pub(crate) errors: Vec<(GcError, Vec<Step>)>,
+    pub(crate) inconclusive: Vec<Inconclusive>,
+    pub(crate) proofs: Proofs,
+}
+
+/// Judge the dereferences of `func`, of which those in `proofs` were guarded before.
+pub(crate) fn judge(
+    func: &Function,
+    cfg: &Cfg,
+    slots: &Slots,
+    values: &Values,
+    proofs: &Proofs,
+) -> Guards {
+    if func.dfg.gc_info.facts().next().is_none() && proofs.is_empty() {
+        return Guards::default();
+    }
+    let sites = Sites::new(func, cfg, values, proofs);
+    let mut proofs = proofs.clone();
+    for &(inst, reference) in &sites.typed {
+        proofs.add(inst, reference, Hazards::default());
+    }
+    let mut guards = Guards {
+        typed: sites.typed.len() as u64,
+        unjudged: sites.unjudged,
+        proofs,
+        ..Guards::default()
+    };
+    let open = guards.settle_by_trapz(&sites.open);
+    if !open.is_empty() {
+        let roots = Roots::new(func, cfg, slots);
+        let judge = Judge {
+            func,
+            cfg,
+            roots: &roots,
+            traps: &sites.traps,
+        };
+        judge.groups(open, &mut guards);
+    }
+    guards
+}
+
+/// A path that dereferences the reference `value` as `word`, again: it starts at the definition and
+/// ends at `inst`, and its blocks are those of `steps`.
+pub(crate) fn recheck(
+    func: &Function,
+    cfg: &Cfg,
+    value: Value,
+    word: u32,
+    inst: Inst,
+    steps: &[Step],
+) -> Result<(), &'static str> {
+    let start = definition(func, cfg, value).ok_or("the reference is not defined")?;
+    let mut traps = vec![SmallVec::new(); cfg.len()];
+    for node in cfg.nodes() {
+        for inst in func.layout.block_insts(cfg.block(node)) {
+            if matches!(func.dfg.insts[inst], InstructionData::CondTrap { .. }) {
+                traps[node as usize].push(inst);
+            }
+        }
+    }
+    let is = |candidate: Value| {
+        let reloaded = func.dfg.value_def(candidate).inst();
+        let origin = reloaded.and_then(|inst| func.dfg.gc_info.spill_origin(inst));
+        candidate == value || origin.map(|o| func.dfg.resolve_aliases(o)) == Some(value)
+    };
+    let subject = Subject {
+        func,
+        cfg,
+        is: &is,
+        start,
+        traps: &traps,
+    };
+    let mut replay = Replay::new(subject, word);
+    for step in steps.iter().filter(|step| step.role == Role::Through) {
+        replay.enter(cfg.node(step.block).ok_or("it leaves the reachable code")?)?;
+    }
+    replay.arrive(inst)
+}
+
+/// Where `value` is defined, if it can be reached.
+fn definition(func: &Function, cfg: &Cfg, value: Value) -> Option<Start> {
+    match func.dfg.value_def(value) {
+        ValueDef::Result(inst, _) => Some(Start {
+            node: cfg.node_of_inst(func, inst)?,
+            inst: Some(inst),
+        }),
+        ValueDef::Param(block, _) => Some(Start {
+            node: cfg.node(block)?,
+            inst: None,
+        }),
+        ValueDef::Union(..) => None,
+    }
+}
+
+impl Guards {
+    /// Settle the sites that need no more than the `trapz` before them, and return the others.
+    fn settle_by_trapz(&mut self, sites: &[Site]) -> Vec<Site> {
+        let mut open = Vec::new();
+        for &site in sites {
+            let mut rest = site.hazards;
+            if site.has_trapz {
+                rest.remove(Hazard::Null);
+            }
+            if rest.is_empty() {
+                self.settle(&site);
+            } else {
+                open.push(site);
+            }
+        }
+        open
+    }
+
+    fn settle(&mut self, site: &Site) {
+        self.guarded += 1;
+        self.proofs.add(site.inst, site.reference, site.hazards);
+    }
+
+    fn leave_open(&mut self, site: &Site) {
+        self.inconclusive.push(Inconclusive::UndecidedGuard {
+            inst: site.inst,
+            value: site.reference,
+        });
+    }
+}
+
+/// What the judgement of a function's sites needs.
+struct Judge<'a> {
+    func: &'a Function,
+    cfg: &'a Cfg,
+    roots: &'a Roots,
+    traps: &'a [SmallVec<[Inst; 2]>],
+}
+
+/// How many blocks are visited for one function: so many for each of its blocks, and some more. The
+/// region of each reference is visited a few times, so that references that live long in large
+/// functions would make it quadratic.
+const VISITS_PER_BLOCK: u64 = 64;
+const MIN_VISITS: u64 = 20_000;
+
+impl Judge<'_> {
+    /// Judge the sites of one reference after another.
+    fn groups(&self, open: Vec<Site>, guards: &mut Guards) {
+        let mut groups = BTreeMap::<Value, Vec<Site>>::new();
+        for site in open {
+            let reference = self.roots.of(site.reference);
+            groups.entry(reference).or_default().push(site);
+        }
+        let mut scratch = Scratch::new(self.func, self.cfg);
+        scratch.budget = MIN_VISITS + VISITS_PER_BLOCK * self.cfg.len() as u64;
+        for (reference, sites) in groups {
+            let start = definition(self.func, self.cfg, reference);
+            match start.filter(|_| sites::is_opaque(self.func, reference)) {
+                Some(start) => self.group(reference, start, &sites, &mut scratch, guards),
+                None => guards.unjudged += sites.len() as u64,
+            }
+        }
+    }
+
+    /// Judge all sites of `reference`.
+    fn group(
+        &self,
+        reference: Value,
+        start: Start,
+        sites: &[Site],
+        scratch: &mut Scratch,
+        guards: &mut Guards,
+    ) {
+        let is = |value: Value| self.roots.of(value) == reference;
+        let subject = Subject {
+            func: self.func,
+            cfg: self.cfg,
+            is: &is,
+            start,
+            traps: self.traps,
+        };
+        let mut far = Vec::new();
+        for site in sites {
+            if near::is_guarded(subject, site) {
+                guards.settle(site);
+            } else {
+                far.push(*site);
+            }
+        }
+        if !far.is_empty() {
+            self.far_sites(subject, &far, scratch, guards);
+        }
+    }
+
+    /// Judge the sites whose guards are not just before them.
+    fn far_sites(
+        &self,
+        subject: Subject,
+        sites: &[Site],
+        scratch: &mut Scratch,
+        guards: &mut Guards,
+    ) {
+        scratch.find_region(self.cfg, subject.start, sites);
+        let mut states = vec![State::Guarded; sites.len()];
+        for hazard in Hazard::ALL {
+            if sites.iter().any(|site| site.hazards.contains(hazard)) {
+                for &word in hazard.representatives() {
+                    let found = Found { hazard, word };
+                    self.try_word(subject, found, sites, &mut states, scratch, guards);
+                }
+            }
+        }
+        for (site, state) in sites.iter().zip(states) {
+            match state {
+                State::Guarded => guards.settle(site),
+                State::Open => guards.leave_open(site),
+                State::Wrong(_) => {}
+            }
+        }
+    }
+
+    fn try_word(
+        &self,
+        subject: Subject,
+        found: Found,
+        sites: &[Site],
+        states: &mut [State],
+        scratch: &mut Scratch,
+        guards: &mut Guards,
+    ) {
+        let Found { hazard, word } = found;
+        let of_hazard = |site: &Site| site.hazards.contains(hazard);
+        let Some(flow) = Flow::run(subject, scratch, word) else {
+            for (site, state) in sites.iter().zip(states) {
+                if of_hazard(site) && *state == State::Guarded {
+                    *state = State::Open;
+                }
+            }
+            return;
+        };
+        for (site, state) in sites.iter().zip(states) {
+            // One word of each class is enough.
+            if *state == State::Wrong(hazard) || !of_hazard(site) || !flow.reaches(site) {
+                continue;
+            }
+            match replay::path(&flow, subject, word, site) {
+                Some(path) => {
+                    *state = State::Wrong(hazard);
+                    guards.errors.push(self.error(subject, found, site, &path));
+                }
+                None if *state == State::Guarded => *state = State::Open,
+                None => {}
+            }
+        }
+    }
+
+    fn error(
+        &self,
+        subject: Subject,
+        Found { hazard, word }: Found,
+        site: &Site,
+        path: &[crate::cfg::Node],
+    ) -> (GcError, Vec<Step>) {
+        let (inst, value) = (site.inst, self.roots.of(site.reference));
+        let error = match site.was_guarded {
+            true => GcError::GuardRemoved {
+                inst,
+                value,
+                hazard,
+                word,
+            },
+            false => GcError::UnguardedDereference {
+                inst,
+                value,
+                hazard,
+                word,
+            },
+        };
+        let mut steps = vec![Step {
+            role: Role::Definition,
+            block: self.cfg.block(subject.start.node),
+            inst: subject.start.inst,
+        }];
+        steps.extend(path[1..].iter().map(|&node| Step {
+            role: Role::Through,
+            block: self.cfg.block(node),
+            inst: None,
+        }));
+        steps.push(Step {
+            role: Role::Use,
+            block: self.cfg.block(site.node),
+            inst: Some(inst),
+        });
+        (error, steps)
+    }
+}
+
+/// A word that a reference is tried as.
+#[derive(Clone, Copy)]
+struct Found {
+    hazard: Hazard,
+    word: u32,
+}
+
+/// What is known of a site.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing was found that gets there.
+    Guarded,
+    /// Something may get there.
+    Open,
+    /// Something of this class gets there.
+    Wrong(Hazard),
+}

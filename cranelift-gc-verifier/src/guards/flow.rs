@@ -1,0 +1,243 @@
+//! Which dereferences are reached by a reference that is a given word.
+//!
+//! **Claim.** A dereference that is not reached is not executed while the reference is that word.
+//!
+//! **Strength.** What is reached may not be executed: where paths meet, what was known on each of
+//! them is forgotten, and what is not understood is taken to go either way. So nothing
+//! is wrong until a path was found (see [`replay`](super::replay)).
+//!
+//! **Math.** Conditional constant propagation (Wegman, Zadeck: "Constant Propagation with
+//! Conditional Branches", TOPLAS 1991) from the definition of the reference on, over the blocks
+//! that lead to a dereference of it without defining it again. All of them are dominated by the
+//! definition, so that the parameters of none of them are given anything from elsewhere.
+
+use super::branch::{Start, Way, for_each_param, way_along, way_past};
+use super::eval::Bits;
+use super::sites::Site;
+use crate::cfg::{Cfg, Edge, Node};
+use cranelift_codegen::ir::{Function, Inst, Value};
+use smallvec::SmallVec;
+
+/// Memory for analyses of one function after another.
+pub(crate) struct Scratch {
+    /// The analysis that the marks of these belong to.
+    stamp: u32,
+    executable: Vec<u32>,
+    params: Vec<(u32, Bits)>,
+    /// The blocks that are looked at, in reverse post-order.
+    region: Vec<Node>,
+    region_stamp: u32,
+    in_region: Vec<u32>,
+    /// How many more visits of blocks are made.
+    pub(crate) budget: u64,
+}
+
+impl Scratch {
+    pub(crate) fn new(func: &Function, cfg: &Cfg) -> Self {
+        Scratch {
+            stamp: 0,
+            executable: vec![0; cfg.len()],
+            params: vec![(0, Bits::Unknown); func.dfg.num_values()],
+            region: Vec::new(),
+            region_stamp: 0,
+            in_region: vec![0; cfg.len()],
+            budget: 0,
+        }
+    }
+
+    /// Find the blocks from which one of `sites` is reached without entering `start` again.
+    pub(crate) fn find_region(&mut self, cfg: &Cfg, start: Start, sites: &[Site]) {
+        self.region_stamp += 1;
+        self.region.clear();
+        let mut pending = Vec::new();
+        let mut visit = |node: Node, pending: &mut Vec<Node>, region: &mut Vec<Node>| {
+            if core::mem::replace(&mut self.in_region[node as usize], self.region_stamp)
+                != self.region_stamp
+            {
+                region.push(node);
+                if node != start.node {
+                    pending.push(node);
+                }
+            }
+        };
+        for site in sites {
+            visit(site.node, &mut pending, &mut self.region);
+        }
+        while let Some(node) = pending.pop() {
+            for edge in cfg.preds(node) {
+                visit(edge.from, &mut pending, &mut self.region);
+            }
+        }
+        self.region.sort_unstable();
+        self.budget = self.budget.saturating_sub(self.region.len() as u64);
+    }
+
+    fn is_in_region(&self, node: Node) -> bool {
+        self.in_region[node as usize] == self.region_stamp
+    }
+}
+
+/// The reference that is followed.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) func: &'a Function,
+    pub(crate) cfg: &'a Cfg,
+    /// Is a value the reference, or a reload of it?
+    pub(crate) is: &'a dyn Fn(Value) -> bool,
+    pub(crate) start: Start,
+    /// The conditional traps of each node.
+    pub(crate) traps: &'a [SmallVec<[Inst; 2]>],
+}
+
+impl Subject<'_> {
+    /// The traps of `node` that are passed after its start, in order.
+    pub(crate) fn traps(&self, node: Node, start: Option<Inst>) -> &[Inst] {
+        let traps = &self.traps[node as usize];
+        let layout = &self.func.layout;
+        let first = start.map_or(0, |start| {
+            traps.partition_point(|&trap| layout.pp_cmp(trap, start).is_le())
+        });
+        &traps[first..]
+    }
+
+    /// The word, or what `others` say.
+    pub(crate) fn known(&self, word: u32, value: Value, others: Option<Bits>) -> Option<Bits> {
+        if (self.is)(value) {
+            return Some(Bits::Const {
+                n: word.into(),
+                of_reference: true,
+            });
+        }
+        others
+    }
+}
+
+/// One analysis: the reference is `word`.
+pub(crate) struct Flow<'a, 's> {
+    subject: Subject<'a>,
+    scratch: &'s mut Scratch,
+    word: u32,
+}
+
+impl<'a, 's> Flow<'a, 's> {
+    /// Find what is reached in the region of `scratch`. None if that takes too long.
+    pub(crate) fn run(subject: Subject<'a>, scratch: &'s mut Scratch, word: u32) -> Option<Self> {
+        scratch.stamp += 1;
+        let mut flow = Flow {
+            subject,
+            scratch,
+            word,
+        };
+        flow.scratch.executable[subject.start.node as usize] = flow.scratch.stamp;
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for index in 0..flow.scratch.region.len() {
+                let node = flow.scratch.region[index];
+                if flow.is_executable(node) {
+                    let cost = 1 + subject.traps[node as usize].len() as u64;
+                    flow.scratch.budget = flow.scratch.budget.checked_sub(cost)?;
+                    changed |= flow.visit(node);
+                }
+            }
+        }
+        Some(flow)
+    }
+
+    fn is_executable(&self, node: Node) -> bool {
+        self.scratch.executable[node as usize] == self.scratch.stamp
+    }
+
+    fn known(&self, value: Value) -> Option<Bits> {
+        let (stamp, bits) = self.scratch.params[value.as_u32() as usize];
+        let param = self
+            .param_node(value)
+            .map(|_| match stamp == self.scratch.stamp {
+                true => bits,
+                false => Bits::Unknown,
+            });
+        self.subject.known(self.word, value, param)
+    }
+
+    /// The block that `value` is a parameter of, if it is one that is given what is followed here.
+    fn param_node(&self, value: Value) -> Option<Node> {
+        let Subject {
+            func, cfg, start, ..
+        } = self.subject;
+        match func.dfg.value_def(value) {
+            cranelift_codegen::ir::ValueDef::Param(block, _) => cfg
+                .node(block)
+                .filter(|&node| node != start.node && self.scratch.is_in_region(node)),
+            _ => None,
+        }
+    }
+
+    fn first_of(&self, node: Node) -> Option<Inst> {
+        let Start { node: at, inst } = self.subject.start;
+        inst.filter(|_| at == node)
+    }
+
+    /// The first trap of `node` that is not passed.
+    fn stop(&self, node: Node) -> Option<Inst> {
+        let known = |value| self.known(value);
+        let traps = self.subject.traps(node, self.first_of(node));
+        traps
+            .iter()
+            .copied()
+            .find(|&trap| match way_past(self.subject.func, &known, trap) {
+                Way::Never | Way::Unknown => true,
+                Way::Open | Way::Unsure => false,
+            })
+    }
+
+    /// Is `site` reached?
+    pub(crate) fn reaches(&self, site: &Site) -> bool {
+        let layout = &self.subject.func.layout;
+        self.is_executable(site.node)
+            && self
+                .stop(site.node)
+                .is_none_or(|stop| layout.pp_cmp(site.inst, stop).is_lt())
+    }
+
+    /// Is control known to take `edge` at times?
+    pub(crate) fn takes(&self, edge: Edge) -> bool {
+        let Subject {
+            func, cfg, start, ..
+        } = self.subject;
+        let known = |value| self.known(value);
+        self.is_executable(edge.from)
+            && edge.to != start.node
+            && self.scratch.is_in_region(edge.to)
+            && matches!(way_along(func, cfg, &known, edge), Way::Open | Way::Unsure)
+    }
+
+    /// Returns whether something is known that was not.
+    fn visit(&mut self, node: Node) -> bool {
+        if self.stop(node).is_some() {
+            return false;
+        }
+        let Subject { func, cfg, .. } = self.subject;
+        let mut changed = false;
+        for edge in cfg.succs(node) {
+            if !self.takes(edge) {
+                continue;
+            }
+            let mut given = SmallVec::<[(Value, Bits); 4]>::new();
+            let known = |value| self.known(value);
+            for_each_param(func, cfg, &known, edge, |param, bits| {
+                given.push((param, bits))
+            });
+            let stamp = self.scratch.stamp;
+            let mark = &mut self.scratch.executable[edge.to as usize];
+            changed |= core::mem::replace(mark, stamp) != stamp;
+            for (param, bits) in given {
+                let (at, old) = self.scratch.params[param.as_u32() as usize];
+                let old = if at == stamp { old } else { Bits::Unknown };
+                let new = old.meet(bits);
+                self.scratch.params[param.as_u32() as usize] = (stamp, new);
+                changed |= new != old;
+            }
+        }
+        changed
+    }
+}

@@ -1,0 +1,227 @@
+//! Dereferences, and the instructions that may guard them.
+//!
+//! **Claim.** A site is a load or store whose address is a sum, or a choice between such sums, of
+//! which one term is a reference by its fact.
+//!
+//! **Strength.** An address that arrives as a block parameter, or of two references, is no site. The
+//! latter, and an address of something that was declared a reference and has no fact, is counted.
+
+use super::Proofs;
+use crate::cfg::{Cfg, Node};
+use crate::hazard::Hazards;
+use crate::memory::access;
+use crate::values::{Class, Values};
+use cranelift_codegen::entity::SecondaryMap;
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value, ValueDef, types};
+use cranelift_codegen::packed_option::PackedOption;
+use smallvec::SmallVec;
+
+/// A dereference that its reference's type alone does not allow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Site {
+    pub(crate) inst: Inst,
+    pub(crate) node: Node,
+    /// The reference.
+    pub(crate) reference: Value,
+    /// What the reference may be by its type, or what was guarded against before.
+    pub(crate) hazards: Hazards,
+    /// Was it guarded before the pass?
+    pub(crate) was_guarded: bool,
+    /// A `trapz` of just this reference that dominates the site.
+    pub(crate) has_trapz: bool,
+}
+
+/// What one walk over a function finds.
+pub(crate) struct Sites {
+    /// In reverse post-order.
+    pub(crate) open: Vec<Site>,
+    /// For each node, its conditional traps, in order.
+    pub(crate) traps: Vec<SmallVec<[Inst; 2]>>,
+    /// The dereferences that the type allows, with their references.
+    pub(crate) typed: Vec<(Inst, Value)>,
+    /// The number of dereferences that nothing can be said about.
+    pub(crate) unjudged: u64,
+}
+
+/// The first and the last `trapz` of a value, up to now.
+type Trapz = [PackedOption<Inst>; 2];
+
+impl Sites {
+    /// Find those of `func`.
+    pub(crate) fn new(func: &Function, cfg: &Cfg, values: &Values, proofs: &Proofs) -> Self {
+        let mut sites = Sites {
+            open: Vec::new(),
+            traps: vec![SmallVec::new(); cfg.len()],
+            typed: Vec::new(),
+            unjudged: 0,
+        };
+        let mut trapz = SecondaryMap::<Value, Trapz>::new();
+        for node in cfg.nodes() {
+            for inst in func.layout.block_insts(cfg.block(node)) {
+                if let InstructionData::CondTrap { opcode, arg, .. } = func.dfg.insts[inst] {
+                    sites.traps[node as usize].push(inst);
+                    if opcode == Opcode::Trapz {
+                        note_trapz(&mut trapz[func.dfg.resolve_aliases(arg)], inst);
+                    }
+                } else if let Some(access) = access(func, inst) {
+                    let terms = terms(func, access.addr);
+                    let proof = proofs.get(inst);
+                    let open = sites.judge(func, inst, values, &terms, proof);
+                    if let Some((reference, hazards)) = open {
+                        sites.open.push(Site {
+                            inst,
+                            node,
+                            reference,
+                            hazards,
+                            was_guarded: proof.is_some(),
+                            has_trapz: is_trapz_before(func, cfg, &trapz[reference], node),
+                        });
+                    }
+                }
+            }
+        }
+        sites
+    }
+
+    /// The reference among the terms of an address, and what it may be, if that needs a guard.
+    fn judge(
+        &mut self,
+        func: &Function,
+        inst: Inst,
+        values: &Values,
+        terms: &[Value],
+        proof: Option<(Value, Hazards)>,
+    ) -> Option<(Value, Hazards)> {
+        let hazards = |value| func.dfg.gc_info.fact(value).and_then(Hazards::of);
+        let mut of_fact = terms
+            .iter()
+            .filter_map(|&term| Some((term, hazards(term)?)));
+        let first = of_fact.next();
+        if of_fact.next().is_some() {
+            self.unjudged += 1;
+            return None;
+        }
+        let (reference, hazards) = match (first, proof) {
+            // What the pass put in place of the reference may have a weaker type.
+            (Some((term, by_type)), Some((_, guarded))) => (term, by_type.and(guarded)),
+            (Some(found), None) => found,
+            (None, Some((old, guarded))) => {
+                let old = func.dfg.resolve_aliases(old);
+                let term = match *terms {
+                    _ if terms.contains(&old) => old,
+                    [term] => term,
+                    _ => {
+                        self.unjudged += 1;
+                        return None;
+                    }
+                };
+                (term, guarded)
+            }
+            (None, None) => {
+                if terms
+                    .iter()
+                    .any(|&term| values.class(term) == Class::Reference)
+                {
+                    self.unjudged += 1;
+                }
+                return None;
+            }
+        };
+        if hazards.is_empty() {
+            self.typed.push((inst, reference));
+            return None;
+        }
+        if !is_opaque(func, reference) {
+            self.unjudged += 1;
+            return None;
+        }
+        Some((reference, hazards))
+    }
+}
+
+fn note_trapz(trapz: &mut Trapz, inst: Inst) {
+    if trapz[0].is_none() {
+        trapz[0] = inst.into();
+    }
+    trapz[1] = inst.into();
+}
+
+/// Does one of these, found before the site in this walk, dominate it?
+fn is_trapz_before(func: &Function, cfg: &Cfg, trapz: &Trapz, node: Node) -> bool {
+    trapz.iter().any(|inst| {
+        let guard = inst.expand().and_then(|inst| cfg.node_of_inst(func, inst));
+        guard.is_some_and(|guard| guard == node || cfg.dominates(guard, node))
+    })
+}
+
+/// Is `value` made in one place, so that a guard on it and a use of it are of one value?
+///
+/// The optimizer may compute a pure value anew for each.
+pub(crate) fn is_opaque(func: &Function, value: Value) -> bool {
+    match func.dfg.value_def(value) {
+        ValueDef::Param(..) => true,
+        ValueDef::Result(inst, _) => {
+            let opcode = func.dfg.insts[inst].opcode();
+            opcode.is_call() || opcode.can_load()
+        }
+        ValueDef::Union(..) => false,
+    }
+}
+
+/// How many values of an address are looked at.
+const MAX_TERMS: usize = 24;
+
+/// The terms of `addr` that can be references: of 32 bits.
+fn terms(func: &Function, addr: Value) -> SmallVec<[Value; 4]> {
+    let mut terms = SmallVec::new();
+    let mut pending = SmallVec::<[Value; 8]>::from_slice(&[addr]);
+    let mut looked_at = 0;
+    while let Some(value) = pending.pop() {
+        let value = func.dfg.resolve_aliases(value);
+        looked_at += 1;
+        if looked_at > MAX_TERMS {
+            break;
+        }
+        if func.dfg.gc_info.fact(value).is_some() {
+            push_once(&mut terms, value);
+            continue;
+        }
+        if let ValueDef::Result(inst, _) = func.dfg.value_def(value) {
+            match func.dfg.insts[inst] {
+                InstructionData::Binary {
+                    opcode: Opcode::Iadd,
+                    args,
+                }
+                | InstructionData::IntAddTrap { args, .. } => {
+                    pending.extend(args);
+                    continue;
+                }
+                InstructionData::Unary {
+                    opcode: Opcode::Uextend,
+                    arg,
+                } => {
+                    pending.push(arg);
+                    continue;
+                }
+                InstructionData::Ternary {
+                    opcode: Opcode::Select | Opcode::SelectSpectreGuard,
+                    args,
+                } => {
+                    pending.extend([args[1], args[2]]);
+                    continue;
+                }
+                _ => {}
+            }
+        }
+        if func.dfg.value_type(value) == types::I32 && is_opaque(func, value) {
+            push_once(&mut terms, value);
+        }
+    }
+    terms
+}
+
+fn push_once(terms: &mut SmallVec<[Value; 4]>, value: Value) {
+    if !terms.contains(&value) {
+        terms.push(value);
+    }
+}
