@@ -28,7 +28,9 @@ use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Type, 
 use std::cell::OnceCell;
 
 /// Verify `func` as it stands.
-pub(crate) fn check(func: &Function, options: &Options, history: &History) -> Report {
+///
+/// Returns what each value is, too.
+pub(crate) fn check(func: &Function, options: &Options, history: &History) -> (Report, Vec<Class>) {
     let cfg = Cfg::new(func);
     let safepoints = Safepoints::new(func, &cfg);
     let declared = func.dfg.gc_info.collector.or(options.collector);
@@ -56,7 +58,8 @@ pub(crate) fn check(func: &Function, options: &Options, history: &History) -> Re
         values,
     };
     checker.run();
-    checker.finish()
+    let classes = checker.values.take();
+    (checker.finish(), classes)
 }
 
 pub(crate) struct Checker<'a> {
@@ -440,7 +443,11 @@ impl Checker<'_> {
             steps: witness(self).unwrap_or_default(),
         };
         match recheck::witness(self.func, &self.cfg, &error, &witness) {
-            Ok(()) => self.report.violations.push(Violation { error, witness }),
+            Ok(()) => self.report.violations.push(Violation {
+                error,
+                witness,
+                rule: None,
+            }),
             Err(what) => self.report.inconclusive.push(Inconclusive::Internal {
                 what: format!("no witness for {}: {error}: {what}", error.code()),
             }),

@@ -18,17 +18,29 @@ pub enum Code {
     Gcv05,
     /// `stale-derived-pointer`: no derived pointer is used across a may-collect safepoint.
     Gcv06,
+    /// `unsound-forwarding`: every forwarded load and removed store is justified.
+    Gcv08,
+    /// `representation-changed`: a rewrite keeps the CLIF type, and references stay ones.
+    Gcv13,
+    /// `membership-changed`: a rewrite never revives a reference from before a safepoint.
+    Gcv14,
+    /// `unequal-rewrite`: both sides of a rewrite compute the same bits.
+    Gcv15,
 }
 
 impl Code {
     /// Every check that this version makes, in order.
-    pub const ALL: [Code; 6] = [
+    pub const ALL: [Code; 10] = [
         Code::Gcv01,
         Code::Gcv02,
         Code::Gcv03,
         Code::Gcv04,
         Code::Gcv05,
         Code::Gcv06,
+        Code::Gcv08,
+        Code::Gcv13,
+        Code::Gcv14,
+        Code::Gcv15,
     ];
 
     /// The code itself, such as `GCV02`.
@@ -40,6 +52,10 @@ impl Code {
             Code::Gcv04 => "GCV04",
             Code::Gcv05 => "GCV05",
             Code::Gcv06 => "GCV06",
+            Code::Gcv08 => "GCV08",
+            Code::Gcv13 => "GCV13",
+            Code::Gcv14 => "GCV14",
+            Code::Gcv15 => "GCV15",
         }
     }
 
@@ -52,6 +68,10 @@ impl Code {
             Code::Gcv04 => "clobbered-root",
             Code::Gcv05 => "non-reference-root",
             Code::Gcv06 => "stale-derived-pointer",
+            Code::Gcv08 => "unsound-forwarding",
+            Code::Gcv13 => "representation-changed",
+            Code::Gcv14 => "membership-changed",
+            Code::Gcv15 => "unequal-rewrite",
         }
     }
 
@@ -74,6 +94,19 @@ impl Code {
             Code::Gcv06 => {
                 "a pointer derived from a reference is not used after a safepoint that may collect"
             }
+            Code::Gcv08 => {
+                "a load is forwarded, and a store removed, only where no write, safepoint or \
+                 reader on the way contradicts it"
+            }
+            Code::Gcv13 => {
+                "a rewrite keeps the type of a value, and makes a reference no constant that is \
+                 neither null nor an i31"
+            }
+            Code::Gcv14 => {
+                "a rewrite does not replace a reference by one from before a safepoint that may \
+                 collect"
+            }
+            Code::Gcv15 => "both sides of a rewrite compute the same bits",
         }
     }
 

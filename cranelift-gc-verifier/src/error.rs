@@ -4,6 +4,9 @@ use crate::code::Code;
 use core::fmt;
 use cranelift_codegen::ir::{Inst, StackSlot, Type, Value};
 
+mod rewrite;
+pub use rewrite::{Deed, Given, NotKept, Unjustified};
+
 /// What a stack slot was found to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
@@ -148,6 +151,56 @@ pub enum GcError {
         /// The safepoint.
         safepoint: Inst,
     },
+    /// [`Code::Gcv08`]: `deed` is to be done to `inst`, and `other` contradicts it.
+    UnsoundForwarding {
+        /// What is to be done.
+        deed: Deed,
+        /// The load or store that is to go away.
+        inst: Inst,
+        /// The value that stands for the result of a load.
+        value: Option<Value>,
+        /// The instruction on the way.
+        other: Inst,
+        /// What it does.
+        why: Unjustified,
+    },
+    /// [`Code::Gcv13`]: `new` cannot stand for `orig`.
+    RepresentationChanged {
+        /// The instruction that makes `orig`.
+        inst: Inst,
+        /// The value that is replaced.
+        orig: Value,
+        /// Its replacement.
+        new: Value,
+        /// What is not kept.
+        why: NotKept,
+    },
+    /// [`Code::Gcv14`]: `new`, from before `safepoint`, is to stand for the reference `orig`.
+    MembershipChanged {
+        /// The instruction that makes `orig`.
+        inst: Inst,
+        /// The reference that is replaced.
+        orig: Value,
+        /// Its replacement.
+        new: Value,
+        /// The safepoint.
+        safepoint: Inst,
+    },
+    /// [`Code::Gcv15`]: the two sides of a rewrite of `inst` differ under the assignment `given`.
+    UnequalRewrite {
+        /// The instruction that is rewritten, or that makes the value that is.
+        inst: Inst,
+        /// The value, or condition, that is replaced.
+        orig: Option<Value>,
+        /// Its replacement; without one, what `inst` does by the condition is replaced.
+        new: Option<Value>,
+        /// The bits of `orig`.
+        expected: u128,
+        /// The bits of its replacement.
+        found: u128,
+        /// The assignment.
+        given: Given,
+    },
 }
 
 impl GcError {
@@ -160,6 +213,10 @@ impl GcError {
             GcError::ClobberedRoot { .. } => Code::Gcv04,
             GcError::NonReferenceRoot { .. } => Code::Gcv05,
             GcError::StaleDerivedPointer { .. } => Code::Gcv06,
+            GcError::UnsoundForwarding { .. } => Code::Gcv08,
+            GcError::RepresentationChanged { .. } => Code::Gcv13,
+            GcError::MembershipChanged { .. } => Code::Gcv14,
+            GcError::UnequalRewrite { .. } => Code::Gcv15,
         }
     }
 
@@ -171,7 +228,11 @@ impl GcError {
             | GcError::UninitializedRoot { inst, .. }
             | GcError::ClobberedRoot { inst, .. }
             | GcError::NonReferenceRoot { inst, .. }
-            | GcError::StaleDerivedPointer { inst, .. } => inst,
+            | GcError::StaleDerivedPointer { inst, .. }
+            | GcError::UnsoundForwarding { inst, .. }
+            | GcError::RepresentationChanged { inst, .. }
+            | GcError::MembershipChanged { inst, .. }
+            | GcError::UnequalRewrite { inst, .. } => inst,
         }
     }
 
@@ -182,7 +243,13 @@ impl GcError {
             | GcError::StaleReference { value, .. }
             | GcError::ClobberedRoot { value, .. }
             | GcError::StaleDerivedPointer { value, .. } => Some(value),
-            GcError::NonReferenceRoot { value, .. } => value,
+            GcError::NonReferenceRoot { value, .. } | GcError::UnsoundForwarding { value, .. } => {
+                value
+            }
+            GcError::RepresentationChanged { new, .. } | GcError::MembershipChanged { new, .. } => {
+                Some(new)
+            }
+            GcError::UnequalRewrite { orig, new, .. } => new.or(orig),
             GcError::UninitializedRoot { .. } => None,
         }
     }
@@ -255,6 +322,34 @@ impl fmt::Display for GcError {
                 f,
                 "{inst} uses {value}, derived from GC reference {base}, after safepoint {safepoint}"
             ),
+            GcError::UnsoundForwarding {
+                deed,
+                inst,
+                value,
+                other,
+                why,
+            } => rewrite::unsound_forwarding(f, deed, inst, value, (other, why)),
+            GcError::RepresentationChanged { orig, new, why, .. } => {
+                write!(f, "{orig} is replaced by {new}, but {why}")
+            }
+            GcError::MembershipChanged {
+                orig,
+                new,
+                safepoint,
+                ..
+            } => write!(
+                f,
+                "{orig} is replaced by GC reference {new}, which is from before safepoint \
+                 {safepoint}"
+            ),
+            GcError::UnequalRewrite {
+                inst,
+                orig,
+                new,
+                expected,
+                found,
+                given,
+            } => rewrite::unequal(f, (inst, orig, new), (expected, found), given),
         }
     }
 }

@@ -15,6 +15,7 @@ mod memory;
 mod path;
 mod recheck;
 mod report;
+mod rewrite;
 mod safepoint;
 mod slots;
 #[cfg(test)]
@@ -26,11 +27,12 @@ mod witness;
 pub use code::{Checks, Code};
 pub use cranelift_codegen::gc_verifier::Pass;
 pub use cranelift_codegen::ir::GcCollector;
-pub use error::{GcError, Held, NonReference};
+pub use error::{Deed, GcError, Given, Held, NonReference, NotKept, Unjustified};
 pub use guard::{Sink, Verifier, install, is_of_interest};
 pub use history::History;
 pub use listing::listing;
 pub use report::{Counts, FunctionReport, Inconclusive, Line, Report, Verdict, Violation};
+pub use rewrite::Rewrites;
 pub use witness::{Role, Step, Witness};
 
 use cranelift_codegen::ir::Function;
@@ -43,6 +45,9 @@ pub struct Options {
     pub collector: Option<GcCollector>,
     /// The checks to make.
     pub checks: Checks,
+    /// Watch every function, and compare the two sides of every rewrite, whether references take
+    /// part or not.
+    pub all_rewrites: bool,
 }
 
 /// Verify one function as it stands.
@@ -52,6 +57,15 @@ pub fn verify_function(func: &Function, options: &Options) -> Report {
 
 /// Verify one function as it stands after the rewrites of `history`.
 pub fn verify_rewritten(func: &Function, options: &Options, history: &History) -> Report {
+    verify_and_classify(func, options, history).0
+}
+
+/// Verify one function as it stands after the rewrites of `history`, and tell what its values are.
+fn verify_and_classify(
+    func: &Function,
+    options: &Options,
+    history: &History,
+) -> (Report, Vec<values::Class>) {
     // A panic here must not take down a compiler that would do without the verifier. `func` and
     // `options` are only read, so that nothing broken is left behind.
     let result = catch_unwind(AssertUnwindSafe(|| check::check(func, options, history)));
@@ -60,11 +74,12 @@ pub fn verify_rewritten(func: &Function, options: &Options, history: &History) -
             .downcast_ref::<String>()
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied());
-        Report {
+        let report = Report {
             inconclusive: vec![Inconclusive::Internal {
                 what: what.unwrap_or("panic").to_string(),
             }],
             ..Report::default()
-        }
+        };
+        (report, Vec::new())
     })
 }

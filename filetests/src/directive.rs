@@ -1,8 +1,10 @@
 //! What the comments of a file say.
 
 use anyhow::{Context as _, Result, bail};
+use cranelift_codegen::gc_verifier::Rewrite;
 use cranelift_codegen::ir::entities::AnyEntity;
-use cranelift_codegen::ir::{FuncRef, Function, Inst, Value};
+use cranelift_codegen::ir::{Endianness, FuncRef, Function, Inst, Value};
+use cranelift_gc_verifier::{Options, Rewrites, Violation};
 use cranelift_reader::{Comment, Details, SourceMap};
 
 /// One directive of a comment.
@@ -14,6 +16,7 @@ pub(crate) enum Directive<'a> {
     Origin(&'a str),
     Nogc(&'a str),
     Declared(&'a str),
+    Rewrite(&'a str),
 }
 
 /// The directives of a comment, which are divided by semicolons.
@@ -35,6 +38,7 @@ pub(crate) fn directive(text: &str) -> Option<Directive<'_>> {
         "origin" => Directive::Origin(rest),
         "nogc" => Directive::Nogc(rest),
         "declared" => Directive::Declared(rest),
+        "rewrite" => Directive::Rewrite(rest),
         _ => return None,
     })
 }
@@ -44,9 +48,23 @@ pub(crate) fn directive(text: &str) -> Option<Directive<'_>> {
 pub(crate) struct Expected<'a> {
     pub(crate) errors: Vec<(Inst, &'a str)>,
     pub(crate) inconclusive: Vec<&'a str>,
+    /// Rewrites to ask about, as if an optimizer had.
+    pub(crate) rewrites: Vec<Rewrite>,
 }
 
 impl<'a> Expected<'a> {
+    /// What is wrong with the rewrites that the comments of `func` ask about.
+    pub(crate) fn judge_rewrites(&self, func: &Function, options: Options) -> Vec<Violation> {
+        let rewrites = self.rewrites.iter();
+        rewrites
+            .filter_map(|&rewrite| {
+                // NB: Each for itself: none of them is done.
+                let mut judge = Rewrites::of(func, options, Endianness::Little);
+                judge.judge(func, rewrite)
+            })
+            .collect()
+    }
+
     /// Read the comments of `func`, and tell it what they say of it.
     pub(crate) fn read(func: &mut Function, details: &Details<'a>) -> Result<Self> {
         let mut expected = Expected::default();
@@ -69,6 +87,11 @@ impl<'a> Expected<'a> {
     ) -> Result<()> {
         match directive {
             Directive::Error(text) => self.errors.push((instruction(comment)?, text)),
+            Directive::Rewrite(text) => {
+                let inst = instruction(comment)?;
+                let rewrite = rewrite(func, &details.map, inst, text)?;
+                self.rewrites.push(rewrite);
+            }
             Directive::Inconclusive(text) => self.inconclusive.push(text),
             Directive::NoSubjects => bail!("`no-subjects` belongs before the first function"),
             Directive::Origin(name) => {
@@ -89,6 +112,70 @@ impl<'a> Expected<'a> {
         }
         Ok(())
     }
+}
+
+/// The rewrite of `inst` that `text` names.
+fn rewrite(func: &Function, map: &SourceMap, inst: Inst, text: &str) -> Result<Rewrite> {
+    let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let other = || value(map, rest.trim());
+    let result = || {
+        let results = func.dfg.inst_results(inst);
+        let first = results.first().copied();
+        first.with_context(|| format!("{inst} has no result"))
+    };
+    let rule = None;
+    Ok(match verb {
+        "simplify" => Rewrite::Simplify {
+            orig: result()?,
+            new: other()?,
+            rule,
+        },
+        "subsume" => Rewrite::Subsume {
+            orig: result()?,
+            new: other()?,
+            rule,
+        },
+        "gvn" => Rewrite::Gvn {
+            orig: result()?,
+            kept: other()?,
+        },
+        "gvn-skeleton" => Rewrite::GvnSkeleton {
+            inst,
+            kept: Some(other()?),
+        },
+        "remove" => Rewrite::SkeletonRemove { inst, rule },
+        "remove-with" => Rewrite::SkeletonRemoveWithVal {
+            inst,
+            val: other()?,
+            rule,
+        },
+        "condition" => Rewrite::ReplaceBranchCond {
+            inst,
+            cond: other()?,
+            rule,
+        },
+        "forward" => Rewrite::ForwardLoad {
+            load: inst,
+            value: other()?,
+        },
+        "idempotent" => Rewrite::IdempotentStore { store: inst },
+        "overwritten-by" => {
+            let number = rest.trim().strip_prefix("inst");
+            let number = number.and_then(|number| number.parse().ok());
+            Rewrite::DeadStore {
+                dead: inst,
+                overwriter: Inst::from_u32(number.context("the later store is an `instN`")?),
+            }
+        }
+        "constant-phi" => {
+            let (param, constant) = rest.split_once('=').context("it is `vN = vM`")?;
+            Rewrite::ConstantPhi {
+                param: value(map, param.trim())?,
+                value: value(map, constant.trim())?,
+            }
+        }
+        _ => bail!("unknown rewrite `{verb}`"),
+    })
 }
 
 fn list(names: &str) -> impl Iterator<Item = &str> {
