@@ -224,6 +224,7 @@ fn safepoint_label(error: &GcError, primary: bool) -> String {
         {
             format!("the stack map names {slot}+{offset}")
         }
+        GcError::LostStackMap { .. } => "the stack map of this safepoint is lost".to_string(),
         GcError::UninitializedRoot { .. }
         | GcError::NonReferenceRoot { .. }
         | GcError::StaleReference { .. }

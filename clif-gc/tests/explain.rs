@@ -7,6 +7,10 @@ use std::path::Path;
 
 const CODES: [&str; 6] = ["GCV01", "GCV02", "GCV03", "GCV04", "GCV05", "GCV06"];
 
+/// Checks of what the compiler does: no CLIF breaks them if it is right. That the examples are
+/// rejected with the fault that they name is tested with the filetests.
+const CODES_OF_FAULTS: [&str; 1] = ["GCV09"];
+
 fn examples() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src/explain"))
 }
@@ -20,7 +24,7 @@ fn every_code_has_an_entry() {
         .filter(|line| line.starts_with("GCV"))
         .map(|line| &line[..5])
         .collect();
-    assert_eq!(listed, CODES);
+    assert_eq!(listed, [&CODES[..], &CODES_OF_FAULTS[..]].concat());
 }
 
 /// The codes that are found in an example.
@@ -60,6 +64,19 @@ fn accepted_examples_are_accepted_and_have_something_to_check() {
     for code in CODES {
         let file = format!("{}-accepted.clif", code.to_lowercase());
         run_in(examples(), &["verify", &file, "--min-subjects", "1"]).expect_exit(0);
+    }
+}
+
+#[test]
+fn examples_of_faults_are_accepted_as_they_are() {
+    for code in CODES_OF_FAULTS {
+        for which in ["rejected", "accepted"] {
+            let file = format!("{}-{which}.clif", code.to_lowercase());
+            let json = run_in(examples(), &["verify", &file, "--format", "json"])
+                .expect_exit(0)
+                .json();
+            assert_ne!(json["totals"]["records"], 0, "{file}");
+        }
     }
 }
 

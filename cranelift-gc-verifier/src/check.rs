@@ -47,6 +47,8 @@ pub(crate) fn check(func: &Function, options: &Options, history: &History) -> Re
                 entries: slots.entries,
                 references: values.references(),
                 dereferences: 0,
+                records: 0,
+                record_entries: 0,
             },
             ..Report::default()
         },

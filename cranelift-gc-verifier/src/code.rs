@@ -18,17 +18,20 @@ pub enum Code {
     Gcv05,
     /// `stale-derived-pointer`: no derived pointer is used across a may-collect safepoint.
     Gcv06,
+    /// `lost-stack-map`: what is emitted has the stack map of each safepoint, and no other.
+    Gcv09 = 9,
 }
 
 impl Code {
     /// Every check that this version makes, in order.
-    pub const ALL: [Code; 6] = [
+    pub const ALL: [Code; 7] = [
         Code::Gcv01,
         Code::Gcv02,
         Code::Gcv03,
         Code::Gcv04,
         Code::Gcv05,
         Code::Gcv06,
+        Code::Gcv09,
     ];
 
     /// The code itself, such as `GCV02`.
@@ -40,6 +43,7 @@ impl Code {
             Code::Gcv04 => "GCV04",
             Code::Gcv05 => "GCV05",
             Code::Gcv06 => "GCV06",
+            Code::Gcv09 => "GCV09",
         }
     }
 
@@ -52,6 +56,7 @@ impl Code {
             Code::Gcv04 => "clobbered-root",
             Code::Gcv05 => "non-reference-root",
             Code::Gcv06 => "stale-derived-pointer",
+            Code::Gcv09 => "lost-stack-map",
         }
     }
 
@@ -73,6 +78,10 @@ impl Code {
             }
             Code::Gcv06 => {
                 "a pointer derived from a reference is not used after a safepoint that may collect"
+            }
+            Code::Gcv09 => {
+                "the stack map of a safepoint is emitted once, for its return address, with its \
+                 entries where their slots are"
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The errors: entities, not sentences.
 
 use crate::code::Code;
+use crate::fault::MapFault;
 use core::fmt;
 use cranelift_codegen::ir::{Inst, StackSlot, Type, Value};
 
@@ -148,6 +149,13 @@ pub enum GcError {
         /// The safepoint.
         safepoint: Inst,
     },
+    /// [`Code::Gcv09`]: the stack map of `inst` is not what became of it after CLIF.
+    LostStackMap {
+        /// The safepoint.
+        inst: Inst,
+        /// How it got lost.
+        fault: MapFault,
+    },
 }
 
 impl GcError {
@@ -160,6 +168,7 @@ impl GcError {
             GcError::ClobberedRoot { .. } => Code::Gcv04,
             GcError::NonReferenceRoot { .. } => Code::Gcv05,
             GcError::StaleDerivedPointer { .. } => Code::Gcv06,
+            GcError::LostStackMap { .. } => Code::Gcv09,
         }
     }
 
@@ -171,7 +180,8 @@ impl GcError {
             | GcError::UninitializedRoot { inst, .. }
             | GcError::ClobberedRoot { inst, .. }
             | GcError::NonReferenceRoot { inst, .. }
-            | GcError::StaleDerivedPointer { inst, .. } => inst,
+            | GcError::StaleDerivedPointer { inst, .. }
+            | GcError::LostStackMap { inst, .. } => inst,
         }
     }
 
@@ -183,7 +193,7 @@ impl GcError {
             | GcError::ClobberedRoot { value, .. }
             | GcError::StaleDerivedPointer { value, .. } => Some(value),
             GcError::NonReferenceRoot { value, .. } => value,
-            GcError::UninitializedRoot { .. } => None,
+            GcError::UninitializedRoot { .. } | GcError::LostStackMap { .. } => None,
         }
     }
 }
@@ -255,6 +265,7 @@ impl fmt::Display for GcError {
                 f,
                 "{inst} uses {value}, derived from GC reference {base}, after safepoint {safepoint}"
             ),
+            GcError::LostStackMap { inst, fault } => write!(f, "{inst} {fault}"),
         }
     }
 }

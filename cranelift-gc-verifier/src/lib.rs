@@ -4,13 +4,18 @@
 mod cfg;
 mod check;
 mod code;
+mod emission;
 mod entry;
 mod error;
 mod evidence;
+mod fault;
 mod fingerprint;
 mod guard;
 mod history;
+mod inline;
 mod listing;
+mod lowering;
+mod machine_code;
 mod memory;
 mod path;
 mod recheck;
@@ -24,12 +29,16 @@ mod values;
 mod witness;
 
 pub use code::{Checks, Code};
-pub use cranelift_codegen::gc_verifier::Pass;
+pub use cranelift_codegen::gc_verifier::{
+    Emitted, EmittedCall, EmittedFrame, EmittedRecord, Lowered, LoweredCall, MapEntry, Pass,
+};
 pub use cranelift_codegen::ir::GcCollector;
 pub use error::{GcError, Held, NonReference};
+pub use fault::{Area, MapFault};
 pub use guard::{Sink, Verifier, install, is_of_interest};
 pub use history::History;
 pub use listing::listing;
+pub use machine_code::Machine;
 pub use report::{Counts, FunctionReport, Inconclusive, Line, Report, Verdict, Violation};
 pub use witness::{Role, Step, Witness};
 
@@ -52,9 +61,30 @@ pub fn verify_function(func: &Function, options: &Options) -> Report {
 
 /// Verify one function as it stands after the rewrites of `history`.
 pub fn verify_rewritten(func: &Function, options: &Options, history: &History) -> Report {
-    // A panic here must not take down a compiler that would do without the verifier. `func` and
-    // `options` are only read, so that nothing broken is left behind.
-    let result = catch_unwind(AssertUnwindSafe(|| check::check(func, options, history)));
+    guarded(|| check::check(func, options, history))
+}
+
+/// Verify that lowering kept the stack maps of `func`, from what it made of them.
+pub fn verify_lowering(func: &Function, options: &Options, lowered: &Lowered) -> Report {
+    guarded(|| lowering::compare(func, options, lowered))
+}
+
+/// Verify that emission kept the stack maps that lowering made, from what it recorded and from the
+/// machine code.
+pub fn verify_emission(
+    func: &Function,
+    options: &Options,
+    lowered: &Lowered,
+    emitted: &Emitted,
+    code: (Machine, &[u8]),
+) -> Report {
+    guarded(|| emission::compare(func, options, lowered, emitted, code))
+}
+
+/// A panic here must not take down a compiler that would do without the verifier. What is
+/// verified is only read, so that nothing broken is left behind.
+fn guarded(verify: impl FnOnce() -> Report) -> Report {
+    let result = catch_unwind(AssertUnwindSafe(verify));
     result.unwrap_or_else(|panic| {
         let what = panic
             .downcast_ref::<String>()

@@ -64,7 +64,8 @@ pub(crate) fn witness(
         }
         GcError::UninitializedRoot { .. }
         | GcError::ClobberedRoot { .. }
-        | GcError::NonReferenceRoot { .. } => Ok(()),
+        | GcError::NonReferenceRoot { .. }
+        | GcError::LostStackMap { .. } => Ok(()),
     }
 }
 

@@ -19,6 +19,10 @@ pub struct Counts {
     pub references: u64,
     /// Loads and stores whose address is derived from a known reference.
     pub dereferences: u64,
+    /// Emitted records of stack maps that were compared.
+    pub records: u64,
+    /// Entries of those records.
+    pub record_entries: u64,
 }
 
 impl AddAssign for Counts {
@@ -28,11 +32,15 @@ impl AddAssign for Counts {
             entries,
             references,
             dereferences,
+            records,
+            record_entries,
         } = other;
         self.safepoints += safepoints;
         self.entries += entries;
         self.references += references;
         self.dereferences += dereferences;
+        self.records += records;
+        self.record_entries += record_entries;
     }
 }
 
@@ -73,6 +81,12 @@ pub enum Inconclusive {
         /// The derived value.
         value: Value,
     },
+    /// Lowering made several calls of a safepoint, and its stack map is attached to one that
+    /// need not be the safepoint itself.
+    AmbiguousCall {
+        /// The safepoint.
+        inst: Inst,
+    },
     /// The CLIF is not well-formed, so that nothing can be said of it.
     Malformed {
         /// What is wrong.
@@ -91,6 +105,7 @@ impl Inconclusive {
         match self {
             Inconclusive::SlotEscapes { .. } => "slot-escapes",
             Inconclusive::ManyBases { .. } => "many-bases",
+            Inconclusive::AmbiguousCall { .. } => "ambiguous-call",
             Inconclusive::Malformed { .. } => "malformed",
             Inconclusive::Internal { .. } => "internal",
         }
@@ -106,6 +121,10 @@ impl fmt::Display for Inconclusive {
             Inconclusive::ManyBases { value } => {
                 write!(f, "{value} is derived from more than one reference")
             }
+            Inconclusive::AmbiguousCall { inst } => write!(
+                f,
+                "the stack map of {inst} is attached to one of several calls that lowering made of it"
+            ),
             Inconclusive::Malformed { what } => write!(f, "the function is malformed: {what}"),
             Inconclusive::Internal { what } => write!(f, "internal: {what}"),
         }
@@ -168,7 +187,7 @@ pub struct FunctionReport {
     /// rejected, else the first at which it is inconclusive, else the last.
     pub layer: Pass,
     /// What was found there. The counts are those of the first point at which the function was
-    /// looked at.
+    /// looked at, and those of records are of its emission.
     pub report: Report,
     /// Rewrites that the optimizer asked for.
     pub rewrites: u64,

@@ -1,5 +1,6 @@
 //! What the comments of a file say.
 
+use crate::fault::Fault;
 use anyhow::{Context as _, Result, bail};
 use cranelift_codegen::ir::entities::AnyEntity;
 use cranelift_codegen::ir::{FuncRef, Function, Inst, Value};
@@ -14,6 +15,7 @@ pub(crate) enum Directive<'a> {
     Origin(&'a str),
     Nogc(&'a str),
     Declared(&'a str),
+    Fault(&'a str),
 }
 
 /// The directives of a comment, which are divided by semicolons.
@@ -35,6 +37,7 @@ pub(crate) fn directive(text: &str) -> Option<Directive<'_>> {
         "origin" => Directive::Origin(rest),
         "nogc" => Directive::Nogc(rest),
         "declared" => Directive::Declared(rest),
+        "fault" => Directive::Fault(rest),
         _ => return None,
     })
 }
@@ -44,6 +47,8 @@ pub(crate) fn directive(text: &str) -> Option<Directive<'_>> {
 pub(crate) struct Expected<'a> {
     pub(crate) errors: Vec<(Inst, &'a str)>,
     pub(crate) inconclusive: Vec<&'a str>,
+    /// What goes wrong in lowering or emission.
+    pub(crate) fault: Option<Fault>,
 }
 
 impl<'a> Expected<'a> {
@@ -70,6 +75,7 @@ impl<'a> Expected<'a> {
         match directive {
             Directive::Error(text) => self.errors.push((instruction(comment)?, text)),
             Directive::Inconclusive(text) => self.inconclusive.push(text),
+            Directive::Fault(name) => self.fault = Some(Fault::parse(name)?),
             Directive::NoSubjects => bail!("`no-subjects` belongs before the first function"),
             Directive::Origin(name) => {
                 let origin = value(&details.map, name)?;

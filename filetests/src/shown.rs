@@ -1,5 +1,6 @@
 //! A function as it is at given points of the pipeline.
 
+use crate::fault::Fault;
 use anyhow::{Result, anyhow, bail};
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
@@ -11,7 +12,9 @@ use cranelift_codegen::gc_verifier::{
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::settings;
-use cranelift_gc_verifier::History;
+use cranelift_gc_verifier::{
+    Emitted, History, Lowered, Machine, Options, Report, Verdict, verify_emission, verify_lowering,
+};
 use std::sync::{Arc, Mutex};
 
 /// What a pass left behind.
@@ -31,7 +34,7 @@ pub(crate) fn shown(func: &Function, isa: &dyn TargetIsa) -> Result<Vec<Shown>> 
     let mut ctx = Context::for_function(func.clone());
     ctx.set_gc_verifier(Some(Arc::new(Recorder {
         shown: shown.clone(),
-        history: History::default(),
+        ..Recorder::default()
     })));
     ctx.optimize(isa, &mut ControlPlane::default())
         .map_err(|error| anyhow!("cannot optimize it for {}: {error}", isa.name()))?;
@@ -39,10 +42,82 @@ pub(crate) fn shown(func: &Function, isa: &dyn TargetIsa) -> Result<Vec<Shown>> 
     Ok(core::mem::take(&mut *shown))
 }
 
+/// What a compilation made of a function's safepoints.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The function, as it was lowered.
+    pub func: Function,
+    /// What lowering left as evidence.
+    pub lowered: Lowered,
+    /// What emission left.
+    pub emitted: Emitted,
+    /// The machine code.
+    pub code: Vec<u8>,
+    /// The machine that it is for.
+    pub machine: Machine,
+}
+
+impl Compiled {
+    /// Put a fault into the evidence; false if there is no place for it.
+    pub fn corrupt(&mut self, fault: Fault) -> bool {
+        fault.corrupt(&self.func, &mut self.lowered, &mut self.emitted)
+    }
+
+    /// What the verifier finds: in lowering, or else in emission.
+    pub fn verify(&self, options: &Options) -> Report {
+        let of_lowering = verify_lowering(&self.func, options, &self.lowered);
+        let code = (self.machine, &self.code[..]);
+        let mut report = verify_emission(&self.func, options, &self.lowered, &self.emitted, code);
+        if of_lowering.verdict() != Verdict::Verified {
+            report.violations = of_lowering.violations;
+            report.inconclusive = of_lowering.inconclusive;
+        }
+        report
+    }
+}
+
+/// Compile `func` for `isa`, and return what became of its safepoints.
+///
+/// # Errors
+///
+/// Fails if it cannot be compiled, or `isa` does not set `gc_verifier=check`.
+pub fn compiled(func: &Function, isa: &dyn TargetIsa) -> Result<Compiled> {
+    if isa.flags().gc_verifier() != settings::GcVerifier::Check {
+        bail!("the pass `emission` needs the line `set gc_verifier=check`");
+    }
+    let recorder = Recorder {
+        machine: Machine::of_isa(isa.name()),
+        ..Recorder::default()
+    };
+    let compiled = recorder.compiled.clone();
+    let mut ctx = Context::for_function(func.clone());
+    ctx.set_gc_verifier(Some(Arc::new(recorder)));
+    ctx.compile(isa, &mut ControlPlane::default())
+        .map_err(|error| anyhow!("cannot compile it for {}: {}", isa.name(), error.inner))?;
+    let mut compiled = compiled.lock().expect("no thread panics with the lock");
+    compiled
+        .take()
+        .ok_or_else(|| anyhow!("nothing was shown of its emission for {}", isa.name()))
+}
+
 /// Keeps a copy of everything that it is shown.
+#[derive(Clone)]
 struct Recorder {
     shown: Arc<Mutex<Vec<Shown>>>,
     history: History,
+    compiled: Arc<Mutex<Option<Compiled>>>,
+    machine: Machine,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Recorder {
+            shown: Arc::default(),
+            history: History::default(),
+            compiled: Arc::default(),
+            machine: Machine::Other,
+        }
+    }
 }
 
 impl GcVerifier for Recorder {
@@ -52,10 +127,7 @@ impl GcVerifier for Recorder {
         _isa: &dyn TargetIsa,
         _mode: settings::GcVerifier,
     ) -> Option<Box<dyn FunctionGuard>> {
-        Some(Box::new(Recorder {
-            shown: self.shown.clone(),
-            history: History::default(),
-        }))
+        Some(Box::new(self.clone()))
     }
 }
 
@@ -77,6 +149,27 @@ impl FunctionGuard for Recorder {
             pass,
             func: func.clone(),
             history: self.history.clone(),
+        });
+        Ok(())
+    }
+
+    fn emitted(
+        &mut self,
+        func: &Function,
+        lowered: &Lowered,
+        emitted: &Emitted,
+        code: &[u8],
+    ) -> Result<(), GcVerifierErrors> {
+        let mut compiled = self
+            .compiled
+            .lock()
+            .expect("no thread panics with the lock");
+        *compiled = Some(Compiled {
+            func: func.clone(),
+            lowered: lowered.clone(),
+            emitted: emitted.clone(),
+            code: code.to_vec(),
+            machine: self.machine,
         });
         Ok(())
     }

@@ -45,6 +45,8 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
         entries,
         references,
         dereferences,
+        records,
+        record_entries,
     } = found.counts;
     FunctionRecord {
         id,
@@ -54,6 +56,8 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
             entries,
             references,
             dereferences,
+            records,
+            record_entries,
             rewrites: *rewrites,
             refused: *refused,
         },
