@@ -237,6 +237,7 @@ fn safepoint_label(error: &GcError, primary: bool) -> String {
         GcError::UninitializedObject { value, .. } => {
             format!("a collection can happen here, before {value} is initialized")
         }
+        GcError::LostStackMap { .. } => "the stack map of this safepoint is lost".to_string(),
         GcError::UninitializedRoot { .. }
         | GcError::NonReferenceRoot { .. }
         | GcError::StaleReference { .. }

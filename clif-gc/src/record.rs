@@ -96,6 +96,10 @@ pub struct Counts {
     pub references: u64,
     /// Loads and stores through GC references.
     pub dereferences: u64,
+    /// Emitted records of stack maps.
+    pub records: u64,
+    /// Entries of those records.
+    pub record_entries: u64,
     /// Rewrites that the optimizer asked for.
     pub rewrites: u64,
     /// Rewrites that were refused.

@@ -22,6 +22,10 @@ pub struct Totals {
     pub references: u64,
     /// Loads and stores through GC references.
     pub dereferences: u64,
+    /// Emitted records of stack maps that were compared with CLIF.
+    pub records: u64,
+    /// Entries of those records.
+    pub record_entries: u64,
     /// Rewrites that the optimizer asked for.
     pub rewrites: u64,
     /// Rewrites that were refused.
@@ -76,6 +80,8 @@ impl Tally {
             entries,
             references,
             dereferences,
+            records,
+            record_entries,
             rewrites,
             refused,
         } = function.counts;
@@ -85,6 +91,8 @@ impl Tally {
         totals.entries += entries;
         totals.references += references;
         totals.dereferences += dereferences;
+        totals.records += records;
+        totals.record_entries += record_entries;
         totals.rewrites += rewrites;
         totals.refused += refused;
         totals.violations += function.violations.len() as u64;

@@ -22,9 +22,11 @@ pub enum Code {
     Gcv07,
     /// `unsound-forwarding`: every forwarded load and removed store is justified.
     Gcv08,
+    /// `lost-stack-map`: what is emitted has the stack map of each safepoint, and no other.
+    Gcv09,
     /// `unguarded-dereference`: every dereference is guarded against null and i31, or the type
     /// of its reference excludes them.
-    Gcv10 = 10,
+    Gcv10,
     /// `representation-changed`: a rewrite keeps the CLIF type, and references stay ones.
     Gcv13 = 13,
     /// `membership-changed`: a rewrite never revives a reference from before a safepoint.
@@ -39,7 +41,7 @@ pub enum Code {
 
 impl Code {
     /// Every check that this version makes, in order.
-    pub const ALL: [Code; 14] = [
+    pub const ALL: [Code; 15] = [
         Code::Gcv01,
         Code::Gcv02,
         Code::Gcv03,
@@ -48,6 +50,7 @@ impl Code {
         Code::Gcv06,
         Code::Gcv07,
         Code::Gcv08,
+        Code::Gcv09,
         Code::Gcv10,
         Code::Gcv13,
         Code::Gcv14,
@@ -73,6 +76,7 @@ impl Code {
             Code::Gcv13 => "GCV13",
             Code::Gcv14 => "GCV14",
             Code::Gcv15 => "GCV15",
+            Code::Gcv09 => "GCV09",
         }
     }
 
@@ -93,6 +97,7 @@ impl Code {
             Code::Gcv13 => "representation-changed",
             Code::Gcv14 => "membership-changed",
             Code::Gcv15 => "unequal-rewrite",
+            Code::Gcv09 => "lost-stack-map",
         }
     }
 
@@ -142,6 +147,10 @@ impl Code {
                  collect"
             }
             Code::Gcv15 => "both sides of a rewrite compute the same bits",
+            Code::Gcv09 => {
+                "the stack map of a safepoint is emitted once, for its return address, with its \
+                 entries where their slots are"
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! The errors: entities, not sentences.
 
 use crate::code::Code;
+use crate::fault::MapFault;
 use crate::hazard::Hazard;
 use core::fmt;
 use cranelift_codegen::ir::{Inst, StackSlot, Type, Value};
@@ -280,6 +281,13 @@ pub enum GcError {
         /// The assignment.
         given: Given,
     },
+    /// [`Code::Gcv09`]: the stack map of `inst` is not what became of it after CLIF.
+    LostStackMap {
+        /// The safepoint.
+        inst: Inst,
+        /// How it got lost.
+        fault: MapFault,
+    },
 }
 
 impl GcError {
@@ -300,6 +308,7 @@ impl GcError {
             GcError::RepresentationChanged { .. } => Code::Gcv13,
             GcError::MembershipChanged { .. } => Code::Gcv14,
             GcError::UnequalRewrite { .. } => Code::Gcv15,
+            GcError::LostStackMap { .. } => Code::Gcv09,
         }
     }
 
@@ -321,7 +330,8 @@ impl GcError {
             | GcError::UnsoundForwarding { inst, .. }
             | GcError::RepresentationChanged { inst, .. }
             | GcError::MembershipChanged { inst, .. }
-            | GcError::UnequalRewrite { inst, .. } => inst,
+            | GcError::UnequalRewrite { inst, .. }
+            | GcError::LostStackMap { inst, .. } => inst,
         }
     }
 
@@ -345,7 +355,7 @@ impl GcError {
                 Some(new)
             }
             GcError::UnequalRewrite { orig, new, .. } => new.or(orig),
-            GcError::UninitializedRoot { .. } => None,
+            GcError::UninitializedRoot { .. } | GcError::LostStackMap { .. } => None,
         }
     }
 }
@@ -501,6 +511,7 @@ impl fmt::Display for GcError {
                 found,
                 given,
             } => rewrite::unequal(f, (inst, orig, new), (expected, found), given),
+            GcError::LostStackMap { inst, fault } => write!(f, "{inst} {fault}"),
         }
     }
 }

@@ -9,14 +9,16 @@
 
 use crate::fingerprint::fingerprint;
 use crate::history::History;
+use crate::inline::InlineWatch;
+use crate::machine_code::Machine;
 use crate::report::{FunctionReport, Report, Verdict, Violation};
 use crate::rewrite::{Rewrites, pass_of};
-use crate::{Options, listing, verify_layer};
+use crate::{Options, listing, lowering, verify_emission, verify_layer, verify_lowering};
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::gc_verifier::{
-    Answer, FunctionGuard, GcVerifier, GcVerifierError, GcVerifierErrors, Pass, Rewrite,
-    SetGcVerifierError, set_gc_verifier,
+    Answer, Emitted, FunctionGuard, GcVerifier, GcVerifierError, GcVerifierErrors, Lowered, Pass,
+    Rewrite, SetGcVerifierError, set_gc_verifier,
 };
 use cranelift_codegen::ir::{Function, UserFuncName};
 use cranelift_codegen::isa::TargetIsa;
@@ -83,6 +85,9 @@ impl GcVerifier for Verifier {
                 rewrites: 0,
                 refused: 0,
                 history: History::default(),
+                inlining: InlineWatch::default(),
+                machine: Machine::of_isa(isa.name()),
+                emitted_counts: crate::Counts::default(),
             }) as Box<dyn FunctionGuard>
         })
     }
@@ -144,6 +149,10 @@ struct Guard {
     rewrites: u64,
     refused: u64,
     history: History,
+    inlining: InlineWatch,
+    machine: Machine,
+    /// How many records were compared.
+    emitted_counts: crate::Counts,
 }
 
 impl FunctionGuard for Guard {
@@ -156,6 +165,9 @@ impl FunctionGuard for Guard {
             }
             self.note(func, rewrite, violation);
         }
+        if let Rewrite::Inline { call, .. } = rewrite {
+            self.inlining.inline(func, call);
+        }
         self.history.rewrite(func, rewrite);
         Answer::Accept
     }
@@ -167,22 +179,59 @@ impl FunctionGuard for Guard {
         _cfg: &ControlFlowGraph,
         _domtree: &DominatorTree,
     ) -> Result<(), GcVerifierErrors> {
-        let is_rejected = |chosen: &Option<(Pass, Report)>| match chosen {
-            Some((_, report)) => report.verdict() == Verdict::Rejected,
-            None => false,
+        let inlined = match pass {
+            Pass::Inline => self.inlining.end(func),
+            _ => Vec::new(),
         };
         // What is broken stays broken; the first point at which it is is the telling one.
         self.choose_rewrites(func, pass);
         if self.interest == Interest::References
-            && !is_rejected(&self.chosen)
+            && !self.is_rejected()
             && self.is_changed(func, pass)
         {
             let (report, classes, proofs) = verify_layer(func, &self.options, &self.history);
             self.judge.set_classes(classes);
             self.history.proofs = proofs;
             self.first_counts.get_or_insert(report.counts);
+            let report = lowering::with_faults(func, &self.options, report, inlined);
             self.choose(func, pass, report);
         }
+        self.enforced()
+    }
+
+    fn lowered(&mut self, func: &Function, lowered: &Lowered) -> Result<(), GcVerifierErrors> {
+        let report = verify_lowering(func, &self.options, lowered);
+        if !self.is_rejected() {
+            self.choose(func, Pass::Lowering, report);
+        }
+        self.enforced()
+    }
+
+    fn emitted(
+        &mut self,
+        func: &Function,
+        lowered: &Lowered,
+        emitted: &Emitted,
+        code: &[u8],
+    ) -> Result<(), GcVerifierErrors> {
+        let code = (self.machine, code);
+        let report = verify_emission(func, &self.options, lowered, emitted, code);
+        self.emitted_counts = report.counts;
+        if !self.is_rejected() {
+            self.choose(func, Pass::Emission, report);
+        }
+        self.enforced()
+    }
+}
+
+impl Guard {
+    /// What is broken stays broken; the first point at which it is is the telling one.
+    fn is_rejected(&self) -> bool {
+        matches!(&self.chosen, Some((_, report)) if report.verdict() == Verdict::Rejected)
+    }
+
+    /// The errors, if they are to stop the compilation.
+    fn enforced(&self) -> Result<(), GcVerifierErrors> {
         match &self.chosen {
             Some((pass, report))
                 if self.mode == settings::GcVerifier::Enforce
@@ -193,14 +242,12 @@ impl FunctionGuard for Guard {
             _ => Ok(()),
         }
     }
-}
 
-impl Guard {
     /// Is `func` another function than the one that was verified last?
     fn is_changed(&mut self, func: &Function, pass: Pass) -> bool {
         match pass {
             // This one leaves nothing as it was.
-            Pass::Egraph => return true,
+            Pass::Egraph | Pass::Lowering | Pass::Emission => return true,
             Pass::Input | Pass::Inline | Pass::ConstantPhis => {}
         }
         let fingerprint = fingerprint(func);
@@ -269,7 +316,11 @@ impl Drop for Guard {
         let Some((layer, mut report)) = self.chosen.take() else {
             return;
         };
-        report.counts = self.first_counts.unwrap_or(report.counts);
+        report.counts = crate::Counts {
+            records: self.emitted_counts.records,
+            record_entries: self.emitted_counts.record_entries,
+            ..self.first_counts.unwrap_or(report.counts)
+        };
         self.sink.function(FunctionReport {
             function: self.function.clone(),
             layer,

@@ -4,15 +4,20 @@
 mod cfg;
 mod check;
 mod code;
+mod emission;
 mod entry;
 mod error;
 mod evidence;
+mod fault;
 mod fingerprint;
 mod guard;
 mod guards;
 mod hazard;
 mod history;
+mod inline;
 mod listing;
+mod lowering;
+mod machine_code;
 mod memory;
 mod objects;
 mod path;
@@ -29,13 +34,17 @@ mod values;
 mod witness;
 
 pub use code::{Checks, Code};
-pub use cranelift_codegen::gc_verifier::Pass;
+pub use cranelift_codegen::gc_verifier::{
+    Emitted, EmittedCall, EmittedFrame, EmittedRecord, Lowered, LoweredCall, MapEntry, Pass,
+};
 pub use cranelift_codegen::ir::GcCollector;
 pub use error::{Deed, GcError, Given, Held, Movable, NonReference, NotKept, Unjustified};
+pub use fault::{Area, MapFault};
 pub use guard::{Sink, Verifier, install, is_of_interest};
 pub use hazard::{Hazard, Hazards};
 pub use history::History;
 pub use listing::listing;
+pub use machine_code::Machine;
 pub use report::{Counts, FunctionReport, Inconclusive, Line, Report, Verdict, Violation};
 pub use rewrite::Rewrites;
 pub use witness::{Role, Step, Witness};
@@ -73,9 +82,40 @@ fn verify_layer(
     options: &Options,
     history: &History,
 ) -> (Report, Vec<values::Class>, Proofs) {
-    // A panic here must not take down a compiler that would do without the verifier. `func` and
-    // `options` are only read, so that nothing broken is left behind.
-    let result = catch_unwind(AssertUnwindSafe(|| check::check(func, options, history)));
+    guarded(
+        || check::check(func, options, history),
+        |report| (report, Vec::new(), Proofs::default()),
+    )
+}
+
+/// Verify that lowering kept the stack maps of `func`, from what it made of them.
+pub fn verify_lowering(func: &Function, options: &Options, lowered: &Lowered) -> Report {
+    guarded(
+        || lowering::compare(func, options, lowered),
+        |report| report,
+    )
+}
+
+/// Verify that emission kept the stack maps that lowering made, from what it recorded and from the
+/// machine code.
+pub fn verify_emission(
+    func: &Function,
+    options: &Options,
+    lowered: &Lowered,
+    emitted: &Emitted,
+    code: (Machine, &[u8]),
+) -> Report {
+    guarded(
+        || emission::compare(func, options, lowered, emitted, code),
+        |report| report,
+    )
+}
+
+/// A panic here must not take down a compiler that would do without the verifier. What is
+/// verified is only read, so that nothing broken is left behind. `failed` makes a result of the
+/// report that tells of the panic.
+fn guarded<T>(verify: impl FnOnce() -> T, failed: impl FnOnce(Report) -> T) -> T {
+    let result = catch_unwind(AssertUnwindSafe(verify));
     result.unwrap_or_else(|panic| {
         let what = panic
             .downcast_ref::<String>()
@@ -87,6 +127,6 @@ fn verify_layer(
             }],
             ..Report::default()
         };
-        (report, Vec::new(), Proofs::default())
+        failed(report)
     })
 }

@@ -108,7 +108,8 @@ pub(crate) fn witness(
         | GcError::NonReferenceRoot { .. }
         | GcError::UnsoundForwarding { .. }
         | GcError::RepresentationChanged { .. }
-        | GcError::UnequalRewrite { .. } => Ok(()),
+        | GcError::UnequalRewrite { .. }
+        | GcError::LostStackMap { .. } => Ok(()),
     }
 }
 

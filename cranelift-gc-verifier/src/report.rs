@@ -29,6 +29,10 @@ pub struct Counts {
     /// Dereferences whose guards were not looked for: nothing is known of the reference, or it is
     /// made by a computation.
     pub unjudged: u64,
+    /// Emitted records of stack maps that were compared.
+    pub records: u64,
+    /// Entries of those records.
+    pub record_entries: u64,
 }
 
 impl AddAssign for Counts {
@@ -42,6 +46,8 @@ impl AddAssign for Counts {
             typed,
             guarded,
             unjudged,
+            records,
+            record_entries,
         } = other;
         self.safepoints += safepoints;
         self.entries += entries;
@@ -51,6 +57,8 @@ impl AddAssign for Counts {
         self.typed += typed;
         self.guarded += guarded;
         self.unjudged += unjudged;
+        self.records += records;
+        self.record_entries += record_entries;
     }
 }
 
@@ -98,6 +106,12 @@ pub enum Inconclusive {
         /// The reference.
         value: Value,
     },
+    /// Lowering made several calls of a safepoint, and its stack map is attached to one that
+    /// need not be the safepoint itself.
+    AmbiguousCall {
+        /// The safepoint.
+        inst: Inst,
+    },
     /// The CLIF is not well-formed, so that nothing can be said of it.
     Malformed {
         /// What is wrong.
@@ -117,6 +131,7 @@ impl Inconclusive {
             Inconclusive::SlotEscapes { .. } => "slot-escapes",
             Inconclusive::ManyBases { .. } => "many-bases",
             Inconclusive::UndecidedGuard { .. } => "undecided-guard",
+            Inconclusive::AmbiguousCall { .. } => "ambiguous-call",
             Inconclusive::Malformed { .. } => "malformed",
             Inconclusive::Internal { .. } => "internal",
         }
@@ -138,6 +153,10 @@ impl fmt::Display for Inconclusive {
                     "whether {value} is guarded at {inst} could not be decided"
                 )
             }
+            Inconclusive::AmbiguousCall { inst } => write!(
+                f,
+                "the stack map of {inst} is attached to one of several calls that lowering made of it"
+            ),
             Inconclusive::Malformed { what } => write!(f, "the function is malformed: {what}"),
             Inconclusive::Internal { what } => write!(f, "internal: {what}"),
         }
@@ -202,7 +221,7 @@ pub struct FunctionReport {
     /// rejected, else the first at which it is inconclusive, else the last.
     pub layer: Pass,
     /// What was found there. The counts are those of the first point at which the function was
-    /// looked at.
+    /// looked at, and those of records are of its emission.
     pub report: Report,
     /// Rewrites that the optimizer asked for.
     pub rewrites: u64,

@@ -35,6 +35,11 @@ impl Command {
         Ok(command)
     }
 
+    /// Does a function have to be compiled to machine code for it?
+    pub(crate) fn emits(&self) -> bool {
+        self.passes == [Pass::Emission]
+    }
+
     /// Does a function have to be optimized for it?
     pub(crate) fn optimizes(&self) -> bool {
         self.passes != [Pass::Input]
@@ -56,7 +61,10 @@ fn passes(name: &str) -> Result<Vec<Pass>> {
         "constant-phis" => vec![Pass::ConstantPhis],
         "egraph" => vec![Pass::Egraph],
         "all" => vec![Pass::Input, Pass::ConstantPhis, Pass::Egraph],
-        _ => bail!("unknown pass `{name}`: there are input, constant-phis, egraph and all"),
+        "emission" => vec![Pass::Emission],
+        _ => {
+            bail!("unknown pass `{name}`: there are input, constant-phis, egraph, all and emission")
+        }
     })
 }
 

@@ -1,5 +1,6 @@
 //! What the comments of a file say.
 
+use crate::fault::Fault;
 use anyhow::{Context as _, Result, bail};
 use cranelift_codegen::gc_verifier::Rewrite;
 use cranelift_codegen::ir::entities::AnyEntity;
@@ -15,6 +16,7 @@ pub(crate) enum Directive<'a> {
     NoSubjects,
     Guarded(&'a str),
     Rewrite(&'a str),
+    Fault(&'a str),
 }
 
 /// The directives of a comment, which are divided by semicolons.
@@ -35,6 +37,7 @@ pub(crate) fn directive(text: &str) -> Option<Directive<'_>> {
         "inconclusive" => Directive::Inconclusive(rest),
         "guarded" => Directive::Guarded(rest),
         "rewrite" => Directive::Rewrite(rest),
+        "fault" => Directive::Fault(rest),
         _ => return None,
     })
 }
@@ -48,6 +51,8 @@ pub(crate) struct Expected<'a> {
     pub(crate) guarded: Vec<(Inst, Value, Hazards)>,
     /// Rewrites to ask about, as if an optimizer had.
     pub(crate) rewrites: Vec<Rewrite>,
+    /// What goes wrong in lowering or emission.
+    pub(crate) fault: Option<Fault>,
 }
 
 impl<'a> Expected<'a> {
@@ -94,6 +99,7 @@ impl<'a> Expected<'a> {
     ) -> Result<()> {
         match directive {
             Directive::Error(text) => self.errors.push((instruction(comment)?, text)),
+            Directive::Fault(name) => self.fault = Some(Fault::parse(name)?),
             Directive::Rewrite(text) => {
                 let inst = instruction(comment)?;
                 let rewrite = rewrite(func, &details.map, inst, text)?;

@@ -4,12 +4,15 @@
 //! what it shows, and a command:
 //!
 //! ```text
-//! test gc-verify [collector=copying|drc|null] [pass=input|constant-phis|egraph|all]
+//! test gc-verify [collector=copying|drc|null] [pass=input|constant-phis|egraph|all|emission]
 //! ```
 //!
 //! `collector` is `copying` and `pass` is `input` unless said otherwise. For another pass, the
 //! function is optimized for every `target` of the file, or for x86_64 and aarch64 if there is
 //! none; the file then has to `set gc_verifier=check`, and `opt_level` for the e-graph pass.
+//!
+//! For `pass=emission` it is compiled to machine code, and the stack maps are followed from the
+//! optimized CLIF through lowering to the emitted records.
 //!
 //! What is expected stands in comments, which may hold several directives divided by semicolons:
 //!
@@ -40,6 +43,11 @@
 //! * `idempotent`, `overwritten-by instN`: this store goes away;
 //! * `constant-phi vN = vM`: so does the block parameter `vN`.
 //!
+//! No CLIF makes a correct compiler lose a stack map. So with `pass=emission`, a function may say
+//! which fault ([`Fault`]) is put into the evidence that lowering and emission left of it:
+//!
+//! * `; fault: drop-record`.
+//!
 //! With `CLIF_GC_BLESS=1` in the environment, `; error:` comments are rewritten to what is
 //! reported, to be reviewed as a difference.
 //!
@@ -51,11 +59,14 @@ mod bless;
 mod command;
 mod compare;
 mod directive;
+mod fault;
 mod files;
 mod run;
 mod shown;
 mod wasm;
 
+pub use fault::Fault;
 pub use files::find_files;
 pub use run::{FileOutcome, FunctionOutcome, RunOptions, run_file, run_text};
+pub use shown::{Compiled, compiled};
 pub use wasm::expected_result;

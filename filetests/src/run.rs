@@ -4,7 +4,7 @@ use crate::bless::bless;
 use crate::command::Command;
 use crate::compare;
 use crate::directive::{Directive, Expected, directives};
-use crate::shown::{Shown, shown};
+use crate::shown::{Shown, compiled, shown};
 use anyhow::{Context as _, Result, anyhow, bail};
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa, lookup_by_name};
@@ -156,6 +156,15 @@ impl FileRun<'_> {
             self.judge(command, what, (func, &history), made_up, details, &expected);
             return Ok(());
         }
+        if command.emits() {
+            for isa in isas {
+                self.emission(&func, &**isa, details, &expected)?;
+            }
+            return Ok(());
+        }
+        if expected.fault.is_some() {
+            bail!("a fault needs `pass=emission`");
+        }
         for isa in isas {
             let shown = shown(func, &**isa, self.options(command))?;
             for &pass in &command.passes {
@@ -191,6 +200,33 @@ impl FileRun<'_> {
         let options = self.options(command);
         let mut report = verify_rewritten(func, &options, history);
         report.violations.extend(wrong);
+        self.found(what, report, details, expected);
+    }
+
+    /// Follow the stack maps to the emitted records.
+    fn emission(
+        &mut self,
+        func: &Function,
+        isa: &dyn TargetIsa,
+        details: &Details,
+        expected: &Expected,
+    ) -> Result<()> {
+        let options = Options {
+            checks: self.options.checks,
+            ..Options::default()
+        };
+        let mut compiled = compiled(func, isa)?;
+        if let Some(fault) = expected.fault {
+            if !compiled.corrupt(fault) {
+                bail!("there is no place for {fault:?}");
+            }
+        }
+        let what = format!("{} as emitted for {}", func.name, isa.name());
+        self.found(what, compiled.verify(&options), details, expected);
+        Ok(())
+    }
+
+    fn found(&mut self, what: String, report: Report, details: &Details, expected: &Expected) {
         self.outcome.counts += report.counts;
         let differences = if self.options.bless {
             self.note_errors(&report, details)
@@ -226,7 +262,8 @@ impl FileRun<'_> {
         let comments = file.preamble_comments.iter();
         let mut directives = comments.flat_map(|comment| directives(comment.text));
         let no_subjects = directives.any(|directive| directive == Directive::NoSubjects);
-        if (self.outcome.counts.safepoints == 0) != no_subjects {
+        let counts = self.outcome.counts;
+        if (counts.safepoints + counts.records == 0) != no_subjects {
             self.outcome.mistakes.push(
                 match no_subjects {
                     true => "it says `no-subjects`, and there are safepoints in it",

@@ -295,5 +295,25 @@ The example asks about a rewrite that no rule of Cranelift makes; filetests can 
                 ),
             ]
         ),
+        Code::Gcv09 => entry!(
+            "gcv09",
+            "\
+What the collector reads is not the stack map of the CLIF, but what was emitted for it: a record
+with a return address, the size of the frame, and offsets from the stack pointer. Lowering hands each
+map from the safepoint to a call, and emission from the call to a record. A map that is lost on
+the way is a frame that the collector does not see; one at another address or offset makes it
+take other bytes for references.
+
+What lowering and emission did is compared with the optimized CLIF, one to one, and the return
+address with where the machine code itself says that the call ends. And a safepoint that is
+inlined has to have all entries of the call in whose place it comes.
+
+No CLIF makes a correct compiler lose a stack map. The rejected example is one with the fault
+that its comment names, as the tests of the verifier put it in.",
+            &[(
+                "#11753, #12934",
+                "the stack map of try_call, a branch, was not forwarded to VCode"
+            )]
+        ),
     }
 }

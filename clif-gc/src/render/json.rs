@@ -93,6 +93,8 @@ struct Function<'a> {
     entries: u64,
     references: u64,
     dereferences: u64,
+    records: u64,
+    record_entries: u64,
     rewrites: u64,
     refused: u64,
     violations: Vec<Violation<'a>>,
@@ -177,6 +179,8 @@ fn function<'a>(configuration: &'a Configuration, record: &'a FunctionRecord) ->
         entries: counts.entries,
         references: counts.references,
         dereferences: counts.dereferences,
+        records: counts.records,
+        record_entries: counts.record_entries,
         rewrites: counts.rewrites,
         refused: counts.refused,
         violations: violations

@@ -54,6 +54,17 @@ impl Summary<'_> {
         row("references", thousands(totals.references));
         row("dereferences", thousands(totals.dereferences));
         row(
+            "records",
+            format!(
+                "{} ({})",
+                thousands(totals.records),
+                match totals.record_entries {
+                    1 => "1 entry".to_string(),
+                    n => format!("{} entries", thousands(n)),
+                }
+            ),
+        );
+        row(
             "rewrites",
             format!(
                 "{} ({} refused)",

@@ -50,6 +50,8 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
         typed: _,
         guarded: _,
         unjudged: _,
+        records,
+        record_entries,
     } = found.counts;
     FunctionRecord {
         id,
@@ -59,6 +61,8 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
             entries,
             references,
             dereferences,
+            records,
+            record_entries,
             rewrites: *rewrites,
             refused: *refused,
         },
