@@ -5,6 +5,7 @@
 
 use crate::fingerprint::fingerprint;
 use crate::history::History;
+use crate::input::{Compiled, Input};
 use crate::report::{FunctionReport, Report, Verdict};
 use crate::{Options, listing, verify_rewritten};
 use cranelift_codegen::dominator_tree::DominatorTree;
@@ -54,7 +55,7 @@ impl GcVerifier for Verifier {
     fn start(
         &self,
         func: &Function,
-        _isa: &dyn TargetIsa,
+        isa: &dyn TargetIsa,
         mode: settings::GcVerifier,
     ) -> Option<Box<dyn FunctionGuard>> {
         is_of_interest(func).then(|| {
@@ -66,6 +67,8 @@ impl GcVerifier for Verifier {
                 chosen: None,
                 first_counts: None,
                 listing: Vec::new(),
+                target: self.options.keep_text.then(|| Compiled::new(isa)),
+                input: None,
                 fingerprint: None,
                 rewrites: 0,
                 refused: 0,
@@ -99,6 +102,9 @@ struct Guard {
     /// What was looked at in the function as it was handed over.
     first_counts: Option<crate::Counts>,
     listing: Vec<crate::Line>,
+    /// What the function is compiled for, if it is to be kept.
+    target: Option<Compiled>,
+    input: Option<Input>,
     /// That of the function that was verified last.
     fingerprint: Option<u64>,
     rewrites: u64,
@@ -128,6 +134,9 @@ impl FunctionGuard for Guard {
         if !is_rejected(&self.chosen) && self.is_changed(func, pass) {
             let report = verify_rewritten(func, &self.options, &self.history);
             self.first_counts.get_or_insert(report.counts);
+            if let (Pass::Input, Some(target)) = (pass, &self.target) {
+                self.input = Some(Input::new(func, &report, target));
+            }
             self.choose(func, pass, report);
         }
         match &self.chosen {
@@ -181,6 +190,7 @@ impl Drop for Guard {
             rewrites: self.rewrites,
             refused: self.refused,
             listing: core::mem::take(&mut self.listing),
+            input: self.input.take(),
         });
     }
 }

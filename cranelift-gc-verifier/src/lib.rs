@@ -10,6 +10,7 @@ mod evidence;
 mod fingerprint;
 mod guard;
 mod history;
+mod input;
 mod listing;
 mod memory;
 mod path;
@@ -29,6 +30,7 @@ pub use cranelift_codegen::ir::GcCollector;
 pub use error::{GcError, Held, NonReference};
 pub use guard::{Sink, Verifier, install, is_of_interest};
 pub use history::History;
+pub use input::{Compiled, Input};
 pub use listing::listing;
 pub use report::{Counts, FunctionReport, Inconclusive, Line, Report, Verdict, Violation};
 pub use witness::{Role, Step, Witness};
@@ -43,6 +45,8 @@ pub struct Options {
     pub collector: Option<GcCollector>,
     /// The checks to make.
     pub checks: Checks,
+    /// Whether reports hold the function as it was handed over ([`FunctionReport::input`]).
+    pub keep_text: bool,
 }
 
 /// Verify one function as it stands.

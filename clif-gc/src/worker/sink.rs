@@ -37,6 +37,7 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
         rewrites,
         refused,
         listing,
+        input: _,
     } = report;
     let layer = layer.to_string();
     let listing = Listing::new(listing);
