@@ -176,7 +176,10 @@ fn names_are_safe_and_files_say_what_they_are() {
     for path in &files {
         let name = path.file_name().expect("it is a file").to_string_lossy();
         let is_safe = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        assert!(name.chars().all(is_safe), "{name}");
+        assert!(
+            name.chars().all(is_safe) && !name.starts_with('.'),
+            "{name}"
+        );
         let text = fs::read_to_string(path).expect("it can be read");
         assert!(text.contains("test gc-verify collector=copying\nset opt_level=speed\n"));
         assert!(text.contains("target x86_64"), "{text}");

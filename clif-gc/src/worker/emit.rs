@@ -19,6 +19,9 @@ use std::path::{Path, PathBuf};
 /// How much of a module's name becomes part of a file's name, from its end.
 const MAX_MODULE: usize = 60;
 
+/// What a name does not begin or end with.
+const EDGES: [char; 3] = ['_', '.', '-'];
+
 /// How much of a function's name becomes part of a file's name, from its beginning.
 const MAX_FUNCTION: usize = 60;
 
@@ -93,8 +96,9 @@ impl Unit<'_> {
         } = id;
         let configuration = self.configuration.to_string();
         let module = safe(self.module);
-        // NB: What is safe is ASCII.
+        // NB: What is safe is ASCII. Files whose names begin with a dot are hidden.
         let module = &module[module.len().saturating_sub(MAX_MODULE)..];
+        let module = module.trim_start_matches(EDGES);
         let short = safe(function);
         let short = &short[..short.len().min(MAX_FUNCTION)];
         let hash = fnv(&format!(
@@ -196,7 +200,7 @@ fn safe(text: &str) -> String {
             _ => safe.push('_'),
         }
     }
-    let trimmed = safe.trim_matches(['_', '.', '-']);
+    let trimmed = safe.trim_matches(EDGES);
     match trimmed {
         "" => "x".to_owned(),
         trimmed => trimmed.to_owned(),
