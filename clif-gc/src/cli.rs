@@ -48,7 +48,8 @@ pub struct VerifyArgs {
     #[arg(long, value_parser = Target::parse, value_name = "ARCH")]
     pub target: Vec<Target>,
 
-    /// Collector to compile for; repeatable [default: copying and drc; copying for .clif].
+    /// Collector to compile for; repeatable [default: copying and drc; for a .clif file
+    /// what its functions declare, else copying].
     ///
     /// The default is the collectors that collect, of which `copying` asks for most. `null` never
     /// collects, so that nothing is asked of it. A .clif function that declares its collector
@@ -103,6 +104,14 @@ pub struct VerifyArgs {
     #[arg(long)]
     pub all_rewrites: bool,
 
+    /// Write each function that the verifier looks at, as the compiler was handed it, into this
+    /// directory.
+    ///
+    /// Each becomes a filetest of its own, one for every configuration, which says for what it is
+    /// compiled and what is known of its references; `verify` judges it without the module.
+    #[arg(long, value_name = "DIR")]
+    pub emit_clif: Option<PathBuf>,
+
     /// Make all checks but this one; repeatable. For testing the tests.
     #[arg(long, value_parser = parse_code, value_name = "CODE", hide = true)]
     pub without_check: Vec<Code>,
@@ -140,6 +149,10 @@ pub struct ExplainArgs {
 pub struct WorkerArgs {
     /// The file.
     pub path: PathBuf,
+
+    /// Where to write functions, if they are wanted.
+    #[arg(long)]
+    pub emit_clif: Option<PathBuf>,
 }
 
 /// A value of `--collector`.

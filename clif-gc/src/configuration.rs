@@ -78,6 +78,16 @@ impl Collector {
             Collector::Null => GcCollector::Null,
         }
     }
+
+    /// The collector that behaves like that.
+    pub fn of_behaviour(behaviour: cranelift_gc_verifier::GcCollector) -> Self {
+        use cranelift_gc_verifier::GcCollector;
+        match behaviour {
+            GcCollector::Moving => Collector::Copying,
+            GcCollector::NonMoving => Collector::Drc,
+            GcCollector::Null => Collector::Null,
+        }
+    }
 }
 
 impl fmt::Display for Collector {

@@ -89,6 +89,8 @@ pub type Result<T> = std::result::Result<T, Box<Diagnostic>>;
 pub enum Kind {
     /// The file cannot be read, or is no file.
     Unreadable,
+    /// What was asked for cannot be written.
+    Unwritable,
     /// It is no kind of file that can be judged.
     NotAModule,
     /// The text does not parse.
@@ -114,6 +116,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::Unreadable => "unreadable",
+            Kind::Unwritable => "unwritable",
             Kind::NotAModule => "not-a-module",
             Kind::Syntax => "syntax",
             Kind::Invalid => "invalid",

@@ -14,10 +14,11 @@ use std::time::{Duration, Instant};
 /// How much of what a child process writes to its standard error is kept.
 const STDERR_TAIL: usize = 4096;
 
-/// Judge the file at `path`, and give up on it after `timeout`.
+/// Judge the file at `path`, and give up on it after `timeout`. Its functions are written to the
+/// directory `emit`, if there is one.
 ///
 /// When a child process dies over one unit of its work, another one takes up the next unit.
-pub fn judge(path: &Path, job: &Job, timeout: Duration) -> FileOutcome {
+pub fn judge(path: &Path, emit: Option<&Path>, job: &Job, timeout: Duration) -> FileOutcome {
     let mut progress = Progress::default();
     let deadline = Instant::now() + timeout;
     loop {
@@ -25,7 +26,7 @@ pub fn judge(path: &Path, job: &Job, timeout: Duration) -> FileOutcome {
             first_unit: progress.next_unit,
             ..job.clone()
         };
-        let end = match Process::start(path, &job) {
+        let end = match Process::start(path, emit, &job) {
             Ok(process) => process.follow(deadline, &mut progress),
             Err(error) => End::Died(Diagnostic::new(
                 Kind::Crash,
@@ -167,9 +168,13 @@ struct Process {
 }
 
 impl Process {
-    fn start(path: &Path, job: &Job) -> io::Result<Process> {
-        let mut child = Command::new(std::env::current_exe()?)
-            .arg("__worker")
+    fn start(path: &Path, emit: Option<&Path>, job: &Job) -> io::Result<Process> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("__worker");
+        if let Some(emit) = emit {
+            command.arg("--emit-clif").arg(emit);
+        }
+        let mut child = command
             .arg("--")
             .arg(path)
             .stdin(Stdio::piped())

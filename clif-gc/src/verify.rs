@@ -10,12 +10,20 @@ use crate::progress::Progress;
 use crate::render::{self, Summary, json};
 use crate::supervise;
 use crate::totals::Tally;
+use crate::worker::emit;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
 /// Judge the files that the arguments name, and print what was found.
 pub fn run(args: &VerifyArgs) -> Exit {
+    if let Some(dir) = &args.emit_clif
+        && let Err(error) = emit::prepare(dir)
+    {
+        render::to_stderr(&format!("error: {error:#}\n"));
+        return Exit::Unusable;
+    }
     let inputs = discover(&args.paths);
     let jobs = args
         .jobs
@@ -30,7 +38,7 @@ pub fn run(args: &VerifyArgs) -> Exit {
         jobs,
         |input| {
             progress.working_on(input.name());
-            let outcome = judge(input, &job, timeout);
+            let outcome = judge(input, args.emit_clif.as_deref(), &job, timeout);
             progress.file_done();
             outcome
         },
@@ -69,7 +77,7 @@ fn unique<T: PartialEq>(items: impl Iterator<Item = T>) -> Vec<T> {
     unique
 }
 
-fn judge(input: &Input, job: &Job, timeout: Duration) -> FileOutcome {
+fn judge(input: &Input, emit: Option<&Path>, job: &Job, timeout: Duration) -> FileOutcome {
     let name = input.name();
     match &input.error {
         Some(error) => FileOutcome::failed(name, error.clone()),
@@ -78,7 +86,7 @@ fn judge(input: &Input, job: &Job, timeout: Duration) -> FileOutcome {
                 name,
                 ..job.clone()
             };
-            supervise::judge(&input.path, &job, timeout)
+            supervise::judge(&input.path, emit, &job, timeout)
         }
     }
 }

@@ -10,6 +10,7 @@
 use crate::fingerprint::fingerprint;
 use crate::history::History;
 use crate::inline::InlineWatch;
+use crate::input::{Compiled, Input};
 use crate::machine_code::Machine;
 use crate::report::{FunctionReport, Report, Verdict, Violation};
 use crate::rewrite::{Rewrites, pass_of};
@@ -81,6 +82,8 @@ impl GcVerifier for Verifier {
                 chosen: None,
                 first_counts: None,
                 listing: Vec::new(),
+                target: self.options.keep_text.then(|| Compiled::new(isa)),
+                input: None,
                 fingerprint: None,
                 rewrites: 0,
                 refused: 0,
@@ -144,6 +147,9 @@ struct Guard {
     /// What was looked at in the function as it was handed over.
     first_counts: Option<crate::Counts>,
     listing: Vec<crate::Line>,
+    /// What the function is compiled for, if it is to be kept.
+    target: Option<Compiled>,
+    input: Option<Input>,
     /// That of the function that was verified last.
     fingerprint: Option<u64>,
     rewrites: u64,
@@ -193,6 +199,9 @@ impl FunctionGuard for Guard {
             self.judge.set_classes(classes);
             self.history.proofs = proofs;
             self.first_counts.get_or_insert(report.counts);
+            if let (Pass::Input, Some(target)) = (pass, &self.target) {
+                self.input = Some(Input::new(func, &report, target));
+            }
             let report = lowering::with_faults(func, &self.options, report, inlined);
             self.choose(func, pass, report);
         }
@@ -329,6 +338,7 @@ impl Drop for Guard {
             refused: self.refused,
             refusals: core::mem::take(&mut self.refusals),
             listing: core::mem::take(&mut self.listing),
+            input: self.input.take(),
         });
     }
 }

@@ -15,6 +15,7 @@ mod guards;
 mod hazard;
 mod history;
 mod inline;
+mod input;
 mod listing;
 mod lowering;
 mod machine_code;
@@ -43,6 +44,7 @@ pub use fault::{Area, MapFault};
 pub use guard::{Sink, Verifier, install, is_of_interest};
 pub use hazard::{Hazard, Hazards};
 pub use history::History;
+pub use input::{Compiled, Input};
 pub use listing::listing;
 pub use machine_code::Machine;
 pub use report::{Counts, FunctionReport, Inconclusive, Line, Report, Verdict, Violation};
@@ -63,6 +65,8 @@ pub struct Options {
     /// Watch every function, and compare the two sides of every rewrite, whether references take
     /// part or not.
     pub all_rewrites: bool,
+    /// Whether reports hold the function as it was handed over ([`FunctionReport::input`]).
+    pub keep_text: bool,
 }
 
 /// Verify one function as it stands.

@@ -2,6 +2,7 @@
 
 use crate::code::Code;
 use crate::error::GcError;
+use crate::input::Input;
 use crate::witness::Witness;
 use core::fmt;
 use core::ops::AddAssign;
@@ -232,4 +233,6 @@ pub struct FunctionReport {
     pub refusals: Vec<Violation>,
     /// The function at that point, if it was not verified.
     pub listing: Vec<Line>,
+    /// The function as it was handed over, if [`Options::keep_text`](crate::Options) asks for it.
+    pub input: Option<Input>,
 }

@@ -185,6 +185,7 @@ impl FileRun<'_> {
             collector: Some(command.collector),
             checks: self.options.checks,
             all_rewrites: true,
+            keep_text: false,
         }
     }
 

@@ -1,6 +1,6 @@
 //! Compiles CLIF functions.
 
-use super::{Tools, Work, clif_error, names, panics, sink};
+use super::{Tools, Work, clif_error, emit, names, panics, sink};
 use crate::configuration::{Collector, Configuration, Embedding, OptLevel, combinations};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::job::{Job, Plan, Unit, UnitOutcome};
@@ -12,7 +12,7 @@ use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{self, OwnedTargetIsa};
 use cranelift_codegen::settings::{self, Configurable, Flags};
 use cranelift_codegen::{CodegenError, Context};
-use cranelift_reader::{IsaSpec, ParseOptions, parse_test};
+use cranelift_reader::{Details, IsaSpec, ParseOptions, parse_test};
 use std::collections::HashMap;
 use target_lexicon::Triple;
 
@@ -47,7 +47,12 @@ impl Functions {
         }
         Ok(Functions {
             text: text.to_string(),
-            configurations: configurations(&tools.job, &file.isa_spec, set_opt_level(text)),
+            configurations: configurations(
+                &tools.job,
+                &file.isa_spec,
+                declared_collector(&file.functions),
+                set_opt_level(text),
+            ),
             functions: file
                 .functions
                 .into_iter()
@@ -61,7 +66,12 @@ impl Functions {
 }
 
 /// What the command line asks for, else what the file says, else the defaults.
-fn configurations(job: &Job, spec: &IsaSpec, opt_level: Option<OptLevel>) -> Vec<Configuration> {
+fn configurations(
+    job: &Job,
+    spec: &IsaSpec,
+    collector: Option<Collector>,
+    opt_level: Option<OptLevel>,
+) -> Vec<Configuration> {
     let targets = match (&job.targets[..], spec) {
         ([], IsaSpec::Some(isas)) => isas
             .iter()
@@ -71,7 +81,7 @@ fn configurations(job: &Job, spec: &IsaSpec, opt_level: Option<OptLevel>) -> Vec
         (targets, _) => targets.to_vec(),
     };
     let collectors = match &job.collectors[..] {
-        [] => vec![DEFAULT_COLLECTOR],
+        [] => vec![collector.unwrap_or(DEFAULT_COLLECTOR)],
         collectors => collectors.to_vec(),
     };
     let opt_levels = match &job.opt_levels[..] {
@@ -87,6 +97,15 @@ fn configurations(job: &Job, spec: &IsaSpec, opt_level: Option<OptLevel>) -> Vec
         is_new
     });
     all
+}
+
+/// The collector that all functions declare.
+fn declared_collector(functions: &[(Function, Details<'_>)]) -> Option<Collector> {
+    let mut declared = functions.iter().map(|(func, _)| func.dfg.gc_info.collector);
+    let first = declared.next()??;
+    declared
+        .all(|collector| collector == Some(first))
+        .then(|| Collector::of_behaviour(first))
 }
 
 /// The optimization level that the file sets.
@@ -137,7 +156,7 @@ impl Work for Functions {
         match isa {
             Ok(isa) => {
                 let id = names::clif(func.name.to_string(), *line);
-                let mut outcome = verify(func, id, isa, configuration.collector, &self.tools);
+                let mut outcome = verify(func, id, isa, configuration, &self.tools);
                 for error in &mut outcome.errors {
                     error.snippet = Some(header(&self.text, *line));
                 }
@@ -161,14 +180,14 @@ fn verify(
     func: &Function,
     id: FunctionId,
     isa: &OwnedTargetIsa,
-    collector: Collector,
+    configuration: &Configuration,
     tools: &Tools,
 ) -> UnitOutcome {
     let mut func = func.clone();
     func.dfg
         .gc_info
         .collector
-        .get_or_insert(collector.behaviour());
+        .get_or_insert(configuration.collector.behaviour());
     let mut context = Context::for_function(func);
     let error = panics::catch(|| {
         let result = context.compile(&**isa, &mut ControlPlane::default());
@@ -177,12 +196,19 @@ fn verify(
             .map_err(|error| Box::new(diagnostic(&error.inner)))
     })
     .err();
-    let mut functions: Vec<_> = tools
-        .sink
-        .take()
-        .iter()
-        .map(|report| sink::record(report, id.clone()))
-        .collect();
+    let name = &tools.job.name;
+    let mut emit = tools
+        .emit
+        .as_ref()
+        .map(|emit| emit.unit(name, configuration));
+    let mut functions = Vec::new();
+    for (count, report) in tools.sink.take().iter().enumerate() {
+        if let Some(emit) = &mut emit {
+            emit.function(&id, count, report);
+        }
+        functions.push(sink::record(report, id.clone()));
+    }
+    let unwritten = emit.and_then(emit::Unit::end);
     if functions.is_empty() && error.is_none() {
         functions.push(FunctionRecord::uninteresting(id));
     }
@@ -195,6 +221,7 @@ fn verify(
             .filter(|_| !is_explained)
             .map(|error| *error)
             .into_iter()
+            .chain(unwritten)
             .collect(),
     }
 }

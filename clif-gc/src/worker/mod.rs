@@ -2,6 +2,7 @@
 
 mod clif;
 mod clif_error;
+pub mod emit;
 mod limits;
 mod names;
 mod panics;
@@ -13,6 +14,7 @@ use crate::cli::WorkerArgs;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::job::{Job, Message, Plan, UnitOutcome};
 use cranelift_gc_verifier::{Checks, Code, Options};
+use emit::Emit;
 use sink::Collect;
 use source::Source;
 use std::io::{self, Write};
@@ -32,6 +34,8 @@ trait Work {
 struct Tools {
     job: Job,
     sink: Arc<Collect>,
+    /// Where functions are written, if they are.
+    emit: Option<Emit>,
 }
 
 /// Be the child process.
@@ -76,8 +80,9 @@ fn work(args: &WorkerArgs, job: Job) {
 
 fn prepare(args: &WorkerArgs, job: Job) -> Result<Box<dyn Work>> {
     let tools = Tools {
-        sink: install(&job)?,
+        sink: install(&job, args.emit_clif.is_some())?,
         job,
+        emit: args.emit_clif.clone().map(Emit::new),
     };
     let source = panics::catch(|| Source::read(&args.path))?;
     Ok(match source {
@@ -86,7 +91,7 @@ fn prepare(args: &WorkerArgs, job: Job) -> Result<Box<dyn Work>> {
     })
 }
 
-fn install(job: &Job) -> Result<Arc<Collect>> {
+fn install(job: &Job, keep_text: bool) -> Result<Arc<Collect>> {
     let checks = job
         .without_checks
         .iter()
@@ -96,6 +101,7 @@ fn install(job: &Job) -> Result<Arc<Collect>> {
     let options = Options {
         checks,
         all_rewrites: job.all_rewrites,
+        keep_text,
         ..Options::default()
     };
     match cranelift_gc_verifier::install(options, sink.clone()) {

@@ -38,6 +38,7 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
         refused,
         refusals,
         listing,
+        input: _,
     } = report;
     let layer = layer.to_string();
     let listing = Listing::new(listing);

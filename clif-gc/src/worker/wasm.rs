@@ -2,7 +2,7 @@
 
 use super::names::{Key, ModuleNames};
 use super::source::{Module, component};
-use super::{Tools, Work, panics, sink};
+use super::{Tools, Work, emit, panics, sink};
 use crate::configuration::{Collector, Configuration, Embedding, Mode, OptLevel, combinations};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::job::{Plan, Unit, UnitOutcome};
@@ -92,7 +92,10 @@ impl Work for Modules {
         self.read_names(module);
         let configuration = &self.configurations[configuration];
         match (&self.modules[module].bytes, &self.names) {
-            (Ok(bytes), Some((_, names))) => verify(bytes, names, configuration, &self.tools),
+            (Ok(bytes), Some((_, names))) => {
+                let name = format!("{}{}", self.tools.job.name, self.modules[module].suffix);
+                verify(bytes, &name, names, configuration, &self.tools)
+            }
             (Err(diagnostic), _) => UnitOutcome::failed((**diagnostic).clone()),
             (Ok(_), None) => unreachable!("the names of a module that can be encoded were read"),
         }
@@ -105,6 +108,7 @@ impl Work for Modules {
 /// on the threads. It is then done over in sequence, for a result that depends on nothing.
 fn verify(
     bytes: &[u8],
+    name: &str,
     names: &ModuleNames,
     configuration: &Configuration,
     tools: &Tools,
@@ -130,7 +134,11 @@ fn verify(
                 .map(|(key, id)| ((key, 0), FunctionRecord::uninteresting(id))),
         );
     }
-    add_reports(&mut functions, names, tools);
+    let emit = tools
+        .emit
+        .as_ref()
+        .map(|emit| emit.unit(name, configuration));
+    let unwritten = add_reports(&mut functions, names, tools, emit);
     let functions: Vec<_> = functions.into_values().collect();
     // In `enforce` mode, a rejected function is why compilation fails.
     let is_explained =
@@ -141,23 +149,30 @@ fn verify(
             .filter(|_| !is_explained)
             .map(|error| *error)
             .into_iter()
+            .chain(unwritten)
             .collect(),
     }
 }
 
-/// Add what the verifier reported. A function that was compiled twice is there twice.
+/// Add what the verifier reported. A function that was compiled twice is there twice. Returns what
+/// could not be written.
 fn add_reports(
     functions: &mut BTreeMap<(Key, usize), FunctionRecord>,
     names: &ModuleNames,
     tools: &Tools,
-) {
+    mut emit: Option<emit::Unit<'_>>,
+) -> Option<Diagnostic> {
     let mut seen: BTreeMap<Key, usize> = BTreeMap::new();
     for report in tools.sink.take() {
         let (key, id) = names.compiled(&report.function);
         let count = seen.entry(key).or_default();
+        if let Some(emit) = &mut emit {
+            emit.function(&id, *count, &report);
+        }
         functions.insert((key, *count), sink::record(&report, id));
         *count += 1;
     }
+    emit.and_then(emit::Unit::end)
 }
 
 fn compile(
