@@ -76,10 +76,8 @@ impl<'a> Emission<'a> {
             }
         }
         for (call, times) in self.lowered.calls.iter().zip(times) {
-            if let (Some(inst), Some(_)) = (call.inst, &call.map) {
-                if times != 1 {
-                    self.faults.push(inst, MapFault::Emitted { times });
-                }
+            if let (Some(inst), Some(_), true) = (call.inst, &call.map, times != 1) {
+                self.faults.push(inst, MapFault::Emitted { times });
             }
         }
     }
@@ -220,11 +218,11 @@ impl<'a> Emission<'a> {
     fn order(&mut self) {
         for pair in self.emitted.records.windows(2) {
             let return_address = pair[1].return_address;
-            if pair[0].return_address > return_address {
-                if let Some(inst) = self.nearest(return_address) {
-                    self.faults
-                        .push(inst, MapFault::Unordered { return_address });
-                }
+            if pair[0].return_address > return_address
+                && let Some(inst) = self.nearest(return_address)
+            {
+                self.faults
+                    .push(inst, MapFault::Unordered { return_address });
             }
         }
     }
@@ -234,11 +232,12 @@ impl<'a> Emission<'a> {
         let frame = &self.emitted.frame;
         let needed = frame.slots_size.saturating_add(frame.spills_size);
         let size = frame.storage_size;
-        if self.report.counts.record_entries > 0 && needed > size {
-            if let Some(inst) = self.nearest(u32::MAX) {
-                self.faults
-                    .push(inst, MapFault::StorageTooSmall { size, needed });
-            }
+        if self.report.counts.record_entries > 0
+            && needed > size
+            && let Some(inst) = self.nearest(u32::MAX)
+        {
+            self.faults
+                .push(inst, MapFault::StorageTooSmall { size, needed });
         }
     }
 
@@ -249,8 +248,8 @@ impl<'a> Emission<'a> {
             .calls
             .iter()
             .filter(|call| call.start < address);
-        let insts = before.filter_map(|call| self.lowered.calls.get(call.call?)?.inst);
-        insts.last().or_else(|| self.faults.nobody())
+        let mut insts = before.filter_map(|call| self.lowered.calls.get(call.call?)?.inst);
+        insts.next_back().or_else(|| self.faults.nobody())
     }
 }
 
@@ -308,7 +307,7 @@ fn wrong_places(frame: &EmittedFrame, record: &EmittedRecord) -> Option<MapFault
 fn is_misaligned(frame: &EmittedFrame, entry: MapEntry) -> bool {
     let size = entry.ty.bytes().max(1);
     let in_slots = entry.offset - frame.outgoing_args_size;
-    in_slots % size == 0 && entry.offset % size != 0
+    in_slots.is_multiple_of(size) && !entry.offset.is_multiple_of(size)
 }
 
 /// Where an entry is that is not among the stack slots.

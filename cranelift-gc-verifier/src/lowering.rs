@@ -278,7 +278,7 @@ impl SlotFaults {
                 continue;
             };
             let align = 1u64.checked_shl(u32::from(data.align_shift)).unwrap_or(1);
-            if u64::from(offset) % align != 0 {
+            if !u64::from(offset).is_multiple_of(align) {
                 faults[slot] = Some(MapFault::SlotMisaligned { slot, offset });
             }
             if data.size > 0 {

@@ -217,10 +217,10 @@ impl FileRun<'_> {
             ..Options::default()
         };
         let mut compiled = compiled(func, isa)?;
-        if let Some(fault) = expected.fault {
-            if !compiled.corrupt(fault) {
-                bail!("there is no place for {fault:?}");
-            }
+        if let Some(fault) = expected.fault
+            && !compiled.corrupt(fault)
+        {
+            bail!("there is no place for {fault:?}");
         }
         let what = format!("{} as emitted for {}", func.name, isa.name());
         self.found(what, compiled.verify(&options), details, expected);
