@@ -14,7 +14,7 @@ const VARIABLE: &str = "CRANELIFT_GC_FAULT";
 
 /// A faulty compiler may not come to an end.
 const COMPILE_TIMEOUT: Duration = Duration::from_secs(900);
-const RUN_TIMEOUT: Duration = Duration::from_secs(20);
+const RUN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The collectors of Wasmtime, as the probe calls them.
 pub const COLLECTORS: [&str; 3] = ["copying", "drc", "null"];
