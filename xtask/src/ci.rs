@@ -3,7 +3,7 @@
 use crate::bootstrap::{self, LocalWork, Report};
 use crate::cargo;
 use crate::project::Project;
-use crate::{check, identity, tidy};
+use crate::{check, identity, replay, tidy};
 use anyhow::{Context, Result, ensure};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -62,11 +62,11 @@ pub fn test(project: &Project, args: &[OsString]) -> Result<()> {
 fn fmt(project: &Project) -> Result<()> {
     succeed(&mut in_root(project, &["fmt", "--check"]))?;
     succeed(&mut in_xtask(project, &["fmt", "--check"]))?;
-    // The probe belongs to no workspace that is there.
+    // The probes belong to no workspace that is there.
     succeed(
         Command::new("rustfmt")
             .args(["--check", "--edition", "2024"])
-            .arg(project.root().join(identity::PROBE)),
+            .args([identity::PROBE, replay::PROBE].map(|probe| project.root().join(probe))),
     )
 }
 

@@ -17,6 +17,7 @@ mod pins;
 mod project;
 mod refresh;
 mod registry;
+mod replay;
 mod series;
 mod stamp;
 mod tidy;
@@ -69,6 +70,8 @@ enum Task {
         #[arg(value_name = "PATH")]
         paths: Vec<PathBuf>,
     },
+    /// Put old bugs back, one at a time, and tell who notices
+    Replay(replay::Args),
     /// Build clif-gc and run it (`cargo clif-gc`)
     #[command(disable_help_flag = true)]
     ClifGc {
@@ -130,6 +133,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Ci => ci::run(&project)?,
         Task::Tidy => tidy::run(&project)?,
         Task::Identity { paths } => identity::run(&project, &paths)?,
+        Task::Replay(args) => return replay::run(&project, &args),
         Task::ClifGc { args } => return launch::run(&project, &args),
     }
     Ok(ExitCode::SUCCESS)

@@ -45,6 +45,16 @@ impl Project {
         self.root.join("patches")
     }
 
+    /// The patched sources with faults on top.
+    pub fn upstream_faults(&self) -> PathBuf {
+        self.root.join("upstream-faults")
+    }
+
+    /// The series of faults, which is no part of the shipped one.
+    pub fn faults(&self) -> PathBuf {
+        self.patches().join("faults")
+    }
+
     /// The one file of pins.
     pub fn pins(&self) -> PathBuf {
         self.root.join("xtask/pins.toml")

@@ -30,12 +30,16 @@ struct Entry {
 impl Series {
     /// Reads the series and its patches. No file, no patches.
     pub fn load(project: &Project) -> Result<Self> {
-        let dir = project.patches();
+        Self::load_from(&project.patches())
+    }
+
+    /// Reads the series in a directory. No file, no patches.
+    pub fn load_from(dir: &Path) -> Result<Self> {
         if !dir.join("series").exists() {
             return Ok(Self::default());
         }
         let text = fs_err::read_to_string(dir.join("series"))?;
-        Self::parse(&text, &dir)
+        Self::parse(&text, dir)
     }
 
     fn parse(text: &str, dir: &Path) -> Result<Self> {

@@ -46,6 +46,16 @@ impl Tree {
         })
     }
 
+    /// A tree that is there already, for patches on top of it.
+    pub fn on(git: Git) -> Result<Self> {
+        let base = git.head()?;
+        Ok(Self {
+            git,
+            base,
+            applied: Vec::new(),
+        })
+    }
+
     /// The repository.
     pub fn git(&self) -> &Git {
         &self.git
