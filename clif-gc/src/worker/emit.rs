@@ -113,6 +113,7 @@ impl Unit<'_> {
             target: _,
             collector,
             opt_level,
+            embedding: _,
         } = self.configuration;
         let mut text = String::new();
         let target = &input.target;
