@@ -301,7 +301,10 @@ impl Guard {
         if report.verdict() == Verdict::Inconclusive {
             self.listing = listing(func);
         }
-        if report.verdict() != Verdict::Verified || self.interest == Interest::Rewrites {
+        // NB: Of a function that only has slots, there is nothing to say when nothing is wrong.
+        let is_told = self.interest == Interest::Rewrites
+            && (self.options.all_rewrites || !self.refusals.is_empty());
+        if report.verdict() != Verdict::Verified || is_told {
             self.chosen = Some((pass, report));
         }
     }

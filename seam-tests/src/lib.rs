@@ -11,6 +11,8 @@
 //! * refusals change no result: `tests/chaos.rs`;
 //! * a guard that accepts everything changes no byte: `tests/identity.rs`;
 //! * the guard's life in a context, and the setting: `tests/life.rs`;
+//! * a wrong rewrite that upstream makes is refused, and the function comes out right:
+//!   `tests/enforce.rs`, with the verifier itself;
 //! * what inlining does to the facts about GC references: `tests/inlining.rs`;
 //! * facts as text: `tests/facts.rs`.
 //!
