@@ -37,7 +37,7 @@ use crate::witness::{Role, Step};
 use branch::Start;
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
-use flow::{Flow, Scratch, Subject};
+use flow::{Area, Flow, Scratch, Subject};
 use replay::Replay;
 use roots::Roots;
 use sites::{Site, Sites};
@@ -272,13 +272,38 @@ impl Judge<'_> {
         scratch: &mut Scratch,
         guards: &mut Guards,
     ) {
-        scratch.find_region(self.cfg, subject.start, sites);
+        let mut has_region = false;
         let mut states = vec![State::Guarded; sites.len()];
         for hazard in Hazard::ALL {
             if sites.iter().any(|site| site.hazards.contains(hazard)) {
                 for &word in hazard.representatives() {
                     let found = Found { hazard, word };
-                    self.try_word(subject, found, sites, &mut states, scratch, guards);
+                    let mut is_settled = self.try_word(
+                        subject,
+                        found,
+                        sites,
+                        &mut states,
+                        Area::Dominated,
+                        scratch,
+                        guards,
+                    );
+                    if !is_settled && scratch.budget > 0 {
+                        if !core::mem::replace(&mut has_region, true) {
+                            scratch.find_region(self.cfg, subject.start, sites);
+                        }
+                        is_settled = self.try_word(
+                            subject,
+                            found,
+                            sites,
+                            &mut states,
+                            Area::Region,
+                            scratch,
+                            guards,
+                        );
+                    }
+                    if !is_settled {
+                        leave_open(hazard, sites, &mut states);
+                    }
                 }
             }
         }
@@ -291,24 +316,21 @@ impl Judge<'_> {
         }
     }
 
+    /// Returns whether that was not too much.
     fn try_word(
         &self,
         subject: Subject,
         found: Found,
         sites: &[Site],
         states: &mut [State],
+        area: Area,
         scratch: &mut Scratch,
         guards: &mut Guards,
-    ) {
+    ) -> bool {
         let Found { hazard, word } = found;
         let of_hazard = |site: &Site| site.hazards.contains(hazard);
-        let Some(flow) = Flow::run(subject, scratch, word) else {
-            for (site, state) in sites.iter().zip(states) {
-                if of_hazard(site) && *state == State::Guarded {
-                    *state = State::Open;
-                }
-            }
-            return;
+        let Some(flow) = Flow::run(subject, scratch, area, word) else {
+            return false;
         };
         for (site, state) in sites.iter().zip(states) {
             // One word of each class is enough.
@@ -324,6 +346,7 @@ impl Judge<'_> {
                 None => {}
             }
         }
+        true
     }
 
     fn error(
@@ -383,4 +406,13 @@ enum State {
     Open,
     /// Something of this class gets there.
     Wrong(Hazard),
+}
+
+/// Nobody knows whether a word of `hazard` gets to `sites`.
+fn leave_open(hazard: Hazard, sites: &[Site], states: &mut [State]) {
+    for (site, state) in sites.iter().zip(states) {
+        if site.hazards.contains(hazard) && *state == State::Guarded {
+            *state = State::Open;
+        }
+    }
 }
