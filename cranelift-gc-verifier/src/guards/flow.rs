@@ -82,6 +82,8 @@ pub(crate) enum Area {
 pub(crate) struct Subject<'a> {
     pub(crate) func: &'a Function,
     pub(crate) cfg: &'a Cfg,
+    /// What it is, where it is defined.
+    pub(crate) reference: Value,
     /// Is a value the reference, or a reload of it?
     pub(crate) is: &'a dyn Fn(Value) -> bool,
     pub(crate) start: Start,
@@ -251,7 +253,7 @@ impl<'a, 's> Flow<'a, 's> {
             let mut given = SmallVec::<[(Value, Bits); 4]>::new();
             let known = |value| self.known(value);
             for_each_param(func, cfg, &known, edge, |param, bits| {
-                given.push((param, bits))
+                given.push((param, bits));
             });
             let stamp = self.scratch.stamp;
             let mark = &mut self.scratch.executable[edge.to as usize];
