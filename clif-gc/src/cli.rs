@@ -98,6 +98,11 @@ pub struct VerifyArgs {
     #[arg(long, short)]
     pub quiet: bool,
 
+    /// Compare the two sides of every rewrite, also where no reference takes part: a test of the
+    /// optimizer's rules.
+    #[arg(long)]
+    pub all_rewrites: bool,
+
     /// Make all checks but this one; repeatable. For testing the tests.
     #[arg(long, value_parser = parse_code, value_name = "CODE", hide = true)]
     pub without_check: Vec<Code>,

@@ -163,7 +163,7 @@ fn mark(text: &str, step: &Step, error: &GcError, primary: bool) -> Option<Mark>
         Role::Spill => stored(text, error, "is spilled here"),
         Role::Clobber => stored(text, error, "is stored here"),
         Role::Safepoint => (whole(text), safepoint_label(error, primary)),
-        Role::Reload => (whole(text), "the slot is read here".to_string()),
+        Role::Reload => (whole(text), "the memory is read here".to_string()),
         Role::Use => used(text, error),
         Role::Through => return None,
     };
@@ -218,7 +218,7 @@ fn used(text: &str, error: &GcError) -> ((usize, usize), String) {
 fn stored(text: &str, error: &GcError, what: &str) -> ((usize, usize), String) {
     match operand(text, error) {
         Some((place, value)) => (place, format!("{value} {what}")),
-        None => (whole(text), "the slot is overwritten here".to_string()),
+        None => (whole(text), "the memory is written here".to_string()),
     }
 }
 
@@ -245,7 +245,11 @@ fn safepoint_label(error: &GcError, primary: bool) -> String {
         | GcError::StaleState { .. }
         | GcError::StaleDerivedPointer { .. }
         | GcError::UnguardedDereference { .. }
-        | GcError::GuardRemoved { .. } => "a collection can happen here".to_string(),
+        | GcError::GuardRemoved { .. }
+        | GcError::UnsoundForwarding { .. }
+        | GcError::RepresentationChanged { .. }
+        | GcError::MembershipChanged { .. }
+        | GcError::UnequalRewrite { .. } => "a collection can happen here".to_string(),
     }
 }
 
@@ -323,6 +327,7 @@ mod tests {
                     step(Role::Use, Some(11)),
                 ],
             },
+            rule: None,
         };
         (listing, violation)
     }

@@ -23,6 +23,8 @@ pub struct Job {
     pub mode: Mode,
     /// The checks that are not to be made, by code.
     pub without_checks: Vec<String>,
+    /// Is every rewrite judged?
+    pub all_rewrites: bool,
     /// How many threads to use.
     pub threads: usize,
     /// The size of their stacks, in bytes.

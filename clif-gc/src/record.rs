@@ -64,6 +64,8 @@ pub struct FunctionRecord {
     pub counts: Counts,
     /// What is broken.
     pub violations: Vec<ViolationRecord>,
+    /// Rewrites that were refused, and so did no harm.
+    pub refusals: Vec<ViolationRecord>,
     /// What could not be checked.
     pub inconclusive: Vec<InconclusiveRecord>,
 }
@@ -77,6 +79,7 @@ impl FunctionRecord {
             layer: None,
             counts: Counts::default(),
             violations: Vec::new(),
+            refusals: Vec::new(),
             inconclusive: Vec::new(),
         }
     }

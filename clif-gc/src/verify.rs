@@ -51,6 +51,7 @@ fn job(args: &VerifyArgs, jobs: usize, files: usize) -> Job {
         embeddings: unique(args.embedding.iter().copied()),
         mode: args.mode,
         without_checks: args.without_check.iter().map(|c| c.to_string()).collect(),
+        all_rewrites: args.all_rewrites,
         threads: (jobs / files.clamp(1, jobs)).max(1),
         stack_size: usize::try_from(args.stack_size << 10).unwrap_or(usize::MAX),
         memory_limit: args.memory_limit << 20,

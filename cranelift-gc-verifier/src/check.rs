@@ -29,7 +29,13 @@ use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Type, 
 use std::cell::OnceCell;
 
 /// Verify `func` as it stands.
-pub(crate) fn check(func: &Function, options: &Options, history: &History) -> (Report, Proofs) {
+///
+/// Returns also what each value is, and which dereferences are guarded.
+pub(crate) fn check(
+    func: &Function,
+    options: &Options,
+    history: &History,
+) -> (Report, Vec<Class>, Proofs) {
     let cfg = Cfg::new(func);
     let safepoints = Safepoints::new(func, &cfg);
     let declared = func.dfg.gc_info.collector.or(options.collector);
@@ -58,7 +64,8 @@ pub(crate) fn check(func: &Function, options: &Options, history: &History) -> (R
     };
     checker.run();
     let proofs = checker.check_dereferences(&history.proofs);
-    (checker.finish(), proofs)
+    let classes = checker.values.take();
+    (checker.finish(), classes, proofs)
 }
 
 pub(crate) struct Checker<'a> {
@@ -476,7 +483,11 @@ impl Checker<'_> {
             steps: witness(self).unwrap_or_default(),
         };
         match recheck::witness(self.func, &self.cfg, &error, &witness) {
-            Ok(()) => self.report.violations.push(Violation { error, witness }),
+            Ok(()) => self.report.violations.push(Violation {
+                error,
+                witness,
+                rule: None,
+            }),
             Err(what) => self.report.inconclusive.push(Inconclusive::Internal {
                 what: format!("no witness for {}: {error}: {what}", error.code()),
             }),

@@ -20,18 +20,26 @@ pub enum Code {
     Gcv06,
     /// `movable-load`: no load of what a collection rewrites is merged or moved across one.
     Gcv07,
+    /// `unsound-forwarding`: every forwarded load and removed store is justified.
+    Gcv08,
     /// `unguarded-dereference`: every dereference is guarded against null and i31, or the type
     /// of its reference excludes them.
     Gcv10 = 10,
+    /// `representation-changed`: a rewrite keeps the CLIF type, and references stay ones.
+    Gcv13 = 13,
+    /// `membership-changed`: a rewrite never revives a reference from before a safepoint.
+    Gcv14,
+    /// `unequal-rewrite`: both sides of a rewrite compute the same bits.
+    Gcv15,
     /// `guard-removed`: what guarded a dereference before a pass still does.
-    Gcv16 = 16,
+    Gcv16,
     /// `uninitialized-object`: no may-collect safepoint while an object is being initialized.
-    Gcv17 = 17,
+    Gcv17,
 }
 
 impl Code {
     /// Every check that this version makes, in order.
-    pub const ALL: [Code; 10] = [
+    pub const ALL: [Code; 14] = [
         Code::Gcv01,
         Code::Gcv02,
         Code::Gcv03,
@@ -39,7 +47,11 @@ impl Code {
         Code::Gcv05,
         Code::Gcv06,
         Code::Gcv07,
+        Code::Gcv08,
         Code::Gcv10,
+        Code::Gcv13,
+        Code::Gcv14,
+        Code::Gcv15,
         Code::Gcv16,
         Code::Gcv17,
     ];
@@ -57,6 +69,10 @@ impl Code {
             Code::Gcv10 => "GCV10",
             Code::Gcv16 => "GCV16",
             Code::Gcv17 => "GCV17",
+            Code::Gcv08 => "GCV08",
+            Code::Gcv13 => "GCV13",
+            Code::Gcv14 => "GCV14",
+            Code::Gcv15 => "GCV15",
         }
     }
 
@@ -73,6 +89,10 @@ impl Code {
             Code::Gcv10 => "unguarded-dereference",
             Code::Gcv16 => "guard-removed",
             Code::Gcv17 => "uninitialized-object",
+            Code::Gcv08 => "unsound-forwarding",
+            Code::Gcv13 => "representation-changed",
+            Code::Gcv14 => "membership-changed",
+            Code::Gcv15 => "unequal-rewrite",
         }
     }
 
@@ -109,6 +129,19 @@ impl Code {
                 "no safepoint that may collect comes between the allocation of an object and the end \
                  of its initialization"
             }
+            Code::Gcv08 => {
+                "a load is forwarded, and a store removed, only where no write, safepoint or \
+                 reader on the way contradicts it"
+            }
+            Code::Gcv13 => {
+                "a rewrite keeps the type of a value, and makes a reference no constant that is \
+                 neither null nor an i31"
+            }
+            Code::Gcv14 => {
+                "a rewrite does not replace a reference by one from before a safepoint that may \
+                 collect"
+            }
+            Code::Gcv15 => "both sides of a rewrite compute the same bits",
         }
     }
 

@@ -5,6 +5,9 @@ use crate::hazard::Hazard;
 use core::fmt;
 use cranelift_codegen::ir::{Inst, StackSlot, Type, Value};
 
+mod rewrite;
+pub use rewrite::{Deed, Given, NotKept, Unjustified};
+
 /// What a stack slot was found to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Held {
@@ -227,6 +230,56 @@ pub enum GcError {
         /// Such a reference, which gets there.
         word: u32,
     },
+    /// [`Code::Gcv08`]: `deed` is to be done to `inst`, and `other` contradicts it.
+    UnsoundForwarding {
+        /// What is to be done.
+        deed: Deed,
+        /// The load or store that is to go away.
+        inst: Inst,
+        /// The value that stands for the result of a load.
+        value: Option<Value>,
+        /// The instruction on the way.
+        other: Inst,
+        /// What it does.
+        why: Unjustified,
+    },
+    /// [`Code::Gcv13`]: `new` cannot stand for `orig`.
+    RepresentationChanged {
+        /// The instruction that makes `orig`.
+        inst: Inst,
+        /// The value that is replaced.
+        orig: Value,
+        /// Its replacement.
+        new: Value,
+        /// What is not kept.
+        why: NotKept,
+    },
+    /// [`Code::Gcv14`]: `new`, from before `safepoint`, is to stand for the reference `orig`.
+    MembershipChanged {
+        /// The instruction that makes `orig`.
+        inst: Inst,
+        /// The reference that is replaced.
+        orig: Value,
+        /// Its replacement.
+        new: Value,
+        /// The safepoint.
+        safepoint: Inst,
+    },
+    /// [`Code::Gcv15`]: the two sides of a rewrite of `inst` differ under the assignment `given`.
+    UnequalRewrite {
+        /// The instruction that is rewritten, or that makes the value that is.
+        inst: Inst,
+        /// The value, or condition, that is replaced.
+        orig: Option<Value>,
+        /// Its replacement; without one, what `inst` does by the condition is replaced.
+        new: Option<Value>,
+        /// The bits of `orig`.
+        expected: u128,
+        /// The bits of its replacement.
+        found: u128,
+        /// The assignment.
+        given: Given,
+    },
 }
 
 impl GcError {
@@ -243,6 +296,10 @@ impl GcError {
             GcError::UninitializedObject { .. } => Code::Gcv17,
             GcError::UnguardedDereference { .. } => Code::Gcv10,
             GcError::GuardRemoved { .. } => Code::Gcv16,
+            GcError::UnsoundForwarding { .. } => Code::Gcv08,
+            GcError::RepresentationChanged { .. } => Code::Gcv13,
+            GcError::MembershipChanged { .. } => Code::Gcv14,
+            GcError::UnequalRewrite { .. } => Code::Gcv15,
         }
     }
 
@@ -260,7 +317,11 @@ impl GcError {
             | GcError::StaleState { inst, .. }
             | GcError::UninitializedObject { inst, .. }
             | GcError::UnguardedDereference { inst, .. }
-            | GcError::GuardRemoved { inst, .. } => inst,
+            | GcError::GuardRemoved { inst, .. }
+            | GcError::UnsoundForwarding { inst, .. }
+            | GcError::RepresentationChanged { inst, .. }
+            | GcError::MembershipChanged { inst, .. }
+            | GcError::UnequalRewrite { inst, .. } => inst,
         }
     }
 
@@ -277,7 +338,13 @@ impl GcError {
             | GcError::UninitializedObject { value, .. }
             | GcError::UnguardedDereference { value, .. }
             | GcError::GuardRemoved { value, .. } => Some(value),
-            GcError::NonReferenceRoot { value, .. } => value,
+            GcError::NonReferenceRoot { value, .. } | GcError::UnsoundForwarding { value, .. } => {
+                value
+            }
+            GcError::RepresentationChanged { new, .. } | GcError::MembershipChanged { new, .. } => {
+                Some(new)
+            }
+            GcError::UnequalRewrite { orig, new, .. } => new.or(orig),
             GcError::UninitializedRoot { .. } => None,
         }
     }
@@ -406,6 +473,34 @@ impl fmt::Display for GcError {
                 )?;
                 write_word(f, hazard, word)
             }
+            GcError::UnsoundForwarding {
+                deed,
+                inst,
+                value,
+                other,
+                why,
+            } => rewrite::unsound_forwarding(f, deed, inst, value, (other, why)),
+            GcError::RepresentationChanged { orig, new, why, .. } => {
+                write!(f, "{orig} is replaced by {new}, but {why}")
+            }
+            GcError::MembershipChanged {
+                orig,
+                new,
+                safepoint,
+                ..
+            } => write!(
+                f,
+                "{orig} is replaced by GC reference {new}, which is from before safepoint \
+                 {safepoint}"
+            ),
+            GcError::UnequalRewrite {
+                inst,
+                orig,
+                new,
+                expected,
+                found,
+                given,
+            } => rewrite::unequal(f, (inst, orig, new), (expected, found), given),
         }
     }
 }

@@ -1,11 +1,16 @@
 //! The implementation of Cranelift's facade.
 //!
 //! It is shown the function as the producer made it and after each pass, and asked before each
-//! rewrite. So far it accepts every rewrite: what a rewrite breaks is found when its pass ends.
+//! rewrite.
+//!
+//! With the setting at `check`, a rewrite that is wrong is a violation, and done all the same, so
+//! that the code is what it would be. At `enforce` it is refused: the function comes out
+//! right, the verdict is on what came out, and the report tells of the refusal.
 
 use crate::fingerprint::fingerprint;
 use crate::history::History;
-use crate::report::{FunctionReport, Report, Verdict};
+use crate::report::{FunctionReport, Report, Verdict, Violation};
+use crate::rewrite::{Rewrites, pass_of};
 use crate::{Options, listing, verify_layer};
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
@@ -54,11 +59,19 @@ impl GcVerifier for Verifier {
     fn start(
         &self,
         func: &Function,
-        _isa: &dyn TargetIsa,
+        isa: &dyn TargetIsa,
         mode: settings::GcVerifier,
     ) -> Option<Box<dyn FunctionGuard>> {
-        is_of_interest(func).then(|| {
+        let interest = match interest(func) {
+            Interest::None if self.options.all_rewrites => Interest::Rewrites,
+            interest => interest,
+        };
+        (interest != Interest::None).then(|| {
             Box::new(Guard {
+                interest,
+                judge: Rewrites::new(self.options, isa.endianness()),
+                refusals: Vec::new(),
+                wrong: Report::default(),
                 options: self.options,
                 sink: self.sink.clone(),
                 mode,
@@ -75,7 +88,28 @@ impl GcVerifier for Verifier {
     }
 }
 
-/// Can anything be said about `func`: does it have references, or safepoints with stack maps?
+/// What there is to say about a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Interest {
+    /// Nothing.
+    None,
+    /// It has no references, and yet its rewrites are judged: those of its stack slots, or all.
+    Rewrites,
+    /// Everything.
+    References,
+}
+
+fn interest(func: &Function) -> Interest {
+    if is_of_interest(func) {
+        Interest::References
+    } else if func.sized_stack_slots.is_empty() {
+        Interest::None
+    } else {
+        Interest::Rewrites
+    }
+}
+
+/// Does `func` have references, or safepoints with stack maps?
 pub fn is_of_interest(func: &Function) -> bool {
     let has_stack_map = || {
         let blocks = func.layout.blocks();
@@ -90,6 +124,12 @@ pub fn is_of_interest(func: &Function) -> bool {
 
 /// Watches one function.
 struct Guard {
+    interest: Interest,
+    judge: Rewrites,
+    /// The rewrites that were refused.
+    refusals: Vec<Violation>,
+    /// The rewrites that were wrong and done all the same, since the last pass.
+    wrong: Report,
     options: Options,
     sink: Arc<dyn Sink>,
     mode: settings::GcVerifier,
@@ -109,6 +149,13 @@ struct Guard {
 impl FunctionGuard for Guard {
     fn rewrite(&mut self, func: &Function, rewrite: Rewrite) -> Answer {
         self.rewrites += 1;
+        let violation = self.judge.judge(func, rewrite);
+        if let Some(violation) = violation {
+            if self.mode == settings::GcVerifier::Enforce {
+                return self.refuse(violation);
+            }
+            self.note(func, rewrite, violation);
+        }
         self.history.rewrite(func, rewrite);
         Answer::Accept
     }
@@ -125,8 +172,13 @@ impl FunctionGuard for Guard {
             None => false,
         };
         // What is broken stays broken; the first point at which it is is the telling one.
-        if !is_rejected(&self.chosen) && self.is_changed(func, pass) {
-            let (report, proofs) = verify_layer(func, &self.options, &self.history);
+        self.choose_rewrites(func, pass);
+        if self.interest == Interest::References
+            && !is_rejected(&self.chosen)
+            && self.is_changed(func, pass)
+        {
+            let (report, classes, proofs) = verify_layer(func, &self.options, &self.history);
+            self.judge.set_classes(classes);
             self.history.proofs = proofs;
             self.first_counts.get_or_insert(report.counts);
             self.choose(func, pass, report);
@@ -155,6 +207,49 @@ impl Guard {
         self.fingerprint.replace(fingerprint) != Some(fingerprint)
     }
 
+    /// Do not do what `violation` tells of.
+    fn refuse(&mut self, violation: Violation) -> Answer {
+        self.refused += 1;
+        // The optimizer may ask the same again.
+        if !self.refusals.contains(&violation) {
+            self.refusals.push(violation);
+        }
+        Answer::NoChange
+    }
+
+    /// Remember that what `violation` tells of is done all the same.
+    fn note(&mut self, func: &Function, rewrite: Rewrite, violation: Violation) {
+        let is_rejected = self.chosen.as_ref().is_some_and(|(pass, report)| {
+            report.verdict() == Verdict::Rejected && *pass != pass_of(rewrite)
+        });
+        if is_rejected || self.wrong.violations.contains(&violation) {
+            return;
+        }
+        if self.wrong.violations.is_empty() {
+            // NB: What is rewritten may be gone when the pass has ended.
+            self.listing = listing(func);
+        }
+        self.wrong.violations.push(violation);
+    }
+
+    /// Make the rewrites of `pass` that were wrong the findings, unless there are earlier ones.
+    fn choose_rewrites(&mut self, func: &Function, pass: Pass) {
+        let mut report = core::mem::take(&mut self.wrong);
+        report.inconclusive = self.judge.take_inconclusive();
+        let tells_more = self.chosen.as_ref().is_none_or(|(_, kept)| {
+            report.verdict() > kept.verdict() || kept.verdict() == Verdict::Verified
+        });
+        if !tells_more {
+            return;
+        }
+        if report.verdict() == Verdict::Inconclusive {
+            self.listing = listing(func);
+        }
+        if report.verdict() != Verdict::Verified || self.interest == Interest::Rewrites {
+            self.chosen = Some((pass, report));
+        }
+    }
+
     /// Keep `report` if it tells more than the one that is kept.
     fn choose(&mut self, func: &Function, pass: Pass, report: Report) {
         let tells_more = self.chosen.as_ref().is_none_or(|(_, kept)| {
@@ -181,6 +276,7 @@ impl Drop for Guard {
             report,
             rewrites: self.rewrites,
             refused: self.refused,
+            refusals: core::mem::take(&mut self.refusals),
             listing: core::mem::take(&mut self.listing),
         });
     }

@@ -18,6 +18,7 @@ mod objects;
 mod path;
 mod recheck;
 mod report;
+mod rewrite;
 mod rewritten;
 mod safepoint;
 mod slots;
@@ -30,12 +31,13 @@ mod witness;
 pub use code::{Checks, Code};
 pub use cranelift_codegen::gc_verifier::Pass;
 pub use cranelift_codegen::ir::GcCollector;
-pub use error::{GcError, Held, Movable, NonReference};
+pub use error::{Deed, GcError, Given, Held, Movable, NonReference, NotKept, Unjustified};
 pub use guard::{Sink, Verifier, install, is_of_interest};
 pub use hazard::{Hazard, Hazards};
 pub use history::History;
 pub use listing::listing;
 pub use report::{Counts, FunctionReport, Inconclusive, Line, Report, Verdict, Violation};
+pub use rewrite::Rewrites;
 pub use witness::{Role, Step, Witness};
 
 use cranelift_codegen::ir::Function;
@@ -49,6 +51,9 @@ pub struct Options {
     pub collector: Option<GcCollector>,
     /// The checks to make.
     pub checks: Checks,
+    /// Watch every function, and compare the two sides of every rewrite, whether references take
+    /// part or not.
+    pub all_rewrites: bool,
 }
 
 /// Verify one function as it stands.
@@ -61,8 +66,13 @@ pub fn verify_rewritten(func: &Function, options: &Options, history: &History) -
     verify_layer(func, options, history).0
 }
 
-/// Verify one function as it stands, and say which dereferences are guarded there.
-fn verify_layer(func: &Function, options: &Options, history: &History) -> (Report, Proofs) {
+/// Verify one function as it stands after the rewrites of `history`, and tell what its values are and
+/// which dereferences are guarded.
+fn verify_layer(
+    func: &Function,
+    options: &Options,
+    history: &History,
+) -> (Report, Vec<values::Class>, Proofs) {
     // A panic here must not take down a compiler that would do without the verifier. `func` and
     // `options` are only read, so that nothing broken is left behind.
     let result = catch_unwind(AssertUnwindSafe(|| check::check(func, options, history)));
@@ -77,6 +87,6 @@ fn verify_layer(func: &Function, options: &Options, history: &History) -> (Repor
             }],
             ..Report::default()
         };
-        (report, Proofs::default())
+        (report, Vec::new(), Proofs::default())
     })
 }

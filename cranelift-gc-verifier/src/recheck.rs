@@ -36,6 +36,16 @@ pub(crate) fn witness(
     for pair in steps.windows(2) {
         follows(func, cfg, &pair[0], &pair[1])?;
     }
+    // A dead store is contradicted by what comes after it.
+    if let GcError::UnsoundForwarding { inst, other, .. } = *error {
+        let ends = [(first.inst, last.inst), (last.inst, first.inst)];
+        let begins_or_ends = ends.iter().any(|(end, _)| *end == Some(inst));
+        let shows = steps.iter().any(|step| step.inst == Some(other));
+        return match begins_or_ends && shows {
+            true => Ok(()),
+            false => Err("it does not join the two instructions"),
+        };
+    }
     if last.inst != Some(error.inst()) {
         return Err("it does not end at the guilty instruction");
     }
@@ -55,6 +65,11 @@ pub(crate) fn witness(
         } => {
             // A derived pointer may arrive as a block parameter.
             defines(func, first, base).or_else(|_| defines(func, first, value))?;
+            is_not_repeated(steps)?;
+            passes(steps, safepoint)
+        }
+        GcError::MembershipChanged { new, safepoint, .. } => {
+            defines(func, first, new)?;
             is_not_repeated(steps)?;
             passes(steps, safepoint)
         }
@@ -90,7 +105,10 @@ pub(crate) fn witness(
         }
         GcError::UninitializedRoot { .. }
         | GcError::ClobberedRoot { .. }
-        | GcError::NonReferenceRoot { .. } => Ok(()),
+        | GcError::NonReferenceRoot { .. }
+        | GcError::UnsoundForwarding { .. }
+        | GcError::RepresentationChanged { .. }
+        | GcError::UnequalRewrite { .. } => Ok(()),
     }
 }
 

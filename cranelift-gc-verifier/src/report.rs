@@ -151,6 +151,8 @@ pub struct Violation {
     pub error: GcError,
     /// The path that shows it; it was checked again before it got here.
     pub witness: Witness,
+    /// The ISLE rule that asked for it, as `file line N`, if it is a rewrite of one.
+    pub rule: Option<&'static str>,
 }
 
 /// What was found in one function at one point of the pipeline.
@@ -206,6 +208,9 @@ pub struct FunctionReport {
     pub rewrites: u64,
     /// Rewrites that were refused.
     pub refused: u64,
+    /// With the setting at `enforce`, why they were. The function came out right, because they did
+    /// not happen: they are no part of the verdict.
+    pub refusals: Vec<Violation>,
     /// The function at that point, if it was not verified.
     pub listing: Vec<Line>,
 }

@@ -151,6 +151,11 @@ impl Values {
         self.classes[value.as_u32() as usize]
     }
 
+    /// Take the classes out.
+    pub(crate) fn take(&mut self) -> Vec<Class> {
+        core::mem::take(&mut self.classes)
+    }
+
     /// The number of values that are references.
     pub(crate) fn references(&self) -> u64 {
         let references = self.classes.iter().filter(|&&c| c == Class::Reference);

@@ -1,9 +1,10 @@
 //! What the comments of a file say.
 
 use anyhow::{Context as _, Result, bail};
+use cranelift_codegen::gc_verifier::Rewrite;
 use cranelift_codegen::ir::entities::AnyEntity;
-use cranelift_codegen::ir::{Inst, Value};
-use cranelift_gc_verifier::{Hazard, Hazards, History};
+use cranelift_codegen::ir::{Endianness, Function, Inst, Value};
+use cranelift_gc_verifier::{Hazard, Hazards, History, Options, Rewrites, Violation};
 use cranelift_reader::{Comment, Details, SourceMap};
 
 /// One directive of a comment.
@@ -13,6 +14,7 @@ pub(crate) enum Directive<'a> {
     Inconclusive(&'a str),
     NoSubjects,
     Guarded(&'a str),
+    Rewrite(&'a str),
 }
 
 /// The directives of a comment, which are divided by semicolons.
@@ -32,6 +34,7 @@ pub(crate) fn directive(text: &str) -> Option<Directive<'_>> {
         "error" => Directive::Error(rest),
         "inconclusive" => Directive::Inconclusive(rest),
         "guarded" => Directive::Guarded(rest),
+        "rewrite" => Directive::Rewrite(rest),
         _ => return None,
     })
 }
@@ -43,16 +46,30 @@ pub(crate) struct Expected<'a> {
     pub(crate) inconclusive: Vec<&'a str>,
     /// What is said to have been guarded before the last pass, and against what.
     pub(crate) guarded: Vec<(Inst, Value, Hazards)>,
+    /// Rewrites to ask about, as if an optimizer had.
+    pub(crate) rewrites: Vec<Rewrite>,
 }
 
 impl<'a> Expected<'a> {
-    /// Read the comments of a function.
-    pub(crate) fn read(details: &Details<'a>) -> Result<Self> {
+    /// What is wrong with the rewrites that the comments of `func` ask about.
+    pub(crate) fn judge_rewrites(&self, func: &Function, options: Options) -> Vec<Violation> {
+        let rewrites = self.rewrites.iter();
+        rewrites
+            .filter_map(|&rewrite| {
+                // NB: Each for itself: none of them is done.
+                let mut judge = Rewrites::of(func, options, Endianness::Little);
+                judge.judge(func, rewrite)
+            })
+            .collect()
+    }
+
+    /// Read the comments of `func`.
+    pub(crate) fn read(func: &Function, details: &Details<'a>) -> Result<Self> {
         let mut expected = Expected::default();
         for comment in &details.comments {
             for directive in directives(comment.text) {
                 expected
-                    .read_one(details, comment, directive)
+                    .read_one(func, details, comment, directive)
                     .with_context(|| format!("in the comment `{}`", comment.text))?;
             }
         }
@@ -70,12 +87,18 @@ impl<'a> Expected<'a> {
 
     fn read_one(
         &mut self,
+        func: &Function,
         details: &Details<'a>,
         comment: &Comment<'a>,
         directive: Directive<'a>,
     ) -> Result<()> {
         match directive {
             Directive::Error(text) => self.errors.push((instruction(comment)?, text)),
+            Directive::Rewrite(text) => {
+                let inst = instruction(comment)?;
+                let rewrite = rewrite(func, &details.map, inst, text)?;
+                self.rewrites.push(rewrite);
+            }
             Directive::Inconclusive(text) => self.inconclusive.push(text),
             Directive::Guarded(text) => {
                 let inst = instruction(comment)?;
@@ -92,15 +115,84 @@ impl<'a> Expected<'a> {
 fn guarded(map: &SourceMap, text: &str) -> Result<(Value, Hazards)> {
     let mut words = text.split_whitespace();
     let name = words.next().unwrap_or_default();
-    let Some(AnyEntity::Value(reference)) = map.lookup_str(name) else {
-        bail!("`{name}` is no value of this function");
-    };
+    let reference = value(map, name)?;
     let mut hazards = Hazards::default();
     for word in words {
         let hazard = Hazard::ALL.into_iter().find(|h| h.as_str() == word);
         hazards.insert(hazard.with_context(|| format!("`{word}` is neither `null` nor `i31`"))?);
     }
     Ok((reference, hazards))
+}
+
+/// The rewrite of `inst` that `text` names.
+fn rewrite(func: &Function, map: &SourceMap, inst: Inst, text: &str) -> Result<Rewrite> {
+    let (verb, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let other = || value(map, rest.trim());
+    let result = || {
+        let results = func.dfg.inst_results(inst);
+        let first = results.first().copied();
+        first.with_context(|| format!("{inst} has no result"))
+    };
+    let rule = None;
+    Ok(match verb {
+        "simplify" => Rewrite::Simplify {
+            orig: result()?,
+            new: other()?,
+            rule,
+        },
+        "subsume" => Rewrite::Subsume {
+            orig: result()?,
+            new: other()?,
+            rule,
+        },
+        "gvn" => Rewrite::Gvn {
+            orig: result()?,
+            kept: other()?,
+        },
+        "gvn-skeleton" => Rewrite::GvnSkeleton {
+            inst,
+            kept: Some(other()?),
+        },
+        "remove" => Rewrite::SkeletonRemove { inst, rule },
+        "remove-with" => Rewrite::SkeletonRemoveWithVal {
+            inst,
+            val: other()?,
+            rule,
+        },
+        "condition" => Rewrite::ReplaceBranchCond {
+            inst,
+            cond: other()?,
+            rule,
+        },
+        "forward" => Rewrite::ForwardLoad {
+            load: inst,
+            value: other()?,
+        },
+        "idempotent" => Rewrite::IdempotentStore { store: inst },
+        "overwritten-by" => {
+            let number = rest.trim().strip_prefix("inst");
+            let number = number.and_then(|number| number.parse().ok());
+            Rewrite::DeadStore {
+                dead: inst,
+                overwriter: Inst::from_u32(number.context("the later store is an `instN`")?),
+            }
+        }
+        "constant-phi" => {
+            let (param, constant) = rest.split_once('=').context("it is `vN = vM`")?;
+            Rewrite::ConstantPhi {
+                param: value(map, param.trim())?,
+                value: value(map, constant.trim())?,
+            }
+        }
+        _ => bail!("unknown rewrite `{verb}`"),
+    })
+}
+
+fn value(map: &SourceMap, name: &str) -> Result<Value> {
+    match map.lookup_str(name) {
+        Some(AnyEntity::Value(value)) => Ok(value),
+        _ => bail!("`{name}` is no value of this function"),
+    }
 }
 
 fn instruction(comment: &Comment) -> Result<Inst> {

@@ -31,6 +31,15 @@
 //! v2 = load.i32 notrap v1 ! reload v0      ; and a reload
 //! ```
 //!
+//! Rewrites that no right optimizer asks for can be made up. They are judged on the function as it
+//! stands, each for itself, before any pass; `; rewrite: …` stands after the instruction:
+//!
+//! * `simplify vN`, `subsume vN`, `gvn vN`, `gvn-skeleton vN`, `remove-with vN`: its result becomes
+//!   `vN`; `forward vN`: so does that of a load;
+//! * `condition vN`: it branches, or traps, on `vN`; `remove`: it goes away;
+//! * `idempotent`, `overwritten-by instN`: this store goes away;
+//! * `constant-phi vN = vM`: so does the block parameter `vN`.
+//!
 //! With `CLIF_GC_BLESS=1` in the environment, `; error:` comments are rewritten to what is
 //! reported, to be reviewed as a difference.
 //!

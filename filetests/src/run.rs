@@ -9,7 +9,9 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa, lookup_by_name};
 use cranelift_codegen::settings::{Flags, FlagsOrIsa};
-use cranelift_gc_verifier::{Checks, Counts, History, Options, Report, verify_rewritten};
+use cranelift_gc_verifier::{
+    Checks, Counts, History, Options, Report, Violation, verify_rewritten,
+};
 use cranelift_reader::{Details, IsaSpec, ParseOptions, TestFile, parse_test};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -144,27 +146,37 @@ impl FileRun<'_> {
         func: &Function,
         details: &Details,
     ) -> Result<()> {
-        let expected = Expected::read(details)?;
+        let expected = Expected::read(func, details)?;
         well_formed(func, &*isas[0])?;
         if !command.optimizes() {
             // NB: Before any pass, no target has a say.
             let what = func.name.to_string();
             let history = expected.history();
-            self.judge(command, what, (func, &history), details, &expected);
+            let made_up = expected.judge_rewrites(func, self.options(command));
+            self.judge(command, what, (func, &history), made_up, details, &expected);
             return Ok(());
         }
         for isa in isas {
-            let shown = shown(func, &**isa)?;
+            let shown = shown(func, &**isa, self.options(command))?;
             for &pass in &command.passes {
                 let Some(shown) = shown.iter().find(|shown| shown.pass == pass) else {
                     bail!("{pass} does not run with these settings");
                 };
                 let what = format!("{} after {pass} for {}", func.name, isa.name());
                 let Shown { func, history, .. } = shown;
-                self.judge(command, what, (func, history), details, &expected);
+                let wrong = shown.violations.clone();
+                self.judge(command, what, (func, history), wrong, details, &expected);
             }
         }
         Ok(())
+    }
+
+    fn options(&self, command: &Command) -> Options {
+        Options {
+            collector: Some(command.collector),
+            checks: self.options.checks,
+            all_rewrites: true,
+        }
     }
 
     fn judge(
@@ -172,15 +184,13 @@ impl FileRun<'_> {
         command: &Command,
         what: String,
         (func, history): (&Function, &History),
+        wrong: Vec<Violation>,
         details: &Details,
         expected: &Expected,
     ) {
-        let options = Options {
-            collector: Some(command.collector),
-            checks: self.options.checks,
-            ..Options::default()
-        };
-        let report = verify_rewritten(func, &options, history);
+        let options = self.options(command);
+        let mut report = verify_rewritten(func, &options, history);
+        report.violations.extend(wrong);
         self.outcome.counts += report.counts;
         let differences = if self.options.bless {
             self.note_errors(&report, details)

@@ -11,7 +11,7 @@ use cranelift_codegen::gc_verifier::{
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::settings;
-use cranelift_gc_verifier::History;
+use cranelift_gc_verifier::{History, Options, Rewrites, Violation};
 use std::sync::{Arc, Mutex};
 
 /// What a pass left behind.
@@ -20,18 +20,20 @@ pub(crate) struct Shown {
     pub(crate) func: Function,
     /// The rewrites that led there.
     pub(crate) history: History,
+    /// The rewrites of that pass that are wrong.
+    pub(crate) violations: Vec<Violation>,
 }
 
 /// Optimize `func` for `isa`, and return what the pipeline showed after each of its passes.
-pub(crate) fn shown(func: &Function, isa: &dyn TargetIsa) -> Result<Vec<Shown>> {
+pub(crate) fn shown(func: &Function, isa: &dyn TargetIsa, options: Options) -> Result<Vec<Shown>> {
     if isa.flags().gc_verifier() != settings::GcVerifier::Check {
         bail!("another pass than `input` needs the line `set gc_verifier=check`");
     }
     let shown = Arc::new(Mutex::new(Vec::new()));
     let mut ctx = Context::for_function(func.clone());
-    ctx.set_gc_verifier(Some(Arc::new(Recorder {
+    ctx.set_gc_verifier(Some(Arc::new(Recorders {
         shown: shown.clone(),
-        history: History::default(),
+        options,
     })));
     ctx.optimize(isa, &mut ControlPlane::default())
         .map_err(|error| anyhow!("cannot optimize it for {}: {error}", isa.name()))?;
@@ -39,28 +41,39 @@ pub(crate) fn shown(func: &Function, isa: &dyn TargetIsa) -> Result<Vec<Shown>> 
     Ok(core::mem::take(&mut *shown))
 }
 
-/// Keeps a copy of everything that it is shown.
+/// Makes a [`Recorder`] of each function.
+struct Recorders {
+    shown: Arc<Mutex<Vec<Shown>>>,
+    options: Options,
+}
+
+/// Keeps a copy of everything that it is shown, and judges the rewrites.
 struct Recorder {
     shown: Arc<Mutex<Vec<Shown>>>,
     history: History,
+    rewrites: Rewrites,
+    violations: Vec<Violation>,
 }
 
-impl GcVerifier for Recorder {
+impl GcVerifier for Recorders {
     fn start(
         &self,
         _func: &Function,
-        _isa: &dyn TargetIsa,
+        isa: &dyn TargetIsa,
         _mode: settings::GcVerifier,
     ) -> Option<Box<dyn FunctionGuard>> {
         Some(Box::new(Recorder {
             shown: self.shown.clone(),
             history: History::default(),
+            rewrites: Rewrites::new(self.options, isa.endianness()),
+            violations: Vec::new(),
         }))
     }
 }
 
 impl FunctionGuard for Recorder {
     fn rewrite(&mut self, func: &Function, rewrite: Rewrite) -> Answer {
+        self.violations.extend(self.rewrites.judge(func, rewrite));
         self.history.rewrite(func, rewrite);
         Answer::Accept
     }
@@ -77,6 +90,7 @@ impl FunctionGuard for Recorder {
             pass,
             func: func.clone(),
             history: self.history.clone(),
+            violations: core::mem::take(&mut self.violations),
         });
         Ok(())
     }

@@ -11,6 +11,13 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("gc-verify");
     let files = find_files(&root, "clif").expect("the directory is part of the crate");
     assert!(!files.is_empty(), "there is no file in {}", root.display());
+    // The examples of the catalogue that make up rewrites.
+    let examples = root.join("../../clif-gc/src/explain");
+    let examples = ["gcv13", "gcv14", "gcv15"]
+        .into_iter()
+        .flat_map(|code| ["rejected", "accepted"].map(|twin| format!("{code}-{twin}.clif")))
+        .map(|name| examples.join(name));
+    let files: Vec<PathBuf> = files.into_iter().chain(examples).collect();
     let files = Arc::new(files);
     let bless = std::env::var_os("CLIF_GC_BLESS").is_some_and(|value| value == "1");
     let mut trials: Vec<Trial> = files

@@ -217,5 +217,83 @@ the loop that fills an array, too.",
                 "epoch checks in loops of bulk operations collected while an array was half filled"
             )]
         ),
+        Code::Gcv08 => entry!(
+            "gcv08",
+            "\
+To alias analysis the slots that stack maps name are ordinary memory, and what it knows of memory
+rests on the alias regions that the producer claims. It replaces a load by the value that it takes
+to be there, and removes a store that it takes to be repeated, or dead. Here addresses are
+worked out anew, without alias regions, and the way between is searched for what contradicts it: a
+store to the same bytes, a safepoint whose stack map names the slot, a reader of a dead store.
+
+With gc_verifier=check this is a violation. With enforce the load or store stays, and the function
+comes out right.",
+            &[
+                (
+                    "#14323",
+                    "a load without a region was forwarded across a store with one; in 0.135.8"
+                ),
+                (
+                    "#10593",
+                    "try_call was no memory fence: the spill was forwarded to the reload across it"
+                ),
+                (
+                    "#13508, #13512",
+                    "a store without a region did not count as a write to all regions"
+                ),
+                (
+                    "#13610",
+                    "inline copies without regions stood beside accesses with them"
+                ),
+                ("#14005", "an atomic store was removed as dead"),
+                (
+                    "#14162",
+                    "a load was forwarded from a store of another byte order"
+                ),
+            ]
+        ),
+        Code::Gcv13 => entry!(
+            "gcv13",
+            "\
+A rewrite keeps the CLIF type of a value. A traced reference may become null (0) or an i31 (an odd
+number) by a rewrite, and no other constant: to the collector it would be an object.
+
+The example asks about a rewrite that no rule of Cranelift makes; filetests can do that.",
+            &[(
+                "synthetic",
+                "a rule that folds a comparison with null into the reference itself"
+            )]
+        ),
+        Code::Gcv14 => entry!(
+            "gcv14",
+            "\
+Two loads of the same memory yield the same reference only if no collection came between them. A
+rewrite that puts the first in the place of the second revives a reference from before the
+safepoint, under a collector that moves objects.
+
+The example asks about a rewrite that no rule of Cranelift makes; filetests can do that.",
+            &[(
+                "#13381",
+                "an immutable global of a reference was loaded `readonly can_move`"
+            )]
+        ),
+        Code::Gcv15 => entry!(
+            "gcv15",
+            "\
+Both sides of a rewrite are computed under a few assignments of the values that they are made
+of. If they differ in one of them, the rewrite is wrong, and the assignment is the counterexample.
+
+By default this is asked where references, or what is derived from them, take part. With
+`clif-gc verify --all-rewrites` it is asked of every rewrite.
+
+The example asks about a rewrite that no rule of Cranelift makes; filetests can do that.",
+            &[
+                ("#8005, #12504, #13031, #9030", "wrong rules of the mid-end"),
+                (
+                    "#14162",
+                    "a load was forwarded from a store of another byte order"
+                ),
+            ]
+        ),
     }
 }

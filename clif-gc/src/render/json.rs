@@ -96,6 +96,7 @@ struct Function<'a> {
     rewrites: u64,
     refused: u64,
     violations: Vec<Violation<'a>>,
+    refusals: Vec<Violation<'a>>,
     inconclusive: &'a [InconclusiveRecord],
 }
 
@@ -161,6 +162,7 @@ fn function<'a>(configuration: &'a Configuration, record: &'a FunctionRecord) ->
         layer,
         counts,
         violations,
+        refusals,
         inconclusive,
     } = record;
     Function {
@@ -178,6 +180,10 @@ fn function<'a>(configuration: &'a Configuration, record: &'a FunctionRecord) ->
         rewrites: counts.rewrites,
         refused: counts.refused,
         violations: violations
+            .iter()
+            .map(|record| violation(&id.function, record))
+            .collect(),
+        refusals: refusals
             .iter()
             .map(|record| violation(&id.function, record))
             .collect(),

@@ -95,6 +95,7 @@ fn install(job: &Job) -> Result<Arc<Collect>> {
     let sink = Arc::new(Collect::default());
     let options = Options {
         checks,
+        all_rewrites: job.all_rewrites,
         ..Options::default()
     };
     match cranelift_gc_verifier::install(options, sink.clone()) {

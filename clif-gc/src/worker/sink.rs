@@ -36,6 +36,7 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
         report: found,
         rewrites,
         refused,
+        refusals,
         listing,
     } = report;
     let layer = layer.to_string();
@@ -66,6 +67,10 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
             .iter()
             .map(|violation| violation_record(violation, &layer, &listing))
             .collect(),
+        refusals: refusals
+            .iter()
+            .map(|violation| violation_record(violation, &layer, &listing))
+            .collect(),
         inconclusive: found
             .inconclusive
             .iter()
@@ -79,15 +84,19 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
 }
 
 fn violation_record(violation: &Violation, layer: &str, listing: &Listing) -> ViolationRecord {
-    let Violation { error, witness } = violation;
+    let Violation {
+        error,
+        witness,
+        rule,
+    } = violation;
     ViolationRecord {
         code: error.code().as_str().to_string(),
         name: error.code().name().to_string(),
         layer: layer.to_string(),
         inst: error.inst().to_string(),
         value: error.value().map(|value| value.to_string()),
-        // The checks are on whole functions, which no one rule has made.
-        rule: None,
+        // The checks on whole functions have none: no one rule has made them.
+        rule: rule.map(rule_place),
         wasm_offset: listing
             .inst(error.inst())
             .and_then(|index| listing.lines()[index].wasm_offset),
@@ -99,6 +108,11 @@ fn violation_record(violation: &Violation, layer: &str, listing: &Listing) -> Vi
             .collect(),
         excerpt: Excerpt::new(listing, violation),
     }
+}
+
+/// A rule's `file line N` as `file:N`.
+fn rule_place(rule: &str) -> String {
+    rule.replace(" line ", ":")
 }
 
 fn step_record(step: &Step, listing: &Listing) -> StepRecord {

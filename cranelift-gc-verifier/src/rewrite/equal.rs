@@ -1,0 +1,166 @@
+//! Whether both sides of a rewrite compute the same bits (GCV15).
+//!
+//! **Claim.** What is refused is wrong: under the assignment that the error shows, the two sides
+//! differ, or a branch goes another way, or a trap is lost.
+//!
+//! **Strength.** That of [`signature`](super::signature): a rewrite that is right is never refused;
+//! one that is wrong only on inputs that no lane has is not noticed.
+
+use super::signature::{LANES, Lanes, Signatures, is_computed};
+use crate::error::{GcError, Given};
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value, ValueDef};
+use smallvec::SmallVec;
+
+/// May `new` stand for `orig`, which `inst` makes?
+pub(crate) fn values(
+    func: &Function,
+    signatures: &mut Signatures,
+    inst: Inst,
+    orig: Value,
+    new: Value,
+) -> Option<GcError> {
+    let expected = signatures.of(func, orig)?;
+    let found = signatures.of(func, new)?;
+    let lane = expected.difference(&found)?;
+    Some(GcError::UnequalRewrite {
+        inst,
+        orig: Some(orig),
+        new: Some(new),
+        expected: expected.bits[lane],
+        found: found.bits[lane],
+        given: given(func, signatures, orig, lane),
+    })
+}
+
+/// May the skeleton instruction `inst` be replaced by `new`, which is not in the layout yet?
+pub(crate) fn instructions(
+    func: &Function,
+    signatures: &mut Signatures,
+    inst: Inst,
+    new: Inst,
+) -> Option<GcError> {
+    if let InstructionData::Jump { destination, .. } = func.dfg.insts[new] {
+        return jump(func, signatures, inst, destination);
+    }
+    let (old_results, new_results) = (func.dfg.inst_results(inst), func.dfg.inst_results(new));
+    if old_results.len() != new_results.len() || !is_computed(func, inst) || !is_computed(func, new)
+    {
+        return None;
+    }
+    let pairs = old_results.iter().zip(new_results);
+    pairs
+        .map(|(&old, &new)| (old, new))
+        .find_map(|(old, new)| values(func, signatures, inst, old, new))
+}
+
+/// May the branch `inst` become a jump to `dest`?
+fn jump(
+    func: &Function,
+    signatures: &mut Signatures,
+    inst: Inst,
+    dest: cranelift_codegen::ir::BlockCall,
+) -> Option<GcError> {
+    let InstructionData::Brif { arg, blocks, .. } = func.dfg.insts[inst] else {
+        return None;
+    };
+    let same = |call: cranelift_codegen::ir::BlockCall| {
+        let lists = &func.dfg.value_lists;
+        call.block(lists) == dest.block(lists) && call.args(lists).eq(dest.args(lists))
+    };
+    let wrong = match (same(blocks[0]), same(blocks[1])) {
+        (true, false) => 0u128,
+        (false, true) => 1,
+        _ => return None,
+    };
+    let cond = signatures.of(func, arg)?;
+    let lane = lane_where(&cond, |bits| u128::from(bits != 0) == wrong)?;
+    Some(GcError::UnequalRewrite {
+        inst,
+        orig: Some(arg),
+        new: None,
+        expected: cond.bits[lane],
+        found: 1 - wrong,
+        given: given(func, signatures, arg, lane),
+    })
+}
+
+/// May the branch or trap `inst` have the condition `cond`?
+pub(crate) fn condition(
+    func: &Function,
+    signatures: &mut Signatures,
+    inst: Inst,
+    cond: Value,
+) -> Option<GcError> {
+    let (InstructionData::Brif { arg, .. } | InstructionData::CondTrap { arg, .. }) =
+        func.dfg.insts[inst]
+    else {
+        return None;
+    };
+    let expected = signatures.of(func, arg)?;
+    let found = signatures.of(func, cond)?;
+    let lane = expected
+        .lanes_with(&found)
+        .find(|&lane| (expected.bits[lane] != 0) != (found.bits[lane] != 0))?;
+    Some(GcError::UnequalRewrite {
+        inst,
+        orig: Some(arg),
+        new: Some(cond),
+        expected: expected.bits[lane],
+        found: found.bits[lane],
+        given: given(func, signatures, arg, lane),
+    })
+}
+
+/// May `inst`, which may be a conditional trap, go away?
+pub(crate) fn removed(func: &Function, signatures: &mut Signatures, inst: Inst) -> Option<GcError> {
+    let InstructionData::CondTrap { opcode, arg, .. } = func.dfg.insts[inst] else {
+        return None;
+    };
+    let cond = signatures.of(func, arg)?;
+    let traps = |bits: u128| match opcode {
+        Opcode::Trapz => bits == 0,
+        Opcode::Trapnz => bits != 0,
+        _ => false,
+    };
+    let lane = lane_where(&cond, traps)?;
+    Some(GcError::UnequalRewrite {
+        inst,
+        orig: Some(arg),
+        new: None,
+        expected: cond.bits[lane],
+        found: u128::from(cond.bits[lane] == 0),
+        given: given(func, signatures, arg, lane),
+    })
+}
+
+fn lane_where(lanes: &Lanes, is_it: impl Fn(u128) -> bool) -> Option<usize> {
+    let valid = lanes.lanes_with(lanes);
+    valid.into_iter().find(|&lane| is_it(lanes.bits[lane]))
+}
+
+/// The leaves of `value` under the assignment of `lane`: up to two of them, the first ones found.
+fn given(func: &Function, signatures: &mut Signatures, value: Value, lane: usize) -> Given {
+    debug_assert!(lane < LANES);
+    let mut given = Given::default();
+    let mut pending: SmallVec<[Value; 8]> = SmallVec::from_slice(&[value]);
+    let mut visits = 0;
+    while let Some(value) = pending.pop() {
+        visits += 1;
+        if visits > 64 {
+            break;
+        }
+        let value = signatures.root(func, value);
+        match func.dfg.value_def(value) {
+            ValueDef::Result(inst, _) if is_computed(func, inst) => {
+                pending.extend(func.dfg.inst_args(inst).iter().rev().copied());
+            }
+            ValueDef::Result(..) | ValueDef::Param(..) => {
+                if let Some(lanes) = signatures.of(func, value) {
+                    given.add(value, lanes.bits[lane]);
+                }
+            }
+            ValueDef::Union(..) => {}
+        }
+    }
+    given
+}

@@ -1,0 +1,617 @@
+//! Whether a load may be replaced by a value, and a store removed (GCV08).
+//!
+//! **Claim.** What is refused is wrong on the path that is its witness: something on it
+//! certainly changes, or certainly reads, the memory in question.
+//!
+//! **Strength.** Certain conflicts only. Addresses are what [`Place`] makes of them, so that
+//! accesses through unrelated bases are no conflict; alias regions are not asked. A path is given up
+//! where the address or the value is defined anew, where a call may have written to a slot whose
+//! address escaped, and after [`LIMIT`] instructions.
+//!
+//! **Math.** For a load that is to be `v`, and a store that is to store `v` a second time: walk
+//! backwards from it, each block once. A path is justified where a store or load shows that the
+//! memory holds the bytes of `v`. It is a conflict if it first comes to
+//!
+//! * a store to some of the same bytes, of other bytes in some lane of the signatures;
+//! * a safepoint whose stack map names the slot, under a collector that moves: the collector writes;
+//! * a call, unless the memory is a slot or is never written;
+//! * the definition of `v`, with no other write on the way, unless that is a load of this memory.
+//!
+//! For a store that is to be dead: walk forwards from it. A path is justified where a store covers
+//! all of its bytes. It is a conflict if it first comes to a load of some of them, a safepoint whose
+//! stack map names the slot, or, unless the memory is a slot, a call, a trap or a return.
+
+use super::place::{Leaves, Place, Relation};
+use super::signature::{LANES, Lanes, Signatures};
+use crate::cfg::{Cfg, Node};
+use crate::error::{Deed, GcError, Unjustified};
+use crate::memory::{Access, access};
+use crate::path::{Forbidden, Point, Search};
+use crate::safepoint::may_collect;
+use crate::witness::{Role, Step, Witness};
+use cranelift_codegen::ir::{
+    Endianness, Function, GcCollector, Inst, InstructionData, Opcode, StackSlot, Value, ValueDef,
+};
+
+/// How many instructions one question may look at.
+const LIMIT: u32 = 4_000;
+
+/// The function, as the optimizer has it.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) func: &'a Function,
+    pub(crate) cfg: &'a Cfg,
+    pub(crate) collector: GcCollector,
+    /// The byte order of accesses that do not say theirs.
+    pub(crate) endianness: Endianness,
+}
+
+/// A rewrite that is wrong.
+pub(crate) type Refusal = (GcError, Witness);
+
+/// May the result of `load` be replaced by `value`?
+pub(crate) fn forward_load(
+    scene: Scene<'_>,
+    signatures: &mut Signatures,
+    load: Inst,
+    value: Value,
+) -> Option<Refusal> {
+    let known = access(scene.func, load)?;
+    known.result?;
+    let refused = |other, why| GcError::UnsoundForwarding {
+        deed: Deed::ForwardLoad,
+        inst: load,
+        value: Some(value),
+        other,
+        why,
+    };
+    Known::new(scene, signatures, load, &known, value)?.judge(refused)
+}
+
+/// May `store` be removed because the memory holds already what it stores?
+pub(crate) fn idempotent_store(
+    scene: Scene<'_>,
+    signatures: &mut Signatures,
+    store: Inst,
+) -> Option<Refusal> {
+    let refused = |other, why| GcError::UnsoundForwarding {
+        deed: Deed::IdempotentStore,
+        inst: store,
+        value: None,
+        other,
+        why,
+    };
+    if !is_plain_store(scene.func, store) {
+        let error = refused(store, Unjustified::Atomic);
+        return Some((error, alone(scene.func, store)?));
+    }
+    let known = access(scene.func, store)?;
+    Known::new(scene, signatures, store, &known, known.data?)?.judge(refused)
+}
+
+/// May `dead` be removed because `overwriter` writes over it before anything reads it?
+pub(crate) fn dead_store(
+    scene: Scene<'_>,
+    signatures: &mut Signatures,
+    dead: Inst,
+    overwriter: Inst,
+) -> Option<Refusal> {
+    let refused = |other, why| GcError::UnsoundForwarding {
+        deed: Deed::DeadStore,
+        inst: dead,
+        value: None,
+        other,
+        why,
+    };
+    if !is_plain_store(scene.func, dead) {
+        let error = refused(dead, Unjustified::Atomic);
+        return Some((error, alone(scene.func, dead)?));
+    }
+    Dead::new(scene, signatures, dead, overwriter)?.judge(refused)
+}
+
+/// Is it a store that nobody but this function's later loads can observe?
+fn is_plain_store(func: &Function, inst: Inst) -> bool {
+    matches!(func.dfg.insts[inst], InstructionData::Store { .. })
+}
+
+fn alone(func: &Function, inst: Inst) -> Option<Witness> {
+    let step = step(func, Role::Use, inst)?;
+    Some(Witness { steps: vec![step] })
+}
+
+fn step(func: &Function, role: Role, inst: Inst) -> Option<Step> {
+    Some(Step {
+        role,
+        block: func.layout.inst_block(inst)?,
+        inst: Some(inst),
+    })
+}
+
+/// Does the stack map of `inst` name bytes of `place`, in `slot`?
+fn is_mapped(func: &Function, inst: Inst, slot: StackSlot, place: &Place) -> bool {
+    let entries = func.dfg.user_stack_map_entries(inst).unwrap_or_default();
+    entries.iter().any(|entry| {
+        let (start, end) = (
+            i64::from(entry.offset),
+            i64::from(entry.offset) + i64::from(entry.ty.bytes()),
+        );
+        entry.slot == slot && start < place.offset + i64::from(place.size) && place.offset < end
+    })
+}
+
+/// What a walk makes of one instruction.
+enum Met {
+    Go,
+    Stop,
+    Conflict(Inst, Unjustified, Role),
+}
+
+/// The bytes of a value in memory, by lane.
+struct Bytes {
+    lanes: Lanes,
+    size: u32,
+    is_big: bool,
+}
+
+impl Bytes {
+    fn new(
+        scene: Scene<'_>,
+        signatures: &mut Signatures,
+        access: &Access,
+        value: Value,
+    ) -> Option<Self> {
+        let lanes = signatures.of(scene.func, value)?;
+        let endianness = access.flags.explicit_endianness();
+        Some(Bytes {
+            lanes,
+            size: access.size,
+            is_big: endianness.unwrap_or(scene.endianness) == Endianness::Big,
+        })
+    }
+
+    /// The byte at `index` in memory.
+    fn byte(&self, lane: usize, index: i64) -> u8 {
+        let index = match self.is_big {
+            true => i64::from(self.size) - 1 - index,
+            false => index,
+        };
+        (self.lanes.bits[lane] >> (8 * index)) as u8
+    }
+
+    /// Is there a lane in which the bytes that `other`, `distance` bytes behind this, shares with
+    /// this one differ?
+    fn differs(&self, other: &Bytes, distance: i64) -> bool {
+        let start = distance.max(0);
+        let end = (distance + i64::from(other.size)).min(self.size.into());
+        let valid = self.lanes.valid & other.lanes.valid;
+        (0..LANES)
+            .filter(|lane| valid & (1 << lane) != 0)
+            .any(|lane| (start..end).any(|i| self.byte(lane, i) != other.byte(lane, i - distance)))
+    }
+}
+
+/// The question whether memory holds a value.
+struct Known<'a, 's> {
+    scene: Scene<'a>,
+    signatures: &'s mut Signatures,
+    at: Inst,
+    place: Place,
+    value: Value,
+    bytes: Bytes,
+    leaves: Leaves,
+    is_readonly: bool,
+    /// Was there a write that may have been to this memory?
+    may_be_written: bool,
+    budget: u32,
+}
+
+impl<'a, 's> Known<'a, 's> {
+    fn new(
+        scene: Scene<'a>,
+        signatures: &'s mut Signatures,
+        at: Inst,
+        known: &Access,
+        value: Value,
+    ) -> Option<Self> {
+        let func = scene.func;
+        let place = Place::of(func, signatures, known);
+        let value = signatures.root(func, value);
+        let mut leaves = Leaves::default();
+        if !leaves.add(func, signatures, value) || !leaves.add(func, signatures, known.addr) {
+            return None;
+        }
+        Some(Known {
+            bytes: Bytes::new(scene, signatures, known, value)?,
+            scene,
+            signatures,
+            at,
+            place,
+            value,
+            leaves,
+            is_readonly: known.flags.readonly(),
+            may_be_written: false,
+            budget: LIMIT,
+        })
+    }
+
+    fn judge(mut self, refused: impl Fn(Inst, Unjustified) -> GcError) -> Option<Refusal> {
+        let func = self.scene.func;
+        let cfg = self.scene.cfg;
+        let start = cfg.node_of_inst(func, self.at)?;
+        // For each block that was entered from behind, the block after it on the way.
+        let mut next: Vec<Option<Node>> = vec![None; cfg.len()];
+        let mut pending = Vec::new();
+        let mut at = (start, func.layout.prev_inst(self.at));
+        loop {
+            if let Some(conflict) = self.walk_block(at.0, at.1, &mut pending, &mut next) {
+                let (other, why, role) = conflict?;
+                let error = refused(other, why);
+                let steps = self.steps(other, role, at.0, &next)?;
+                return Some((error, Witness { steps }));
+            }
+            let node = pending.pop()?;
+            at = (node, func.layout.last_inst(cfg.block(node)));
+        }
+    }
+
+    /// Walk a block backwards from `inst`. The outer option says whether the search is over.
+    #[allow(clippy::type_complexity, reason = "it has one caller")]
+    fn walk_block(
+        &mut self,
+        node: Node,
+        mut inst: Option<Inst>,
+        pending: &mut Vec<Node>,
+        next: &mut [Option<Node>],
+    ) -> Option<Option<(Inst, Unjustified, Role)>> {
+        let Scene { func, cfg, .. } = self.scene;
+        while let Some(at) = inst {
+            self.budget = match self.budget.checked_sub(1) {
+                Some(left) => left,
+                None => return Some(None),
+            };
+            match self.meet(at) {
+                Met::Go => inst = func.layout.prev_inst(at),
+                Met::Stop => return None,
+                Met::Conflict(other, why, role) => return Some(Some((other, why, role))),
+            }
+        }
+        if self.leaves.blocks.contains(&cfg.block(node)) {
+            return None;
+        }
+        for edge in cfg.preds(node) {
+            let from = edge.from as usize;
+            if next[from].is_none() {
+                next[from] = Some(node);
+                pending.push(edge.from);
+            }
+        }
+        None
+    }
+
+    fn meet(&mut self, inst: Inst) -> Met {
+        let func = self.scene.func;
+        if self.leaves.insts.contains(&inst) {
+            return self.meet_definition(inst);
+        }
+        let opcode = func.dfg.insts[inst].opcode();
+        if opcode.is_call() {
+            return self.meet_call(inst);
+        }
+        match access(func, inst) {
+            Some(other) if other.data.is_some() => self.meet_store(inst, &other),
+            Some(other) => self.meet_load(&other),
+            None if opcode.can_store() || opcode == Opcode::Fence => Met::Stop,
+            None => Met::Go,
+        }
+    }
+
+    /// Before this, there was no such value, or no such address.
+    fn meet_definition(&mut self, inst: Inst) -> Met {
+        let func = self.scene.func;
+        let is_value =
+            matches!(func.dfg.value_def(self.value), ValueDef::Result(def, _) if def == inst);
+        let Some(other) = access(func, inst).filter(|_| is_value && !self.may_be_written) else {
+            return Met::Stop;
+        };
+        let place = Place::of(func, self.signatures, &other);
+        let is_elsewhere = match place.relation(&self.place) {
+            Relation::Disjoint => true,
+            Relation::Overlaps(distance) => distance != 0,
+            Relation::Unknown => false,
+        };
+        match is_elsewhere && other.data.is_none() {
+            true => Met::Conflict(inst, Unjustified::Elsewhere, Role::Definition),
+            false => Met::Stop,
+        }
+    }
+
+    fn meet_call(&mut self, inst: Inst) -> Met {
+        let func = self.scene.func;
+        match self.place.slot() {
+            Some(slot)
+                if self.scene.collector == GcCollector::Moving
+                    && may_collect(func, inst)
+                    && is_mapped(func, inst, slot, &self.place) =>
+            {
+                Met::Conflict(inst, Unjustified::Safepoint, Role::Safepoint)
+            }
+            Some(_) => Met::Stop,
+            None if self.is_readonly => Met::Stop,
+            None => Met::Conflict(inst, Unjustified::Call, Role::Clobber),
+        }
+    }
+
+    fn meet_store(&mut self, inst: Inst, other: &Access) -> Met {
+        let func = self.scene.func;
+        let place = Place::of(func, self.signatures, other);
+        let distance = match place.relation(&self.place) {
+            Relation::Disjoint => return Met::Go,
+            Relation::Unknown => {
+                self.may_be_written = true;
+                return Met::Go;
+            }
+            Relation::Overlaps(distance) => distance,
+        };
+        // What an atomic operation leaves there is not computed here.
+        if !is_plain_store(func, inst) {
+            return Met::Stop;
+        }
+        let data = other.data.expect("it is a store");
+        match Bytes::new(self.scene, self.signatures, other, data) {
+            Some(bytes) if self.bytes.differs(&bytes, distance) => {
+                Met::Conflict(inst, Unjustified::Overwritten, Role::Clobber)
+            }
+            Some(_) | None => Met::Stop,
+        }
+    }
+
+    fn meet_load(&mut self, other: &Access) -> Met {
+        let func = self.scene.func;
+        let place = Place::of(func, self.signatures, other);
+        if place != self.place {
+            return Met::Go;
+        }
+        let result = other.result.expect("it is a load");
+        match Bytes::new(self.scene, self.signatures, other, result) {
+            Some(bytes) if !self.bytes.differs(&bytes, 0) => Met::Stop,
+            Some(_) | None => Met::Go,
+        }
+    }
+
+    /// From the definition of the value over `other`, in `node`, to the rewritten instruction.
+    fn steps(
+        &self,
+        other: Inst,
+        role: Role,
+        node: Node,
+        next: &[Option<Node>],
+    ) -> Option<Vec<Step>> {
+        let Scene { func, cfg, .. } = self.scene;
+        let mut steps = Vec::new();
+        if role != Role::Definition {
+            steps.extend(self.definition_to(other).unwrap_or_default());
+        }
+        steps.push(step(func, role, other)?);
+        let end = cfg.node_of_inst(func, self.at)?;
+        let mut at = node;
+        let is_before = |inst| func.layout.pp_cmp(other, inst).is_lt();
+        if at != end || !is_before(self.at) {
+            loop {
+                at = next[at as usize]?;
+                steps.push(Step {
+                    role: Role::Through,
+                    block: cfg.block(at),
+                    inst: None,
+                });
+                if at == end {
+                    break;
+                }
+            }
+        }
+        steps.push(step(func, Role::Use, self.at)?);
+        Some(steps)
+    }
+
+    /// The way from the definition of the value to `other`, without `other`.
+    fn definition_to(&self, other: Inst) -> Option<Vec<Step>> {
+        let Scene { func, cfg, .. } = self.scene;
+        let (node, inst) = match func.dfg.value_def(self.value) {
+            ValueDef::Param(block, _) => (cfg.node(block)?, None),
+            ValueDef::Result(inst, _) => (cfg.node_of_inst(func, inst)?, Some(inst)),
+            ValueDef::Union(..) => return None,
+        };
+        let forbidden = Forbidden {
+            inst: &|_| false,
+            block: None,
+        };
+        let path = Search::new(func, cfg, Point { node, inst }, forbidden).path_to(other)?;
+        let first = Step {
+            role: Role::Definition,
+            block: cfg.block(node),
+            inst,
+        };
+        let through = path[1..].iter().map(|&node| Step {
+            role: Role::Through,
+            block: cfg.block(node),
+            inst: None,
+        });
+        Some(core::iter::once(first).chain(through).collect())
+    }
+}
+
+/// The question whether a store is dead.
+struct Dead<'a, 's> {
+    scene: Scene<'a>,
+    signatures: &'s mut Signatures,
+    dead: Inst,
+    overwriter: Inst,
+    place: Place,
+    leaves: Leaves,
+    budget: u32,
+}
+
+impl<'a, 's> Dead<'a, 's> {
+    fn new(
+        scene: Scene<'a>,
+        signatures: &'s mut Signatures,
+        dead: Inst,
+        overwriter: Inst,
+    ) -> Option<Self> {
+        let func = scene.func;
+        let access = access(func, dead)?;
+        let mut leaves = Leaves::default();
+        if !leaves.add(func, signatures, access.addr) {
+            return None;
+        }
+        Some(Dead {
+            place: Place::of(func, signatures, &access),
+            scene,
+            signatures,
+            dead,
+            overwriter,
+            leaves,
+            budget: LIMIT,
+        })
+    }
+
+    fn judge(mut self, refused: impl Fn(Inst, Unjustified) -> GcError) -> Option<Refusal> {
+        let Scene { func, cfg, .. } = self.scene;
+        let start = cfg.node_of_inst(func, self.dead)?;
+        let mut came_from: Vec<Option<Node>> = vec![None; cfg.len()];
+        let mut pending = Vec::new();
+        let mut at = (start, func.layout.next_inst(self.dead));
+        loop {
+            if let Some(conflict) = self.walk_block(at.0, at.1, &mut pending, &mut came_from) {
+                let (other, why, role) = conflict?;
+                let steps = self.steps(other, role, at, &came_from)?;
+                return Some((refused(other, why), Witness { steps }));
+            }
+            let node = pending.pop()?;
+            at = (node, func.layout.first_inst(cfg.block(node)));
+        }
+    }
+
+    #[allow(clippy::type_complexity, reason = "it has one caller")]
+    fn walk_block(
+        &mut self,
+        node: Node,
+        mut inst: Option<Inst>,
+        pending: &mut Vec<Node>,
+        came_from: &mut [Option<Node>],
+    ) -> Option<Option<(Inst, Unjustified, Role)>> {
+        let Scene { func, cfg, .. } = self.scene;
+        while let Some(at) = inst {
+            self.budget = match self.budget.checked_sub(1) {
+                Some(left) => left,
+                None => return Some(None),
+            };
+            match self.meet(at) {
+                Met::Go => inst = func.layout.next_inst(at),
+                Met::Stop => return None,
+                Met::Conflict(other, why, role) => return Some(Some((other, why, role))),
+            }
+        }
+        for edge in cfg.succs(node) {
+            let to = edge.to as usize;
+            if came_from[to].is_none() && !self.leaves.blocks.contains(&cfg.block(edge.to)) {
+                came_from[to] = Some(node);
+                pending.push(edge.to);
+            }
+        }
+        None
+    }
+
+    fn meet(&mut self, inst: Inst) -> Met {
+        let func = self.scene.func;
+        let opcode = func.dfg.insts[inst].opcode();
+        if let Some(conflict) = self.observes(inst) {
+            return conflict;
+        }
+        if self.leaves.insts.contains(&inst) {
+            return Met::Stop;
+        }
+        let Some(other) = access(func, inst) else {
+            return match opcode.can_store() || opcode.can_load() {
+                true => Met::Stop,
+                false => Met::Go,
+            };
+        };
+        let place = Place::of(func, self.signatures, &other);
+        let overlaps = matches!(place.relation(&self.place), Relation::Overlaps(_));
+        if other.result.is_some() {
+            return match overlaps {
+                true => Met::Conflict(inst, Unjustified::Read, Role::Reload),
+                false => Met::Go,
+            };
+        }
+        if inst == self.overwriter {
+            return match place.relation(&self.place) {
+                Relation::Unknown => Met::Stop,
+                _ if place.covers(&self.place) => Met::Stop,
+                _ => Met::Conflict(inst, Unjustified::Uncovered, Role::Clobber),
+            };
+        }
+        match place.covers(&self.place) {
+            true => Met::Stop,
+            false => Met::Go,
+        }
+    }
+
+    /// Does `inst` show the memory to someone else?
+    fn observes(&self, inst: Inst) -> Option<Met> {
+        let func = self.scene.func;
+        let opcode = func.dfg.insts[inst].opcode();
+        let conflict = |why, role| Some(Met::Conflict(inst, why, role));
+        if let Some(slot) = self.place.slot() {
+            let is_read = self.scene.collector != GcCollector::Null
+                && may_collect(func, inst)
+                && is_mapped(func, inst, slot, &self.place);
+            return match is_read {
+                true => conflict(Unjustified::Safepoint, Role::Safepoint),
+                // The slot's address may have escaped, or not.
+                false if opcode.is_call() => Some(Met::Stop),
+                false => None,
+            };
+        }
+        if opcode.is_call() {
+            conflict(Unjustified::Call, Role::Use)
+        } else if opcode.is_return() || opcode.can_trap() {
+            conflict(Unjustified::Observed, Role::Use)
+        } else {
+            None
+        }
+    }
+
+    fn steps(
+        &self,
+        other: Inst,
+        role: Role,
+        (node, from): (Node, Option<Inst>),
+        came_from: &[Option<Node>],
+    ) -> Option<Vec<Step>> {
+        let Scene { func, cfg, .. } = self.scene;
+        let mut path = Vec::new();
+        // Is it further on in the block where the walk began?
+        let is_first = from == func.layout.next_inst(self.dead);
+        if !is_first {
+            let start = cfg.node_of_inst(func, self.dead)?;
+            let mut at = node;
+            loop {
+                path.push(at);
+                at = came_from[at as usize]?;
+                if at == start {
+                    break;
+                }
+            }
+        }
+        let mut steps = vec![step(func, Role::Spill, self.dead)?];
+        steps.extend(path.iter().rev().map(|&node| Step {
+            role: Role::Through,
+            block: cfg.block(node),
+            inst: None,
+        }));
+        steps.push(step(func, role, other)?);
+        Some(steps)
+    }
+}

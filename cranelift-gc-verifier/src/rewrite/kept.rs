@@ -1,0 +1,196 @@
+//! Whether a rewrite keeps what a value is to the collector (GCV13, GCV14).
+//!
+//! **Claim.** What is refused changes the CLIF type of a value, makes a traced reference a constant
+//! that no reference can be, or revives a reference from before a safepoint that may collect and
+//! move.
+//!
+//! **Strength.** Relative to the references that are known (see [`What`]). Freshness is asked of
+//! what replaces an instruction at its place: a forwarded load, a merged skeleton instruction. A pure
+//! value has no place; it is as fresh as what it is made of, which no rewrite of it changes.
+//!
+//! **Math.** A reference that is defined at version `d` (see [`safepoint`](crate::safepoint)) and
+//! takes the place of one that is made at version `n` is fresh there exactly when `d = n`.
+
+use super::signature::Signatures;
+use crate::cfg::constant;
+use crate::error::{GcError, NotKept};
+use crate::memory::{Passed, passed_on};
+use crate::path::{Forbidden, Point, Search};
+use crate::safepoint::{Safepoints, Version};
+use crate::values::Class;
+use crate::witness::{Role, Step, Witness};
+use cranelift_codegen::ir::{Function, Inst, Value, ValueDef, types};
+
+use super::forwarding::{Refusal, Scene};
+
+/// What a value is to the collector.
+pub(crate) type What = Class;
+
+/// What the values are that were there when the function was looked at last.
+#[derive(Default)]
+pub(crate) struct Classes(pub(crate) Vec<Class>);
+
+impl Classes {
+    /// What `value` is. New ones are what their operands make of them.
+    ///
+    /// This is the place for typed facts.
+    pub(crate) fn what(&self, func: &Function, value: Value) -> What {
+        self.what_within(func, value, 4)
+    }
+
+    fn what_within(&self, func: &Function, value: Value, depth: u32) -> What {
+        let value = func.dfg.resolve_aliases(value);
+        if let Some(&class) = self.0.get(value.as_u32() as usize) {
+            return class;
+        }
+        let Some(depth) = depth.checked_sub(1) else {
+            return What::Plain;
+        };
+        let (inst, _) = match func.dfg.value_def(value) {
+            ValueDef::Result(inst, result) => (inst, result),
+            ValueDef::Union(a, b) => {
+                return self
+                    .what_within(func, a, depth)
+                    .max(self.what_within(func, b, depth));
+            }
+            ValueDef::Param(..) => return What::Plain,
+        };
+        let passed = passed_on(func, inst);
+        let class = passed
+            .operands()
+            .map(|operand| self.what_within(func, operand, depth))
+            .max()
+            .unwrap_or(What::Plain);
+        match passed {
+            Passed::Derived(_) if class != What::Plain => What::Derived,
+            Passed::Nothing | Passed::Same(_) | Passed::Derived(_) => class,
+        }
+    }
+
+    /// Does `value`, or an operand of the instruction that makes it, have to do with references?
+    pub(crate) fn touches(&self, func: &Function, value: Value) -> bool {
+        if self.what(func, value) != What::Plain {
+            return true;
+        }
+        match func.dfg.value_def(func.dfg.resolve_aliases(value)) {
+            ValueDef::Result(inst, _) => self.operands_touch(func, inst),
+            ValueDef::Param(..) | ValueDef::Union(..) => false,
+        }
+    }
+
+    /// Does an operand of `inst` have to do with references?
+    pub(crate) fn operands_touch(&self, func: &Function, inst: Inst) -> bool {
+        let mut args = func.dfg.inst_args(inst).iter();
+        args.any(|&arg| self.what(func, arg) != What::Plain)
+    }
+}
+
+/// Does `new` have the representation of `orig`, which `inst` makes?
+pub(crate) fn representation(
+    func: &Function,
+    classes: &Classes,
+    inst: Inst,
+    orig: Value,
+    new: Value,
+) -> Option<GcError> {
+    let changed = |why| {
+        Some(GcError::RepresentationChanged {
+            inst,
+            orig,
+            new,
+            why,
+        })
+    };
+    let (was, is) = (func.dfg.value_type(orig), func.dfg.value_type(new));
+    if was != is {
+        return changed(NotKept::Type(was, is));
+    }
+    if is != types::I32 || classes.what(func, orig) != What::Reference {
+        return None;
+    }
+    match constant(func, new) {
+        Some(n) if n != 0 && n % 2 == 0 => changed(NotKept::Constant(n as u32)),
+        _ => None,
+    }
+}
+
+/// Is `new` as fresh as the result `orig` that `inst` makes?
+pub(crate) fn freshness(
+    scene: Scene<'_>,
+    safepoints: &Safepoints,
+    signatures: &Signatures,
+    classes: &Classes,
+    (inst, orig): (Inst, Value),
+    new: Value,
+) -> Option<Refusal> {
+    let Scene { func, cfg, .. } = scene;
+    let is_moved = |value| classes.what(func, value) != What::Plain;
+    if !is_moved(orig) || !is_moved(new) {
+        return None;
+    }
+    let now = safepoints.before(func, cfg, inst)?;
+    let new = signatures.root(func, new);
+    let (point, fresh) = match func.dfg.value_def(new) {
+        ValueDef::Param(block, _) => {
+            let node = cfg.node(block)?;
+            (Point { node, inst: None }, safepoints.at_start(node))
+        }
+        ValueDef::Result(def, _) => {
+            let point = Point::at(func, cfg, def)?;
+            let index = safepoints.all.iter().position(|s| s.inst == def);
+            let version = match index {
+                Some(index) => Safepoints::version_after(index),
+                None => safepoints.before(func, cfg, def)?,
+            };
+            (point, version)
+        }
+        ValueDef::Union(..) => return None,
+    };
+    if fresh.is_fresh_at(now) || fresh == Version::AGELESS {
+        return None;
+    }
+    let forbidden = Forbidden {
+        inst: &|at| Some(at) == point.inst,
+        block: point.inst.is_none().then_some(point.node),
+    };
+    let from_definition = Search::new(func, cfg, point, forbidden);
+    safepoints.all.iter().find_map(|safepoint| {
+        if point.inst == Some(safepoint.inst) {
+            return None;
+        }
+        let to_safepoint = from_definition.path_to(safepoint.inst)?;
+        let at = Point::at(func, cfg, safepoint.inst)?;
+        let to_use = Search::new(func, cfg, at, forbidden).path_to(inst)?;
+        let through = |path: &[crate::cfg::Node]| {
+            let steps = path[1..].iter().map(|&node| Step {
+                role: Role::Through,
+                block: cfg.block(node),
+                inst: None,
+            });
+            steps.collect::<Vec<_>>()
+        };
+        let step = |role, inst| {
+            Some(Step {
+                role,
+                block: func.layout.inst_block(inst)?,
+                inst: Some(inst),
+            })
+        };
+        let mut steps = vec![Step {
+            role: Role::Definition,
+            block: cfg.block(point.node),
+            inst: point.inst,
+        }];
+        steps.extend(through(&to_safepoint));
+        steps.push(step(Role::Safepoint, safepoint.inst)?);
+        steps.extend(through(&to_use));
+        steps.push(step(Role::Use, inst)?);
+        let error = GcError::MembershipChanged {
+            inst,
+            orig,
+            new,
+            safepoint: safepoint.inst,
+        };
+        Some((error, Witness { steps }))
+    })
+}

@@ -1,0 +1,480 @@
+//! Every single rewrite, judged before it is done.
+//!
+//! **Claim.** A rewrite that is refused breaks the invariant that the error names; refusing
+//! it (`NoChange`) leaves the function as right as it was.
+//!
+//! **Strength.** What is asked:
+//!
+//! * forwarded loads and removed stores: all of them (GCV08, [`forwarding`]);
+//! * values in the place of others: type and representation (GCV13, [`kept`]), freshness (GCV14,
+//!   [`kept`]), and that both compute the same bits (GCV15, [`equal`]);
+//! * branches and traps whose condition changes, or that go away: the same (GCV15).
+//!
+//! By default, values are compared where references, or what is derived from them, take part;
+//! with [`Options::all_rewrites`](crate::Options::all_rewrites) everywhere, which makes it a test
+//! of the optimizer's rules. Not asked: what a merged, hoisted or rematerialised pure value is used
+//! for (the whole function is verified after the pass), and inlining.
+
+pub(crate) mod equal;
+pub(crate) mod eval;
+pub(crate) mod forwarding;
+pub(crate) mod kept;
+pub(crate) mod place;
+pub(crate) mod signature;
+#[cfg(test)]
+mod tests;
+
+use crate::cfg::Cfg;
+use crate::code::Code;
+use crate::error::GcError;
+use crate::report::{Inconclusive, Violation};
+use crate::safepoint::Safepoints;
+use crate::values::Class;
+use crate::witness::Witness;
+use crate::{Options, recheck};
+use cranelift_codegen::gc_verifier::{Pass, Rewrite, RuleLocation};
+use cranelift_codegen::ir::{Endianness, Function, GcCollector, Inst, Value, ValueDef};
+use forwarding::Scene;
+use kept::Classes;
+use signature::Signatures;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Judges the rewrites of one function.
+pub struct Rewrites {
+    options: Options,
+    endianness: Endianness,
+    signatures: Signatures,
+    classes: Classes,
+    graph: Option<(Cfg, Safepoints)>,
+    pass: Pass,
+    /// What went wrong in here, once.
+    inconclusive: Vec<Inconclusive>,
+}
+
+impl Rewrites {
+    /// Nothing has been rewritten yet. `endianness` is the target's.
+    pub fn new(options: Options, endianness: Endianness) -> Self {
+        Rewrites {
+            options,
+            endianness,
+            signatures: Signatures::default(),
+            classes: Classes::default(),
+            graph: None,
+            pass: Pass::Input,
+            inconclusive: Vec::new(),
+        }
+    }
+
+    /// The same for `func` as it stands, whose references are found first.
+    pub fn of(func: &Function, options: Options, endianness: Endianness) -> Self {
+        let mut rewrites = Rewrites::new(options, endianness);
+        let history = crate::History::default();
+        rewrites.set_classes(crate::verify_layer(func, &options, &history).1);
+        rewrites
+    }
+
+    /// What each value is, as the last look at the whole function has it.
+    pub(crate) fn set_classes(&mut self, classes: Vec<Class>) {
+        self.classes = Classes(classes);
+    }
+
+    /// What could not be judged.
+    pub(crate) fn take_inconclusive(&mut self) -> Vec<Inconclusive> {
+        core::mem::take(&mut self.inconclusive)
+    }
+
+    /// What is wrong with `rewrite`, which the optimizer is about to do to `func`.
+    ///
+    /// It is assumed to be done when nothing is.
+    pub fn judge(&mut self, func: &Function, rewrite: Rewrite) -> Option<Violation> {
+        let pass = pass_of(rewrite);
+        if self.pass != pass {
+            self.pass = pass;
+            self.graph = None;
+            self.signatures = Signatures::default();
+        }
+        // A panic here must not take down a compiler that would do without the verifier.
+        let judged = catch_unwind(AssertUnwindSafe(|| self.judge_one(func, rewrite)));
+        match judged {
+            Ok(None) => {
+                self.done(func, rewrite);
+                None
+            }
+            Ok(violation) => violation,
+            Err(_) => {
+                self.signatures = Signatures::default();
+                self.graph = None;
+                self.note("a panic while a rewrite was judged");
+                None
+            }
+        }
+    }
+
+    fn note(&mut self, what: &str) {
+        // NB: Once is enough; there may be as many rewrites as instructions.
+        if self.inconclusive.is_empty() {
+            self.inconclusive.push(Inconclusive::Internal {
+                what: what.to_string(),
+            });
+        }
+    }
+
+    fn judge_one(&mut self, func: &Function, rewrite: Rewrite) -> Option<Violation> {
+        let (error, witness) = self.refusal(func, rewrite)?;
+        if !self.options.checks.contains(error.code()) {
+            return None;
+        }
+        let shown = match &self.graph {
+            Some((cfg, _)) if !witness.steps.is_empty() => {
+                recheck::witness(func, cfg, &error, &witness)
+            }
+            // What shows an unequal rewrite is the assignment.
+            _ => Ok(()),
+        };
+        match shown {
+            Ok(()) => Some(Violation {
+                error,
+                witness,
+                rule: rule_of(rewrite),
+            }),
+            Err(what) => {
+                self.note(&format!("no witness for {}: {error}: {what}", error.code()));
+                None
+            }
+        }
+    }
+
+    fn refusal(&mut self, func: &Function, rewrite: Rewrite) -> Option<(GcError, Witness)> {
+        let plain = |error| (error, Witness::default());
+        match rewrite {
+            Rewrite::Simplify { orig, new, .. }
+            | Rewrite::Subsume { orig, new, .. }
+            | Rewrite::Gvn { orig, kept: new } => self.pure_value(func, orig, new).map(plain),
+            Rewrite::GvnSkeleton { inst, kept } => self.merged(func, inst, kept?),
+            Rewrite::SkeletonRemoveWithVal { inst, val, .. } => self.removed_with(func, inst, val),
+            Rewrite::SkeletonRemove { inst, .. } => {
+                if !self.is_asked(func, inst) {
+                    return None;
+                }
+                equal::removed(func, &mut self.signatures, inst).map(plain)
+            }
+            Rewrite::SkeletonReplace { inst, new_inst, .. } => {
+                if !self.is_asked(func, inst) {
+                    return None;
+                }
+                equal::instructions(func, &mut self.signatures, inst, new_inst).map(plain)
+            }
+            Rewrite::SkeletonReplaceWithVal { inst, val, .. } => self.removed_with(func, inst, val),
+            Rewrite::ReplaceBranchCond { inst, cond, .. } => {
+                if !self.is_asked(func, inst) {
+                    return None;
+                }
+                equal::condition(func, &mut self.signatures, inst, cond).map(plain)
+            }
+            Rewrite::ForwardLoad { load, value } => self.forward_load(func, load, value),
+            Rewrite::IdempotentStore { store } => self
+                .with_scene(func, |scene, _, signatures, _| {
+                    forwarding::idempotent_store(scene, signatures, store)
+                }),
+            Rewrite::DeadStore { dead, overwriter } => {
+                self.with_scene(func, |scene, _, signatures, _| {
+                    forwarding::dead_store(scene, signatures, dead, overwriter)
+                })
+            }
+            Rewrite::ConstantPhi { param, value } => self.constant_phi(func, param, value),
+            Rewrite::ReplaceWithTwo { .. }
+            | Rewrite::Hoist { .. }
+            | Rewrite::Remat { .. }
+            | Rewrite::Inline { .. } => None,
+        }
+    }
+
+    /// Is the rewrite of `inst` asked about: does it take part in what happens to references?
+    fn is_asked(&self, func: &Function, inst: Inst) -> bool {
+        self.options.all_rewrites
+            || self.classes.operands_touch(func, inst)
+            || match func.dfg.insts[inst]
+                .arguments(&func.dfg.value_lists)
+                .first()
+            {
+                Some(&arg) => self.classes.touches(func, arg),
+                None => false,
+            }
+    }
+
+    fn pure_value(&mut self, func: &Function, orig: Value, new: Value) -> Option<GcError> {
+        let asked = self.options.all_rewrites
+            || self.classes.touches(func, orig)
+            || self.classes.touches(func, new);
+        if !asked {
+            return None;
+        }
+        let root = self.signatures.root(func, orig);
+        let ValueDef::Result(inst, _) = func.dfg.value_def(root) else {
+            return None;
+        };
+        kept::representation(func, &self.classes, inst, orig, new)
+            .filter(|error| self.options.checks.contains(error.code()))
+            .or_else(|| equal::values(func, &mut self.signatures, inst, orig, new))
+    }
+
+    fn merged(&mut self, func: &Function, inst: Inst, kept: Value) -> Option<(GcError, Witness)> {
+        let orig = func.dfg.inst_results(inst).first().copied()?;
+        let of_type = kept::representation(func, &self.classes, inst, orig, kept);
+        if let Some(error) = of_type.filter(|error| self.options.checks.contains(error.code())) {
+            return Some((error, Witness::default()));
+        }
+        let stale = self.stale(func, inst, orig, kept);
+        if stale.is_some() || !signature::is_computed(func, inst) || !self.is_asked(func, inst) {
+            return stale;
+        }
+        equal::values(func, &mut self.signatures, inst, orig, kept)
+            .map(|error| (error, Witness::default()))
+    }
+
+    fn removed_with(
+        &mut self,
+        func: &Function,
+        inst: Inst,
+        val: Value,
+    ) -> Option<(GcError, Witness)> {
+        self.merged(func, inst, val)
+    }
+
+    fn stale(
+        &mut self,
+        func: &Function,
+        inst: Inst,
+        orig: Value,
+        new: Value,
+    ) -> Option<(GcError, Witness)> {
+        if !self.options.checks.contains(Code::Gcv14)
+            || self.collector(func) != GcCollector::Moving
+            || self.classes.what(func, orig) == Class::Plain
+        {
+            return None;
+        }
+        self.with_scene(func, |scene, safepoints, signatures, classes| {
+            kept::freshness(scene, safepoints, signatures, classes, (inst, orig), new)
+        })
+    }
+
+    fn forward_load(
+        &mut self,
+        func: &Function,
+        load: Inst,
+        value: Value,
+    ) -> Option<(GcError, Witness)> {
+        let orig = func.dfg.inst_results(load).first().copied()?;
+        let of_type = kept::representation(func, &self.classes, load, orig, value);
+        if let Some(error) = of_type.filter(|error| self.options.checks.contains(error.code())) {
+            return Some((error, Witness::default()));
+        }
+        if self.options.checks.contains(Code::Gcv08) {
+            let unsound = self.with_scene(func, |scene, _, signatures, _| {
+                forwarding::forward_load(scene, signatures, load, value)
+            });
+            if unsound.is_some() {
+                return unsound;
+            }
+        }
+        self.stale(func, load, orig, value)
+    }
+
+    /// Every way into the block must pass `value` for `param`, or what is always the same.
+    fn constant_phi(
+        &mut self,
+        func: &Function,
+        param: Value,
+        value: Value,
+    ) -> Option<(GcError, Witness)> {
+        if !self.options.all_rewrites
+            && !self.classes.touches(func, param)
+            && !self.classes.touches(func, value)
+        {
+            return None;
+        }
+        let (was, is) = (func.dfg.value_type(param), func.dfg.value_type(value));
+        let ValueDef::Param(block, _) = func.dfg.value_def(param) else {
+            return None;
+        };
+        let at = func.layout.first_inst(block)?;
+        if was != is {
+            let error = GcError::RepresentationChanged {
+                inst: at,
+                orig: param,
+                new: value,
+                why: crate::error::NotKept::Type(was, is),
+            };
+            return Some((error, Witness::default()));
+        }
+        self.prepare(func);
+        let (cfg, _) = self.graph.as_ref()?;
+        let arg = other_argument(func, cfg, param, value)?;
+        let expected = self.signatures.of(func, arg)?;
+        let found = self.signatures.of(func, value)?;
+        let lane = expected.difference(&found)?;
+        let error = GcError::UnequalRewrite {
+            inst: at,
+            orig: Some(param),
+            new: Some(value),
+            expected: expected.bits[lane],
+            found: found.bits[lane],
+            given: crate::error::Given::default(),
+        };
+        Some((error, Witness::default()))
+    }
+
+    fn collector(&self, func: &Function) -> GcCollector {
+        let declared = func.dfg.gc_info.collector.or(self.options.collector);
+        declared.unwrap_or(GcCollector::Moving)
+    }
+
+    fn prepare(&mut self, func: &Function) {
+        if self.graph.is_none() {
+            let cfg = Cfg::new(func);
+            let safepoints = Safepoints::new(func, &cfg);
+            self.graph = Some((cfg, safepoints));
+        }
+    }
+
+    fn with_scene<T>(
+        &mut self,
+        func: &Function,
+        judge: impl FnOnce(Scene<'_>, &Safepoints, &mut Signatures, &Classes) -> Option<T>,
+    ) -> Option<T> {
+        self.prepare(func);
+        let collector = self.collector(func);
+        let (cfg, safepoints) = self.graph.as_ref()?;
+        let scene = Scene {
+            func,
+            cfg,
+            collector,
+            endianness: self.endianness,
+        };
+        judge(scene, safepoints, &mut self.signatures, &self.classes)
+    }
+
+    /// What is known once `rewrite` is done.
+    fn done(&mut self, func: &Function, rewrite: Rewrite) {
+        match rewrite {
+            Rewrite::ForwardLoad { load, value } => self.merge_result(func, load, value),
+            Rewrite::GvnSkeleton {
+                inst,
+                kept: Some(kept),
+            } => self.merge_result(func, inst, kept),
+            Rewrite::SkeletonRemoveWithVal { inst, val, .. } => self.merge_result(func, inst, val),
+            Rewrite::ConstantPhi { param, value } => self.signatures.merge(func, param, value),
+            Rewrite::SkeletonReplace { inst, .. }
+            | Rewrite::ReplaceBranchCond { inst, .. }
+            | Rewrite::ReplaceWithTwo { inst, .. } => {
+                // NB: Where the branches go decides what is a path.
+                if func.dfg.insts[inst].opcode().is_branch() {
+                    self.graph = None;
+                }
+            }
+            Rewrite::Simplify { .. }
+            | Rewrite::Subsume { .. }
+            | Rewrite::Gvn { .. }
+            | Rewrite::GvnSkeleton { kept: None, .. }
+            | Rewrite::SkeletonRemove { .. }
+            | Rewrite::SkeletonReplaceWithVal { .. }
+            | Rewrite::IdempotentStore { .. }
+            | Rewrite::DeadStore { .. }
+            | Rewrite::Hoist { .. }
+            | Rewrite::Remat { .. } => {}
+            Rewrite::Inline { .. } => self.graph = None,
+        }
+    }
+
+    fn merge_result(&mut self, func: &Function, inst: Inst, value: Value) {
+        // What is computed has its signature already.
+        if let Some(&result) = func.dfg.inst_results(inst).first()
+            && !signature::is_computed(func, inst)
+        {
+            self.signatures.merge(func, result, value);
+        }
+    }
+}
+
+/// An argument for `param`, or for a parameter that is passed for it, that is not `value`.
+fn other_argument(func: &Function, cfg: &Cfg, param: Value, value: Value) -> Option<Value> {
+    let value = func.dfg.resolve_aliases(value);
+    let mut pending = vec![param];
+    let mut seen = vec![param];
+    while let Some(param) = pending.pop() {
+        let ValueDef::Param(block, _) = func.dfg.value_def(param) else {
+            continue;
+        };
+        let node = cfg.node(block)?;
+        let mut other = None;
+        for edge in cfg.preds(node) {
+            crate::values::for_each_block_arg(func, cfg, edge.from, |to, arg, to_param| {
+                if to != node || to_param != param || arg == value || seen.contains(&arg) {
+                    return;
+                }
+                match func.dfg.value_def(arg) {
+                    // NB: The entry's parameters are no one's arguments.
+                    ValueDef::Param(from, _) if Some(from) != func.layout.entry_block() => {
+                        seen.push(arg);
+                        pending.push(arg);
+                    }
+                    _ => other = other.or(Some(arg)),
+                }
+            });
+        }
+        if other.is_some() {
+            return other;
+        }
+        if seen.len() > 256 {
+            return None;
+        }
+    }
+    None
+}
+
+/// The pass that asks for `rewrite`.
+pub(crate) fn pass_of(rewrite: Rewrite) -> Pass {
+    match rewrite {
+        Rewrite::Inline { .. } => Pass::Inline,
+        Rewrite::ConstantPhi { .. } => Pass::ConstantPhis,
+        Rewrite::Simplify { .. }
+        | Rewrite::Subsume { .. }
+        | Rewrite::Gvn { .. }
+        | Rewrite::GvnSkeleton { .. }
+        | Rewrite::SkeletonRemove { .. }
+        | Rewrite::SkeletonRemoveWithVal { .. }
+        | Rewrite::SkeletonReplace { .. }
+        | Rewrite::SkeletonReplaceWithVal { .. }
+        | Rewrite::ReplaceBranchCond { .. }
+        | Rewrite::ReplaceWithTwo { .. }
+        | Rewrite::ForwardLoad { .. }
+        | Rewrite::IdempotentStore { .. }
+        | Rewrite::DeadStore { .. }
+        | Rewrite::Hoist { .. }
+        | Rewrite::Remat { .. } => Pass::Egraph,
+    }
+}
+
+/// The ISLE rule that asks for `rewrite`, where one does.
+fn rule_of(rewrite: Rewrite) -> Option<RuleLocation> {
+    match rewrite {
+        Rewrite::Simplify { rule, .. }
+        | Rewrite::Subsume { rule, .. }
+        | Rewrite::SkeletonRemove { rule, .. }
+        | Rewrite::SkeletonRemoveWithVal { rule, .. }
+        | Rewrite::SkeletonReplace { rule, .. }
+        | Rewrite::SkeletonReplaceWithVal { rule, .. }
+        | Rewrite::ReplaceBranchCond { rule, .. }
+        | Rewrite::ReplaceWithTwo { rule, .. } => rule,
+        Rewrite::Gvn { .. }
+        | Rewrite::GvnSkeleton { .. }
+        | Rewrite::ForwardLoad { .. }
+        | Rewrite::IdempotentStore { .. }
+        | Rewrite::DeadStore { .. }
+        | Rewrite::ConstantPhi { .. }
+        | Rewrite::Hoist { .. }
+        | Rewrite::Remat { .. }
+        | Rewrite::Inline { .. } => None,
+    }
+}

@@ -1,0 +1,397 @@
+//! Simulation signatures: what each pure value is under a few fixed assignments.
+//!
+//! **Claim.** Two values with different signatures are not equal: the lane in which they differ is an
+//! assignment of the opaque leaves (block parameters, loads, calls) under which they compute
+//! different bits.
+//!
+//! **Strength.** Equal signatures prove nothing, but a rewrite that is wrong on many inputs does not
+//! get past [`LANES`] of them, among which are the corners. A value is without a signature if
+//! something in it is not understood (see [`eval`](super::eval)).
+//!
+//! **Math.** A leaf's lane is a hash of its number, of the lane, and of nothing else. The signature of
+//! a pure instruction is its function applied lane by lane. A union is its first member. This
+//! is how SAT sweeping finds candidates in circuits (Mishchenko et al., "FRAIGs", 2005).
+
+use super::eval::{Outcome, Question, eval, is_opaque};
+use crate::memory::access;
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Type, Value, ValueDef};
+use smallvec::SmallVec;
+use std::collections::BTreeMap;
+
+/// The number of assignments.
+pub(crate) const LANES: usize = 16;
+
+/// A value under each assignment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lanes {
+    pub(crate) bits: [u128; LANES],
+    /// Which lanes hold: bit `i` for lane `i`.
+    pub(crate) valid: u16,
+}
+
+impl Lanes {
+    /// The first lane that holds on both sides and differs.
+    pub(crate) fn difference(&self, other: &Lanes) -> Option<usize> {
+        self.lanes_with(other)
+            .find(|&lane| self.bits[lane] != other.bits[lane])
+    }
+
+    /// The lanes that hold on both sides.
+    pub(crate) fn lanes_with(&self, other: &Lanes) -> impl Iterator<Item = usize> + use<> {
+        let valid = self.valid & other.valid;
+        (0..LANES).filter(move |lane| valid & (1 << lane) != 0)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Memo {
+    Missing,
+    Unknown,
+    Known(u32),
+}
+
+/// The signatures of a function's values, computed as they are asked for.
+#[derive(Default)]
+pub(crate) struct Signatures {
+    memo: Vec<Option<u32>>,
+    known: Vec<Lanes>,
+    /// Values that were found to be others.
+    same: BTreeMap<Value, Value>,
+}
+
+/// The memo of a value that has no signature.
+const UNKNOWN: u32 = u32::MAX;
+
+impl Signatures {
+    /// What stands for `value`: the end of aliases, of unions, and of what was found to be the same.
+    pub(crate) fn root(&self, func: &Function, value: Value) -> Value {
+        let mut value = value;
+        // NB: What is the same was the same before; that there is an end is not ours to trust.
+        for _ in 0..64 {
+            value = func.dfg.resolve_aliases(value);
+            if let Some(&same) = self.same.get(&value) {
+                value = same;
+            } else if let ValueDef::Union(first, _) = func.dfg.value_def(value) {
+                value = first;
+            } else {
+                break;
+            }
+        }
+        value
+    }
+
+    /// From now on, the opaque `value` is `same`.
+    pub(crate) fn merge(&mut self, func: &Function, value: Value, same: Value) {
+        let (value, same) = (self.root(func, value), self.root(func, same));
+        if value == same {
+            return;
+        }
+        self.same.insert(value, same);
+        // What was computed with the leaf that is none would differ from what will be.
+        if self.memo(value) != Memo::Missing {
+            self.forget();
+        }
+    }
+
+    /// Forget what was computed.
+    pub(crate) fn forget(&mut self) {
+        self.memo.clear();
+        self.known.clear();
+    }
+
+    fn memo(&self, value: Value) -> Memo {
+        match self.memo.get(value.as_u32() as usize).copied().flatten() {
+            None => Memo::Missing,
+            Some(UNKNOWN) => Memo::Unknown,
+            Some(index) => Memo::Known(index),
+        }
+    }
+
+    fn set(&mut self, value: Value, lanes: Option<Lanes>) {
+        let at = value.as_u32() as usize;
+        if self.memo.len() <= at {
+            self.memo.resize(at + 1, None);
+        }
+        self.memo[at] = Some(match lanes {
+            None => UNKNOWN,
+            Some(lanes) => {
+                self.known.push(lanes);
+                self.known.len() as u32 - 1
+            }
+        });
+    }
+
+    /// The signature of `value`, if it has one.
+    pub(crate) fn of(&mut self, func: &Function, value: Value) -> Option<Lanes> {
+        let value = self.root(func, value);
+        // Own stack: the depth of an expression is its author's choice.
+        let mut pending: SmallVec<[Value; 16]> = SmallVec::from_slice(&[value]);
+        while let Some(&top) = pending.last() {
+            if self.memo(top) != Memo::Missing {
+                pending.pop();
+                continue;
+            }
+            let before = pending.len();
+            for &operand in operands(func, top) {
+                let operand = self.root(func, operand);
+                if self.memo(operand) == Memo::Missing {
+                    pending.push(operand);
+                }
+            }
+            if pending.len() == before {
+                let lanes = self.compute(func, top);
+                self.set(top, lanes);
+                pending.pop();
+            }
+        }
+        match self.memo(value) {
+            Memo::Known(index) => Some(self.known[index as usize]),
+            Memo::Unknown | Memo::Missing => None,
+        }
+    }
+
+    /// The signature of `value`, all of whose operands have been visited.
+    fn compute(&mut self, func: &Function, value: Value) -> Option<Lanes> {
+        let ty = func.dfg.value_type(value);
+        if ty.is_dynamic_vector() || ty.bits() > 128 {
+            return None;
+        }
+        let ValueDef::Result(inst, result) = func.dfg.value_def(value) else {
+            return Some(leaf(value, ty));
+        };
+        if let Some(lanes) = address(func, inst, ty) {
+            return Some(lanes);
+        }
+        if is_pure_load(func, inst) {
+            return self.pure_load(func, inst, ty);
+        }
+        let data = &func.dfg.insts[inst];
+        if is_opaque(data.opcode()) {
+            return Some(extended(func, inst, leaf(value, ty)));
+        }
+        let args: SmallVec<[Lanes; 3]> = func
+            .dfg
+            .inst_args(inst)
+            .iter()
+            .map(|&arg| match self.memo(self.root(func, arg)) {
+                Memo::Known(index) => Some(self.known[index as usize]),
+                Memo::Unknown | Memo::Missing => None,
+            })
+            .collect::<Option<_>>()?;
+        let arg_types: SmallVec<[Type; 3]> = func
+            .dfg
+            .inst_args(inst)
+            .iter()
+            .map(|&arg| func.dfg.value_type(arg))
+            .collect();
+        let question = Question {
+            data,
+            arg_types: &arg_types,
+            result,
+            ty,
+        };
+        lanewise(&question, &args)
+    }
+
+    /// A load that yields the same from the same address, whenever it is made.
+    fn pure_load(&mut self, func: &Function, inst: Inst, ty: Type) -> Option<Lanes> {
+        let access = access(func, inst)?;
+        let addr = self.root(func, access.addr);
+        let Memo::Known(index) = self.memo(addr) else {
+            return None;
+        };
+        let addr = self.known[index as usize];
+        let mut lanes = addr;
+        for (lane, bits) in lanes.bits.iter_mut().enumerate() {
+            let key = (addr.bits[lane] as u64).wrapping_add(access.offset as i64 as u64);
+            let seed = mix(key ^ mix(kind_of(ty)));
+            *bits = random(seed) & low_bits(ty);
+        }
+        Some(lanes)
+    }
+}
+
+fn lanewise(question: &Question<'_>, args: &[Lanes]) -> Option<Lanes> {
+    let mut lanes = Lanes {
+        bits: [0; LANES],
+        valid: 0,
+    };
+    let is_select = matches!(
+        question.data.opcode(),
+        Opcode::Select | Opcode::SelectSpectreGuard
+    );
+    for lane in 0..LANES {
+        let operands: SmallVec<[u128; 3]> = args.iter().map(|arg| arg.bits[lane]).collect();
+        let holds = |index: usize| args[index].valid & (1 << lane) != 0;
+        let all_hold = match is_select {
+            // The arm that is not taken does not matter.
+            true => holds(0) && holds(if operands[0] != 0 { 1 } else { 2 }),
+            false => (0..args.len()).all(holds),
+        };
+        match eval(question, &operands) {
+            Outcome::Is(bits) if all_hold => {
+                lanes.bits[lane] = bits;
+                lanes.valid |= 1 << lane;
+            }
+            Outcome::Is(_) | Outcome::Undefined => {}
+            Outcome::Opaque | Outcome::Unknown => return None,
+        }
+    }
+    Some(lanes)
+}
+
+/// Is this load without effects, and always of the same memory, to the optimizer?
+fn is_pure_load(func: &Function, inst: Inst) -> bool {
+    match func.dfg.insts[inst] {
+        InstructionData::Load {
+            opcode: Opcode::Load,
+            flags,
+            ..
+        } => {
+            let flags = func.dfg.mem_flags[flags];
+            flags.readonly() && flags.notrap() && flags.can_move()
+        }
+        _ => false,
+    }
+}
+
+/// The operands that the signature of `value` is made of.
+fn operands(func: &Function, value: Value) -> &[Value] {
+    match func.dfg.value_def(value) {
+        ValueDef::Result(inst, _)
+            if !is_opaque(func.dfg.insts[inst].opcode()) || is_pure_load(func, inst) =>
+        {
+            func.dfg.inst_args(inst)
+        }
+        ValueDef::Result(..) | ValueDef::Param(..) | ValueDef::Union(..) => &[],
+    }
+}
+
+/// Can the first result of `inst` be computed from its operands?
+pub(crate) fn is_computed(func: &Function, inst: Inst) -> bool {
+    !is_opaque(func.dfg.insts[inst].opcode())
+}
+
+/// Addresses that the linker or the frame decides on: the same for the same name.
+fn address(func: &Function, inst: Inst, ty: Type) -> Option<Lanes> {
+    let (kind, name, offset): (u64, u64, i64) = match func.dfg.insts[inst] {
+        InstructionData::StackAddr {
+            stack_slot, offset, ..
+        } => (1, stack_slot.as_u32().into(), offset.into()),
+        InstructionData::FuncAddr { func_ref, .. } => (2, func_ref.as_u32().into(), 0),
+        InstructionData::UnaryGlobalValue {
+            opcode,
+            global_value,
+        } => (3 + ((opcode as u64) << 8), global_value.as_u32().into(), 0),
+        InstructionData::DynamicStackAddr {
+            dynamic_stack_slot, ..
+        } => (4, dynamic_stack_slot.as_u32().into(), 0),
+        InstructionData::NullAry {
+            opcode:
+                opcode @ (Opcode::GetFramePointer | Opcode::GetStackPointer | Opcode::GetReturnAddress),
+        } => (5, opcode as u64, 0),
+        _ => return None,
+    };
+    let mut lanes = Lanes {
+        bits: [0; LANES],
+        valid: u16::MAX,
+    };
+    for (lane, bits) in lanes.bits.iter_mut().enumerate() {
+        let base = mix(mix(mix(kind) ^ name) ^ lane as u64) & !0xf;
+        *bits = u128::from(base.wrapping_add(offset as u64)) & low_bits(ty);
+    }
+    Some(lanes)
+}
+
+/// What `inst`, a load, extends has the bits of an extension.
+fn extended(func: &Function, inst: Inst, mut lanes: Lanes) -> Lanes {
+    let (bits, is_signed) = match func.dfg.insts[inst].opcode() {
+        Opcode::Uload8 => (8, false),
+        Opcode::Uload16 => (16, false),
+        Opcode::Uload32 => (32, false),
+        Opcode::Sload8 => (8, true),
+        Opcode::Sload16 => (16, true),
+        Opcode::Sload32 => (32, true),
+        _ => return lanes,
+    };
+    let ty = func.dfg.value_type(func.dfg.first_result(inst));
+    for lane in &mut lanes.bits {
+        let shift = 128 - bits;
+        *lane = match is_signed {
+            true => (((*lane << shift) as i128) >> shift) as u128 & low_bits(ty),
+            false => (*lane << shift) >> shift,
+        };
+    }
+    lanes
+}
+
+/// A number for `ty`.
+fn kind_of(ty: Type) -> u64 {
+    u64::from(ty.bits()) << 16 | u64::from(ty.lane_bits()) << 1 | u64::from(ty.is_float())
+}
+
+fn low_bits(ty: Type) -> u128 {
+    match ty.bits() {
+        bits @ 0..=127 => (1 << bits) - 1,
+        _ => u128::MAX,
+    }
+}
+
+/// The assignment to an opaque value: corners in the first lanes, random numbers in the others.
+fn leaf(value: Value, ty: Type) -> Lanes {
+    let mut lanes = Lanes {
+        bits: [0; LANES],
+        valid: u16::MAX,
+    };
+    for (lane, bits) in lanes.bits.iter_mut().enumerate() {
+        let seed = mix(u64::from(value.as_u32()) ^ ((lane as u64 + 1) << 32));
+        // In the first two lanes all leaves are alike, for what only shows between equals.
+        let corner = match lane {
+            0 => Some(seed_of_lane(ty, 0)),
+            1 => Some(seed_of_lane(ty, 1)),
+            2..=6 => Some(seed_of_lane(ty, seed % 8)),
+            _ => None,
+        };
+        *bits = corner.unwrap_or_else(|| random(seed)) & low_bits(ty);
+    }
+    lanes
+}
+
+fn seed_of_lane(ty: Type, which: u64) -> u128 {
+    let sign = (low_bits(ty) >> 1).wrapping_add(1);
+    let is_float = ty.is_float();
+    match which {
+        0 => 0,
+        1 if is_float => float_bits(ty, 1.0),
+        1 => 1,
+        2 => low_bits(ty),
+        3 => sign,
+        4 => sign - 1,
+        5 if is_float => float_bits(ty, -2.5),
+        5 => 2,
+        6 if is_float => float_bits(ty, f64::INFINITY),
+        6 => 3,
+        _ if is_float => float_bits(ty, 1e9),
+        _ => 16,
+    }
+}
+
+fn float_bits(ty: Type, x: f64) -> u128 {
+    match ty.bits() {
+        32 => (x as f32).to_bits().into(),
+        64 => x.to_bits().into(),
+        _ => 0,
+    }
+}
+
+fn random(seed: u64) -> u128 {
+    (u128::from(mix(seed)) << 64) | u128::from(mix(seed ^ 0x5555_5555))
+}
+
+/// Mix the bits of `x` (the finalizer of SplitMix64).
+fn mix(x: u64) -> u64 {
+    let mut z = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}

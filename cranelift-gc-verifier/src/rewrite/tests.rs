@@ -1,0 +1,1 @@
+//! Rewrites that are made up, and judged.
