@@ -37,7 +37,7 @@ use crate::witness::{Role, Step};
 use branch::Start;
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
-use flow::{Flow, Scratch, Subject};
+use flow::{Area, Flow, Scratch, Subject};
 use replay::Replay;
 use roots::Roots;
 use sites::{Site, Sites};
@@ -144,6 +144,7 @@ pub(crate) fn recheck(
     let subject = Subject {
         func,
         cfg,
+        reference: value,
         is: &is,
         start,
         traps: &traps,
@@ -247,6 +248,7 @@ impl Judge<'_> {
         let subject = Subject {
             func: self.func,
             cfg: self.cfg,
+            reference,
             is: &is,
             start,
             traps: self.traps,
@@ -272,17 +274,20 @@ impl Judge<'_> {
         scratch: &mut Scratch,
         guards: &mut Guards,
     ) {
-        scratch.find_region(self.cfg, subject.start, sites);
-        let mut states = vec![State::Guarded; sites.len()];
+        let mut group = Group {
+            subject,
+            sites,
+            states: vec![State::Guarded; sites.len()],
+            has_region: false,
+        };
         for hazard in Hazard::ALL {
             if sites.iter().any(|site| site.hazards.contains(hazard)) {
                 for &word in hazard.representatives() {
-                    let found = Found { hazard, word };
-                    self.try_word(subject, found, sites, &mut states, scratch, guards);
+                    group.try_word(Found { hazard, word }, scratch, guards);
                 }
             }
         }
-        for (site, state) in sites.iter().zip(states) {
+        for (site, state) in sites.iter().zip(group.states) {
             match state {
                 State::Guarded => guards.settle(site),
                 State::Open => guards.leave_open(site),
@@ -290,81 +295,108 @@ impl Judge<'_> {
             }
         }
     }
+}
 
-    fn try_word(
-        &self,
-        subject: Subject,
+/// The sites of one reference.
+struct Group<'a> {
+    subject: Subject<'a>,
+    sites: &'a [Site],
+    /// Of each site.
+    states: Vec<State>,
+    /// Was the region of the sites found?
+    has_region: bool,
+}
+
+impl Group<'_> {
+    /// See where `found` gets.
+    fn try_word(&mut self, found: Found, scratch: &mut Scratch, guards: &mut Guards) {
+        if self.try_area(found, Area::Dominated, scratch, guards) {
+            return;
+        }
+        if scratch.budget > 0 {
+            if !core::mem::replace(&mut self.has_region, true) {
+                scratch.find_region(self.subject.cfg, self.subject.start, self.sites);
+            }
+            if self.try_area(found, Area::Region, scratch, guards) {
+                return;
+            }
+        }
+        for (site, state) in self.sites.iter().zip(&mut self.states) {
+            if site.hazards.contains(found.hazard) && *state == State::Guarded {
+                *state = State::Open;
+            }
+        }
+    }
+
+    /// Returns whether that was not too much.
+    fn try_area(
+        &mut self,
         found: Found,
-        sites: &[Site],
-        states: &mut [State],
+        area: Area,
         scratch: &mut Scratch,
         guards: &mut Guards,
-    ) {
+    ) -> bool {
         let Found { hazard, word } = found;
-        let of_hazard = |site: &Site| site.hazards.contains(hazard);
-        let Some(flow) = Flow::run(subject, scratch, word) else {
-            for (site, state) in sites.iter().zip(states) {
-                if of_hazard(site) && *state == State::Guarded {
-                    *state = State::Open;
-                }
-            }
-            return;
+        let Some(flow) = Flow::run(self.subject, scratch, area, word) else {
+            return false;
         };
-        for (site, state) in sites.iter().zip(states) {
+        for (site, state) in self.sites.iter().zip(&mut self.states) {
             // One word of each class is enough.
-            if *state == State::Wrong(hazard) || !of_hazard(site) || !flow.reaches(site) {
+            let is_tried = site.hazards.contains(hazard) && *state != State::Wrong(hazard);
+            if !is_tried || !flow.reaches(site) {
                 continue;
             }
-            match replay::path(&flow, subject, word, site) {
+            match replay::path(&flow, self.subject, word, site) {
                 Some(path) => {
                     *state = State::Wrong(hazard);
-                    guards.errors.push(self.error(subject, found, site, &path));
+                    guards.errors.push(error(self.subject, found, site, &path));
                 }
                 None if *state == State::Guarded => *state = State::Open,
                 None => {}
             }
         }
+        true
     }
+}
 
-    fn error(
-        &self,
-        subject: Subject,
-        Found { hazard, word }: Found,
-        site: &Site,
-        path: &[crate::cfg::Node],
-    ) -> (GcError, Vec<Step>) {
-        let (inst, value) = (site.inst, self.roots.of(site.reference));
-        let error = match site.was_guarded {
-            true => GcError::GuardRemoved {
-                inst,
-                value,
-                hazard,
-                word,
-            },
-            false => GcError::UnguardedDereference {
-                inst,
-                value,
-                hazard,
-                word,
-            },
-        };
-        let mut steps = vec![Step {
-            role: Role::Definition,
-            block: self.cfg.block(subject.start.node),
-            inst: subject.start.inst,
-        }];
-        steps.extend(path[1..].iter().map(|&node| Step {
-            role: Role::Through,
-            block: self.cfg.block(node),
-            inst: None,
-        }));
-        steps.push(Step {
-            role: Role::Use,
-            block: self.cfg.block(site.node),
-            inst: Some(inst),
-        });
-        (error, steps)
-    }
+/// What is reported of a dereference that `path` leads to.
+fn error(
+    subject: Subject,
+    Found { hazard, word }: Found,
+    site: &Site,
+    path: &[crate::cfg::Node],
+) -> (GcError, Vec<Step>) {
+    let (inst, value) = (site.inst, subject.reference);
+    let error = match site.was_guarded {
+        true => GcError::GuardRemoved {
+            inst,
+            value,
+            hazard,
+            word,
+        },
+        false => GcError::UnguardedDereference {
+            inst,
+            value,
+            hazard,
+            word,
+        },
+    };
+    let mut steps = vec![Step {
+        role: Role::Definition,
+        block: subject.cfg.block(subject.start.node),
+        inst: subject.start.inst,
+    }];
+    steps.extend(path[1..].iter().map(|&node| Step {
+        role: Role::Through,
+        block: subject.cfg.block(node),
+        inst: None,
+    }));
+    steps.push(Step {
+        role: Role::Use,
+        block: subject.cfg.block(site.node),
+        inst: Some(inst),
+    });
+    (error, steps)
 }
 
 /// A word that a reference is tried as.

@@ -8,8 +8,9 @@
 //!
 //! **Math.** Conditional constant propagation (Wegman, Zadeck: "Constant Propagation with
 //! Conditional Branches", TOPLAS 1991) from the definition of the reference on, over the blocks
-//! that lead to a dereference of it without defining it again. All of them are dominated by the
-//! definition, so that the parameters of none of them are given anything from elsewhere.
+//! that it dominates, or those of them that lead to a dereference of it without defining it again.
+//! No path leaves the former and comes back without defining it again, so that the parameters of
+//! none of them are given anything from elsewhere.
 
 use super::branch::{Start, Way, for_each_param, way_along, way_past};
 use super::eval::Bits;
@@ -17,6 +18,7 @@ use super::sites::Site;
 use crate::cfg::{Cfg, Edge, Node};
 use cranelift_codegen::ir::{Function, Inst, Value};
 use smallvec::SmallVec;
+use std::collections::BTreeSet;
 
 /// Memory for analyses of one function after another.
 pub(crate) struct Scratch {
@@ -24,8 +26,6 @@ pub(crate) struct Scratch {
     stamp: u32,
     executable: Vec<u32>,
     params: Vec<(u32, Bits)>,
-    /// The blocks that are looked at, in reverse post-order.
-    region: Vec<Node>,
     region_stamp: u32,
     in_region: Vec<u32>,
     /// How many more visits of blocks are made.
@@ -38,7 +38,6 @@ impl Scratch {
             stamp: 0,
             executable: vec![0; cfg.len()],
             params: vec![(0, Bits::Unknown); func.dfg.num_values()],
-            region: Vec::new(),
             region_stamp: 0,
             in_region: vec![0; cfg.len()],
             budget: 0,
@@ -48,33 +47,34 @@ impl Scratch {
     /// Find the blocks from which one of `sites` is reached without entering `start` again.
     pub(crate) fn find_region(&mut self, cfg: &Cfg, start: Start, sites: &[Site]) {
         self.region_stamp += 1;
-        self.region.clear();
         let mut pending = Vec::new();
-        let mut visit = |node: Node, pending: &mut Vec<Node>, region: &mut Vec<Node>| {
-            if core::mem::replace(&mut self.in_region[node as usize], self.region_stamp)
-                != self.region_stamp
-            {
-                region.push(node);
+        let mut visit = |node: Node, pending: &mut Vec<Node>| {
+            let mark = &mut self.in_region[node as usize];
+            if core::mem::replace(mark, self.region_stamp) != self.region_stamp {
+                self.budget = self.budget.saturating_sub(1);
                 if node != start.node {
                     pending.push(node);
                 }
             }
         };
         for site in sites {
-            visit(site.node, &mut pending, &mut self.region);
+            visit(site.node, &mut pending);
         }
         while let Some(node) = pending.pop() {
             for edge in cfg.preds(node) {
-                visit(edge.from, &mut pending, &mut self.region);
+                visit(edge.from, &mut pending);
             }
         }
-        self.region.sort_unstable();
-        self.budget = self.budget.saturating_sub(self.region.len() as u64);
     }
+}
 
-    fn is_in_region(&self, node: Node) -> bool {
-        self.in_region[node as usize] == self.region_stamp
-    }
+/// Which blocks are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Area {
+    /// All that the definition dominates. Most references that are null or i31 do not get far.
+    Dominated,
+    /// Those of the region that was found last.
+    Region,
 }
 
 /// The reference that is followed.
@@ -82,6 +82,8 @@ impl Scratch {
 pub(crate) struct Subject<'a> {
     pub(crate) func: &'a Function,
     pub(crate) cfg: &'a Cfg,
+    /// What it is, where it is defined.
+    pub(crate) reference: Value,
     /// Is a value the reference, or a reload of it?
     pub(crate) is: &'a dyn Fn(Value) -> bool,
     pub(crate) start: Start,
@@ -116,32 +118,58 @@ impl Subject<'_> {
 pub(crate) struct Flow<'a, 's> {
     subject: Subject<'a>,
     scratch: &'s mut Scratch,
+    area: Area,
     word: u32,
+    /// What was found to be executed.
+    executed: BTreeSet<Node>,
 }
 
+/// How many blocks are visited of all that the definition dominates.
+const MAX_DOMINATED: u64 = 64;
+
 impl<'a, 's> Flow<'a, 's> {
-    /// Find what is reached in the region of `scratch`. None if that takes too long.
-    pub(crate) fn run(subject: Subject<'a>, scratch: &'s mut Scratch, word: u32) -> Option<Self> {
+    /// Find what is reached in `area`. None if that takes too long.
+    pub(crate) fn run(
+        subject: Subject<'a>,
+        scratch: &'s mut Scratch,
+        area: Area,
+        word: u32,
+    ) -> Option<Self> {
         scratch.stamp += 1;
+        let limit = match area {
+            Area::Dominated => MAX_DOMINATED.min(scratch.budget),
+            Area::Region => scratch.budget,
+        };
+        let least = scratch.budget - limit;
         let mut flow = Flow {
             subject,
             scratch,
+            area,
             word,
+            executed: BTreeSet::from([subject.start.node]),
         };
         flow.scratch.executable[subject.start.node as usize] = flow.scratch.stamp;
         let mut changed = true;
         while changed {
             changed = false;
-            for index in 0..flow.scratch.region.len() {
-                let node = flow.scratch.region[index];
-                if flow.is_executable(node) {
-                    let cost = 1 + subject.traps[node as usize].len() as u64;
-                    flow.scratch.budget = flow.scratch.budget.checked_sub(cost)?;
-                    changed |= flow.visit(node);
-                }
+            // NB: A sweep in reverse post-order takes in what it adds ahead of itself.
+            let mut next = flow.executed.first().copied();
+            while let Some(node) = next {
+                let cost = 1 + subject.traps[node as usize].len() as u64;
+                let rest = flow.scratch.budget.checked_sub(cost);
+                flow.scratch.budget = rest.filter(|&rest| rest >= least)?;
+                changed |= flow.visit(node);
+                next = flow.executed.range(node + 1..).next().copied();
             }
         }
         Some(flow)
+    }
+
+    fn is_in_area(&self, node: Node) -> bool {
+        match self.area {
+            Area::Dominated => self.subject.cfg.dominates(self.subject.start.node, node),
+            Area::Region => self.scratch.in_region[node as usize] == self.scratch.region_stamp,
+        }
     }
 
     fn is_executable(&self, node: Node) -> bool {
@@ -167,7 +195,7 @@ impl<'a, 's> Flow<'a, 's> {
         match func.dfg.value_def(value) {
             cranelift_codegen::ir::ValueDef::Param(block, _) => cfg
                 .node(block)
-                .filter(|&node| node != start.node && self.scratch.is_in_region(node)),
+                .filter(|&node| node != start.node && self.is_in_area(node)),
             _ => None,
         }
     }
@@ -207,7 +235,7 @@ impl<'a, 's> Flow<'a, 's> {
         let known = |value| self.known(value);
         self.is_executable(edge.from)
             && edge.to != start.node
-            && self.scratch.is_in_region(edge.to)
+            && self.is_in_area(edge.to)
             && matches!(way_along(func, cfg, &known, edge), Way::Open | Way::Unsure)
     }
 
@@ -225,11 +253,14 @@ impl<'a, 's> Flow<'a, 's> {
             let mut given = SmallVec::<[(Value, Bits); 4]>::new();
             let known = |value| self.known(value);
             for_each_param(func, cfg, &known, edge, |param, bits| {
-                given.push((param, bits))
+                given.push((param, bits));
             });
             let stamp = self.scratch.stamp;
             let mark = &mut self.scratch.executable[edge.to as usize];
-            changed |= core::mem::replace(mark, stamp) != stamp;
+            if core::mem::replace(mark, stamp) != stamp {
+                self.executed.insert(edge.to);
+                changed = true;
+            }
             for (param, bits) in given {
                 let (at, old) = self.scratch.params[param.as_u32() as usize];
                 let old = if at == stamp { old } else { Bits::Unknown };

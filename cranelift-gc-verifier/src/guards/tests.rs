@@ -5,7 +5,7 @@ use crate::history::History;
 use crate::report::Report;
 use crate::testing::parse;
 use crate::{Options, verify_layer, verify_rewritten};
-use cranelift_codegen::ir::{Function, GcFact, GcHeapType, GcNullability, Value};
+use cranelift_codegen::ir::{FuncRef, Function, GcFact, GcHeapType, GcNullability, Value};
 
 fn v0() -> Value {
     Value::from_u32(0)
@@ -294,7 +294,9 @@ fn what_is_not_understood_is_inconclusive() {
         "fn0 = %is_object(i32) -> i32
         block0(",
     );
-    let report = verify(&text, GcHeapType::Struct, GcNullability::Nullable);
+    let mut func = with_fact(&text, GcHeapType::Struct, GcNullability::Nullable);
+    func.dfg.gc_info.set_nogc(FuncRef::from_u32(0));
+    let report = verify_rewritten(&func, &Options::default(), &History::default());
     assert_eq!(report.codes(), []);
     assert_eq!(report.inconclusive.len(), 1);
     assert_eq!(report.inconclusive[0].reason(), "undecided-guard");
