@@ -123,6 +123,8 @@ pub struct ViolationRecord {
     pub rule: Option<String>,
     /// The Wasm offset of the guilty instruction, if it is known.
     pub wasm_offset: Option<u64>,
+    /// The Wasm operator at that offset, such as `struct.get`, if it is known.
+    pub wasm_operator: Option<String>,
     /// What is wrong, in one line.
     pub message: String,
     /// The path that shows it.

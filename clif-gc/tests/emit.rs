@@ -46,11 +46,15 @@ fn judged(run: &Run) -> Vec<String> {
                 .iter()
                 .map(|violation| &violation["code"])
                 .collect();
-            let parts = ["configuration", "verdict", "safepoints", "entries"];
+            // NB: CLIF says itself what the embedding asked for.
+            let configuration = &function["configuration"];
+            let configuration =
+                ["target", "collector", "opt_level"].map(|name| configuration[name].to_string());
+            let parts = ["verdict", "safepoints", "entries"];
             let subjects = ["references", "dereferences", "inconclusive"];
             let names = parts.iter().chain(&subjects);
             let parts: Vec<String> = names.map(|name| function[name].to_string()).collect();
-            format!("{parts:?} {codes:?}")
+            format!("{configuration:?} {parts:?} {codes:?}")
         })
         .collect();
     judged.sort();
@@ -133,10 +137,15 @@ fn functions_of_modules_are_judged_alone_as_in_their_modules() {
 #[test]
 fn functions_of_clif_files_are_judged_as_before() {
     let directory = TempDir::new().expect("there is room for a directory");
-    let files = filetests().join("gc-verify").display().to_string();
-    let targets = ["--target", "x86_64", "--target", "aarch64"];
-    let mut arguments = vec!["--emit-clif", "out", "--collector", "all", &files];
-    arguments.extend(targets);
+    let files = find_files(&filetests().join("gc-verify"), "clif").expect("it is there");
+    // NB: Those that ask about rewrites of their own hold code that a target need not take, and what
+    // has no references is looked at by its rewrites only.
+    let is_judged = |path: &String| !path.contains("/rewrite-") && !path.contains("/issue-14323");
+    let files = files.iter().map(|path| path.display().to_string());
+    let files: Vec<String> = files.filter(is_judged).collect();
+    let mut arguments = vec!["--emit-clif", "out", "--collector", "all"];
+    arguments.extend(["--target", "x86_64", "--target", "aarch64"]);
+    arguments.extend(files.iter().map(String::as_str));
     let before = verify(directory.path(), &arguments).expect_exit(1);
     let after = verify(directory.path(), &["out"]).expect_exit(1);
     assert_eq!(judged(&before), judged(&after));

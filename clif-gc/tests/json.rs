@@ -87,7 +87,7 @@ fn every_kind_of_result_fits_the_schema() {
     check(&json);
     assert_eq!(json["exit_code"], 1);
     assert_eq!(json["totals"]["errors"], 3);
-    assert_eq!(json["configurations"].as_array().map(Vec::len), Some(4));
+    assert_eq!(json["configurations"].as_array().map(Vec::len), Some(8));
 }
 
 #[test]

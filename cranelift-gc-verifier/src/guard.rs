@@ -117,7 +117,7 @@ fn interest(func: &Function) -> Interest {
     }
 }
 
-/// Does `func` have references, or safepoints with stack maps?
+/// Does `func` have references, safepoints with stack maps, or state that a collection rewrites?
 pub fn is_of_interest(func: &Function) -> bool {
     let has_stack_map = || {
         let blocks = func.layout.blocks();
@@ -127,7 +127,13 @@ pub fn is_of_interest(func: &Function) -> bool {
                 && func.dfg.user_stack_map_entries(inst).is_some()
         })
     };
-    !func.dfg.gc_info.is_empty() || has_stack_map()
+    let info = &func.dfg.gc_info;
+    // NB: A producer may declare such regions for all functions; what is used is in the table.
+    let has_mutable_region = || {
+        let mut regions = func.dfg.alias_regions.iter();
+        !info.gc_mutable().is_empty() && regions.any(|(_, data)| info.is_gc_mutable(data.user_id))
+    };
+    !info.is_empty() || has_mutable_region() || has_stack_map()
 }
 
 /// Watches one function.
@@ -333,6 +339,11 @@ impl Drop for Guard {
             record_entries: self.emitted_counts.record_entries,
             ..self.first_counts.unwrap_or(report.counts)
         };
+        // Nothing was looked at after all: what is known is about code that cannot be reached.
+        let is_empty = report.counts == crate::Counts::default();
+        if is_empty && report.verdict() == Verdict::Verified && self.refusals.is_empty() {
+            return;
+        }
         self.sink.function(FunctionReport {
             function: self.function.clone(),
             layer,

@@ -369,9 +369,14 @@ fn mistakes_are_named_with_their_line() {
             "! nogc",
             "! nocg",
             12,
-            "unknown annotation 'nocg' of the callee: there is nogc",
+            "unknown annotation 'nocg' of the callee: there are nogc and nomove",
         ),
-        ("! nogc", "! nogc ! nogc", 12, "duplicate nogc of fn0"),
+        (
+            "! nogc",
+            "! nogc ! nogc",
+            12,
+            "duplicate or contradictory nogc of fn0",
+        ),
         (
             "= moving",
             "= mowing",

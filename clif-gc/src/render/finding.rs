@@ -65,13 +65,18 @@ fn heading(finding: &Finding<'_>, entry: &Entry) -> String {
         message,
         layer,
         wasm_offset,
+        wasm_operator,
         ..
     } = finding.violation;
     let title = paint(ERROR, format_args!("error[{code} {name}]"));
     let message = paint(STRONG, format_args!(": {message}"));
     let arrow = paint(FRAME, "-->");
     let margin = " ".repeat(gutter(finding.violation));
-    let offset = wasm_offset.map_or(String::new(), |offset| format!(", Wasm offset {offset:#x}"));
+    let operator = wasm_operator.as_deref();
+    let operator = operator.map_or(String::new(), |operator| format!(" ({operator})"));
+    let offset = wasm_offset.map_or(String::new(), |offset| {
+        format!(", Wasm offset {offset:#x}{operator}")
+    });
     let place = place(finding.id, entry);
     let configurations = configurations(&finding.configurations, &entry.configurations);
     format!(

@@ -112,6 +112,7 @@ struct Violation<'a> {
     value: Option<&'a str>,
     rule: Option<&'a str>,
     wasm_offset: Option<u64>,
+    wasm_operator: Option<&'a str>,
     message: &'a str,
     witness: &'a [StepRecord],
 }
@@ -204,6 +205,7 @@ fn violation<'a>(function: &'a str, record: &'a ViolationRecord) -> Violation<'a
         value,
         rule,
         wasm_offset,
+        wasm_operator,
         message,
         witness,
         excerpt: _,
@@ -217,6 +219,7 @@ fn violation<'a>(function: &'a str, record: &'a ViolationRecord) -> Violation<'a
         value: value.as_deref(),
         rule: rule.as_deref(),
         wasm_offset: *wasm_offset,
+        wasm_operator: wasm_operator.as_deref(),
         message,
         witness,
     }

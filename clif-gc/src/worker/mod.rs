@@ -5,6 +5,7 @@ mod clif_error;
 pub mod emit;
 mod limits;
 mod names;
+mod operators;
 mod panics;
 mod sink;
 mod source;

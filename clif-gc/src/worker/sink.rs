@@ -105,6 +105,8 @@ fn violation_record(violation: &Violation, layer: &str, listing: &Listing) -> Vi
         wasm_offset: listing
             .inst(error.inst())
             .and_then(|index| listing.lines()[index].wasm_offset),
+        // The module tells; it is not at hand here.
+        wasm_operator: None,
         message: error.to_string(),
         witness: witness
             .steps

@@ -1,6 +1,7 @@
 //! Compiles Wasm modules.
 
 use super::names::{Key, ModuleNames};
+use super::operators::name_operators;
 use super::source::{Module, component};
 use super::{Tools, Work, emit, panics, sink};
 use crate::configuration::{Collector, Configuration, Embedding, Mode, OptLevel, combinations};
@@ -139,7 +140,8 @@ fn verify(
         .as_ref()
         .map(|emit| emit.unit(name, configuration));
     let unwritten = add_reports(&mut functions, names, tools, emit);
-    let functions: Vec<_> = functions.into_values().collect();
+    let mut functions: Vec<_> = functions.into_values().collect();
+    name_operators(bytes, functions.iter_mut());
     // In `enforce` mode, a rejected function is why compilation fails.
     let is_explained =
         tools.job.mode == Mode::Enforce && functions.iter().any(|f| f.verdict == Verdict::Rejected);
