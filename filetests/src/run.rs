@@ -158,7 +158,7 @@ impl FileRun<'_> {
         }
         if command.emits() {
             for isa in isas {
-                self.emission(&func, &**isa, details, &expected)?;
+                self.emission(func, &**isa, details, &expected)?;
             }
             return Ok(());
         }
