@@ -106,10 +106,12 @@ impl Sites {
             (Some((term, by_type)), Some((_, guarded))) => (term, by_type.and(guarded)),
             (Some(found), None) => found,
             (None, Some((old, guarded))) => {
-                let old = func.dfg.resolve_aliases(old);
-                let term = match *terms {
-                    _ if terms.contains(&old) => old,
-                    [term] => term,
+                // What the pass replaced everywhere is there no more.
+                let is_there = func.dfg.value_type(old) != types::INVALID;
+                let old = is_there.then(|| func.dfg.resolve_aliases(old));
+                let term = match (old, terms) {
+                    (Some(old), _) if terms.contains(&old) => old,
+                    (_, &[term]) => term,
                     _ => {
                         self.unjudged += 1;
                         return None;
