@@ -41,7 +41,7 @@ pub(crate) fn check(
     let declared = func.dfg.gc_info.collector.or(options.collector);
     let collector = declared.unwrap_or(GcCollector::Moving);
     let slots = Slots::new(func, &cfg, &safepoints, collector, history);
-    let values = Values::new(func, &cfg, &slots);
+    let values = Values::new(func, &cfg, &slots, history);
     let mut checker = Checker {
         func,
         options,

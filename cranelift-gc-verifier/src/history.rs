@@ -11,9 +11,10 @@
 
 use crate::guards::Proofs;
 use crate::hazard::Hazards;
+use crate::values::is_untraced;
 use cranelift_codegen::gc_verifier::Rewrite;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is known of a function from the rewrites that led to it.
 ///
@@ -22,6 +23,8 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default)]
 pub struct History {
     parent: BTreeMap<Value, Value>,
+    /// Values that stand for ones which need no stack map.
+    untraced: BTreeSet<Value>,
     /// The dereferences that were guarded before the last pass.
     pub(crate) proofs: Proofs,
 }
@@ -35,9 +38,34 @@ impl History {
 
     /// The optimizer is about to do `rewrite` to `func`.
     pub fn rewrite(&mut self, func: &Function, rewrite: Rewrite) {
-        if let Rewrite::IdempotentStore { store } = rewrite {
-            self.merge_spills_like(func, store);
+        let result = |inst| func.dfg.inst_results(inst).first().copied();
+        let (orig, new) = match rewrite {
+            Rewrite::IdempotentStore { store } => return self.merge_spills_like(func, store),
+            Rewrite::Simplify { orig, new, .. } | Rewrite::Subsume { orig, new, .. } => {
+                (Some(orig), new)
+            }
+            Rewrite::Gvn { orig, kept } => (Some(orig), kept),
+            Rewrite::GvnSkeleton {
+                inst,
+                kept: Some(kept),
+            } => (result(inst), kept),
+            Rewrite::SkeletonRemoveWithVal { inst, val, .. } => (result(inst), val),
+            Rewrite::ForwardLoad { load, value } => (result(load), value),
+            Rewrite::ConstantPhi { param, value } => (Some(param), value),
+            _ => return,
+        };
+        if orig.is_some_and(|orig| is_untraced(func, orig)) {
+            self.untraced.insert(func.dfg.resolve_aliases(new));
         }
+    }
+
+    /// The values that stand for ones which need no stack map, by a rewrite.
+    ///
+    /// A reference of static type `any` may take the place of an equal one of type `i31`: a
+    /// field has another type in a subtype, and code behind a cast that fails is never executed. It
+    /// is used as what it replaced then, without being rooted, and rightly.
+    pub(crate) fn untraced(&self) -> &BTreeSet<Value> {
+        &self.untraced
     }
 
     /// The representative of the class of `origin`: its least member.
@@ -117,5 +145,36 @@ mod tests {
         assert_eq!(classes.find(origins[1]), origins[0]);
         assert_eq!(classes.find(origins[0]), origins[0]);
         assert_eq!(classes.find(origins[2]), origins[2]);
+    }
+
+    #[test]
+    fn what_replaces_an_i31_needs_no_root() {
+        let [param, value] = [1, 0].map(Value::from_u32);
+        let after = parse(
+            "function %f(i32) -> i32 {
+                fn0 = %collect()
+            block0(v0 ! gcref(any, nullable): i32):
+                call fn0()
+                return v0
+            }",
+        );
+        let found = |fact: &str| {
+            let before = parse(&format!(
+                "function %f(i32) -> i32 {{
+                    fn0 = %collect()
+                block0(v0 ! gcref(any, nullable): i32):
+                    jump block1(v0)
+                block1(v1 ! gcref({fact}, nullable): i32):
+                    call fn0()
+                    return v1
+                }}"
+            ));
+            let mut history = History::default();
+            history.rewrite(&before, Rewrite::ConstantPhi { param, value });
+            let options = crate::Options::default();
+            crate::verify_rewritten(&after, &options, &history).codes()
+        };
+        assert_eq!(found("i31"), []);
+        assert_eq!(found("any"), [crate::Code::Gcv01]);
     }
 }

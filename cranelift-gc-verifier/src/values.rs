@@ -18,11 +18,13 @@
 //! Constants and other pure results are plain: null, and the i31 that arithmetic makes, do not age.
 
 use crate::cfg::{Cfg, Node, destinations};
+use crate::history::History;
 use crate::memory::{Passed, passed_on};
 use crate::slots::{Hold, Slots};
 use cranelift_codegen::ir::{
     BlockArg, Function, GcFact, Inst, InstructionData, Opcode, Value, ValueDef,
 };
+use std::collections::BTreeSet;
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,13 +40,16 @@ pub(crate) enum Class {
 /// The class of each value.
 pub(crate) struct Values {
     classes: Vec<Class>,
+    /// Those that stand for values which do not age, by a rewrite.
+    untraced: BTreeSet<Value>,
 }
 
 impl Values {
     /// Classify the values of `func`.
-    pub(crate) fn new(func: &Function, cfg: &Cfg, slots: &Slots) -> Self {
+    pub(crate) fn new(func: &Function, cfg: &Cfg, slots: &Slots, history: &History) -> Self {
         let mut values = Values {
             classes: vec![Class::Plain; func.dfg.num_values()],
+            untraced: history.untraced().clone(),
         };
         for (value, fact) in func.dfg.gc_info.facts() {
             if fact.is_traced() {
@@ -94,7 +99,7 @@ impl Values {
     fn seed_one(&mut self, func: &Function, value: Value) {
         let value = func.dfg.resolve_aliases(value);
         let can_be = func.dfg.value_type(value).is_int()
-            && !is_untraced(func, value)
+            && !self.is_untraced(func, value)
             && match func.dfg.value_def(value) {
                 ValueDef::Param(..) => true,
                 ValueDef::Result(inst, _) => is_opaque(func, inst),
@@ -103,6 +108,10 @@ impl Values {
         if can_be {
             self.raise(value, Class::Reference);
         }
+    }
+
+    fn is_untraced(&self, func: &Function, value: Value) -> bool {
+        is_untraced(func, value) || self.untraced.contains(&value)
     }
 
     fn raise(&mut self, value: Value, class: Class) -> bool {
@@ -116,7 +125,7 @@ impl Values {
     fn visit_block(&mut self, func: &Function, cfg: &Cfg, node: Node) -> bool {
         for inst in func.layout.block_insts(cfg.block(node)) {
             let class = self.result_class(func, passed_on(func, inst));
-            if class != Class::Plain && !is_untraced(func, func.dfg.first_result(inst)) {
+            if class != Class::Plain && !self.is_untraced(func, func.dfg.first_result(inst)) {
                 self.raise(func.dfg.first_result(inst), class);
             }
         }
@@ -125,7 +134,7 @@ impl Values {
             let class = self.class(arg);
             if class != Class::Plain
                 && func.dfg.value_type(arg) == func.dfg.value_type(param)
-                && !is_untraced(func, param)
+                && !self.is_untraced(func, param)
                 && self.raise(param, class)
             {
                 again |= to <= node;
@@ -166,7 +175,7 @@ impl Values {
 /// Is it known that `value` is nothing that ages?
 ///
 /// NB: An i31 may come out of a reference that is traced, by a cast of its block parameter.
-fn is_untraced(func: &Function, value: Value) -> bool {
+pub(crate) fn is_untraced(func: &Function, value: Value) -> bool {
     match func.dfg.gc_info.fact(value) {
         Some(GcFact::Ref { traced, .. }) => !traced,
         Some(GcFact::Scalar) => true,
