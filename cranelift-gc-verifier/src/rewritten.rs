@@ -130,7 +130,7 @@ struct Ages<'a> {
     safepoints: Safepoints,
     /// By value; `AGELESS` for what is not made of it.
     ages: Vec<Version>,
-    /// By value: is it a pointer?
+    /// The type of pointers, which alone are handed on to block parameters.
     pointer: Type,
 }
 
