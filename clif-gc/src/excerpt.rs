@@ -208,6 +208,9 @@ fn used(text: &str, error: &GcError) -> ((usize, usize), String) {
                 | GcError::GuardRemoved { value, hazard, .. } => {
                     format!("{value} is dereferenced here, also if it is {hazard}")
                 }
+                GcError::TrapLost { value, .. } => {
+                    format!("{value} is made null here, and no access of it can trap")
+                }
                 _ => "the value is used here".to_string(),
             };
             (whole(text), used)
@@ -247,6 +250,7 @@ fn safepoint_label(error: &GcError, primary: bool) -> String {
         | GcError::StaleDerivedPointer { .. }
         | GcError::UnguardedDereference { .. }
         | GcError::GuardRemoved { .. }
+        | GcError::TrapLost { .. }
         | GcError::UnsoundForwarding { .. }
         | GcError::RepresentationChanged { .. }
         | GcError::MembershipChanged { .. }

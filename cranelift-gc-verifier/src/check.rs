@@ -14,6 +14,7 @@
 //! [`slots`](crate::slots)).
 
 use crate::cfg::{Cfg, Node, constant};
+use crate::code::Code;
 use crate::error::{GcError, Held, NonReference};
 use crate::guards::{self, Proofs};
 use crate::history::History;
@@ -24,7 +25,7 @@ use crate::slots::{Content, Hold, Loc, Location, Reload, Root, Slots};
 use crate::uses::{Demand, UseKind, uses};
 use crate::values::{Class, Values, for_each_block_arg};
 use crate::witness::{Step, Witness};
-use crate::{Options, evidence, objects, recheck, rewritten};
+use crate::{Options, bounds, evidence, objects, recheck, rewritten};
 use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Type, Value, types};
 use std::cell::OnceCell;
 
@@ -66,6 +67,23 @@ pub(crate) fn check(
     let proofs = checker.check_dereferences(&history.proofs);
     let classes = checker.values.take();
     (checker.finish(), classes, proofs)
+}
+
+/// Verify of `func` that its bounds checks guard an access.
+pub(crate) fn check_bounds(func: &Function, options: &Options) -> Report {
+    let cfg = Cfg::new(func);
+    let mut report = Report::default();
+    if options.checks.contains(Code::Gcv16) {
+        let findings = bounds::check(func, &cfg).into_iter();
+        report.violations = findings
+            .map(|(error, steps)| Violation {
+                error,
+                witness: Witness { steps },
+                rule: None,
+            })
+            .collect();
+    }
+    report
 }
 
 pub(crate) struct Checker<'a> {
@@ -127,6 +145,7 @@ impl Checker<'_> {
     fn check_rewritten(&mut self) {
         let rewritten = rewritten::check(self.func, &self.cfg, self.collector);
         let mut findings = rewritten.findings;
+        findings.extend(bounds::check(self.func, &self.cfg));
         self.report.counts.rewritten_loads = rewritten.loads;
         if self.collector != GcCollector::Null {
             findings.extend(objects::check(

@@ -231,6 +231,13 @@ pub enum GcError {
         /// Such a reference, which gets there.
         word: u32,
     },
+    /// [`Code::Gcv16`]: `value` is null where it would be out of bounds, and no access traps of it.
+    TrapLost {
+        /// What makes it null.
+        inst: Inst,
+        /// The address.
+        value: Value,
+    },
     /// [`Code::Gcv08`]: `deed` is to be done to `inst`, and `other` contradicts it.
     UnsoundForwarding {
         /// What is to be done.
@@ -303,7 +310,7 @@ impl GcError {
             GcError::MovableLoad { .. } | GcError::StaleState { .. } => Code::Gcv07,
             GcError::UninitializedObject { .. } => Code::Gcv17,
             GcError::UnguardedDereference { .. } => Code::Gcv10,
-            GcError::GuardRemoved { .. } => Code::Gcv16,
+            GcError::GuardRemoved { .. } | GcError::TrapLost { .. } => Code::Gcv16,
             GcError::UnsoundForwarding { .. } => Code::Gcv08,
             GcError::RepresentationChanged { .. } => Code::Gcv13,
             GcError::MembershipChanged { .. } => Code::Gcv14,
@@ -327,6 +334,7 @@ impl GcError {
             | GcError::UninitializedObject { inst, .. }
             | GcError::UnguardedDereference { inst, .. }
             | GcError::GuardRemoved { inst, .. }
+            | GcError::TrapLost { inst, .. }
             | GcError::UnsoundForwarding { inst, .. }
             | GcError::RepresentationChanged { inst, .. }
             | GcError::MembershipChanged { inst, .. }
@@ -347,7 +355,8 @@ impl GcError {
             | GcError::StaleState { value, .. }
             | GcError::UninitializedObject { value, .. }
             | GcError::UnguardedDereference { value, .. }
-            | GcError::GuardRemoved { value, .. } => Some(value),
+            | GcError::GuardRemoved { value, .. }
+            | GcError::TrapLost { value, .. } => Some(value),
             GcError::NonReferenceRoot { value, .. } | GcError::UnsoundForwarding { value, .. } => {
                 value
             }
@@ -483,6 +492,11 @@ impl fmt::Display for GcError {
                 )?;
                 write_word(f, hazard, word)
             }
+            GcError::TrapLost { inst, value } => write!(
+                f,
+                "{inst} makes address {value} null where it is out of bounds, and no access of it \
+                 can trap"
+            ),
             GcError::UnsoundForwarding {
                 deed,
                 inst,

@@ -14,7 +14,10 @@ use crate::input::{Compiled, Input};
 use crate::machine_code::Machine;
 use crate::report::{FunctionReport, Report, Verdict, Violation};
 use crate::rewrite::{Rewrites, pass_of};
-use crate::{Options, listing, lowering, verify_emission, verify_layer, verify_lowering};
+use crate::{
+    Options, bounds, listing, lowering, verify_bounds, verify_emission, verify_layer,
+    verify_lowering,
+};
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::gc_verifier::{
@@ -101,6 +104,8 @@ impl GcVerifier for Verifier {
 enum Interest {
     /// Nothing.
     None,
+    /// It has no references, and yet a bounds check in it guards nothing.
+    Bounds,
     /// It has no references, and yet its rewrites are judged: those of its stack slots, or all.
     Rewrites,
     /// Everything.
@@ -110,6 +115,8 @@ enum Interest {
 fn interest(func: &Function) -> Interest {
     if is_of_interest(func) {
         Interest::References
+    } else if !bounds::lost(func).is_empty() {
+        Interest::Bounds
     } else if func.sized_stack_slots.is_empty() {
         Interest::None
     } else {
@@ -211,6 +218,12 @@ impl FunctionGuard for Guard {
             let report = lowering::with_faults(func, &self.options, report, inlined);
             self.choose(func, pass, report);
         }
+        if self.interest == Interest::Bounds && pass == Pass::Input {
+            let report = verify_bounds(func, &self.options);
+            if report.verdict() != Verdict::Verified {
+                self.choose(func, pass, report);
+            }
+        }
         self.enforced()
     }
 
@@ -308,7 +321,7 @@ impl Guard {
             self.listing = listing(func);
         }
         // NB: Of a function that only has slots, there is nothing to say when nothing is wrong.
-        let is_told = self.interest == Interest::Rewrites
+        let is_told = self.interest != Interest::References
             && (self.options.all_rewrites || !self.refusals.is_empty());
         if report.verdict() != Verdict::Verified || is_told {
             self.chosen = Some((pass, report));

@@ -1,6 +1,7 @@
 //! Verifies that Cranelift keeps GC references safe around safepoints.
 #![warn(missing_docs)]
 
+mod bounds;
 mod cfg;
 mod check;
 mod code;
@@ -90,6 +91,11 @@ fn verify_layer(
         || check::check(func, options, history),
         |report| (report, Vec::new(), Proofs::default()),
     )
+}
+
+/// Verify of `func`, which has no references, that its bounds checks guard an access.
+fn verify_bounds(func: &Function, options: &Options) -> Report {
+    guarded(|| check::check_bounds(func, options), |report| report)
 }
 
 /// Verify that lowering kept the stack maps of `func`, from what it made of them.

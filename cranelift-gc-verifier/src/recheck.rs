@@ -96,6 +96,9 @@ pub(crate) fn witness(
         GcError::MovableLoad { inst, .. } => crate::rewritten::is_movable_load(func, inst)
             .then_some(())
             .ok_or("the load cannot be moved"),
+        GcError::TrapLost { inst, value } => crate::bounds::is_lost(func, inst, value)
+            .then_some(())
+            .ok_or("the address is used"),
         GcError::UninitializedObject { inst, value } => {
             defines(func, first, value)?;
             passes(steps, inst)

@@ -198,10 +198,13 @@ A dereference was guarded before an optimization pass, and is not after it: the 
 the trap or branch, took its condition for a constant, or moved the dereference out of its
 protection. The example is what a pass left behind; `; guarded: v0 null` says what was guarded before it.
 
+Or a bounds check that puts null in the place of an address (`select_spectre_guard`) guards nothing, because no
+access of that address is there that can trap.
+
 The usual cause: a rewrite of a comparison or a branch that is wrong for some operands.",
             &[(
                 "#10353",
-                "the null check of a field access was lost together with the unused load"
+                "the trap of an access that is out of bounds was lost together with the unused load"
             )]
         ),
         Code::Gcv17 => entry!(
