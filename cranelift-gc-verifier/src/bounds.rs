@@ -81,7 +81,11 @@ fn guarded_address(func: &Function, inst: Inst) -> Option<Value> {
 /// Does `inst`, of which `value` is an operand, trap when it is null, or pass it on?
 fn relies_on(func: &Function, inst: Inst, value: Value) -> bool {
     match access(func, inst) {
-        Some(access) if access.data.is_none_or(|data| func.dfg.resolve_aliases(data) != value) => {
+        Some(access)
+            if access
+                .data
+                .is_none_or(|data| func.dfg.resolve_aliases(data) != value) =>
+        {
             access.flags.trap_code().is_some()
         }
         _ => true,

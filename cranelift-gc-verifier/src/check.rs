@@ -143,7 +143,7 @@ impl Checker<'_> {
 
     /// What a collection rewrites, and objects that it could see half made.
     fn check_rewritten(&mut self) {
-        let rewritten = rewritten::check(self.func, &self.cfg, self.collector);
+        let rewritten = rewritten::check(self.func, &self.cfg, &self.safepoints, self.collector);
         let mut findings = rewritten.findings;
         findings.extend(bounds::check(self.func, &self.cfg));
         self.report.counts.rewritten_loads = rewritten.loads;

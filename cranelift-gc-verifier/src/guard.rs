@@ -88,6 +88,8 @@ impl GcVerifier for Verifier {
                 target: self.options.keep_text.then(|| Compiled::new(isa)),
                 input: None,
                 fingerprint: None,
+                is_optimized: isa.flags().opt_level() != settings::OptLevel::None,
+                is_touched: false,
                 rewrites: 0,
                 refused: 0,
                 history: History::default(),
@@ -163,8 +165,12 @@ struct Guard {
     /// What the function is compiled for, if it is to be kept.
     target: Option<Compiled>,
     input: Option<Input>,
-    /// That of the function that was verified last.
+    /// That of the function that was verified last, where it is needed.
     fingerprint: Option<u64>,
+    /// Does the optimizer look at the function once more, after it removed constant phis?
+    is_optimized: bool,
+    /// Was anything done to the function since it was verified?
+    is_touched: bool,
     rewrites: u64,
     refused: u64,
     history: History,
@@ -188,6 +194,7 @@ impl FunctionGuard for Guard {
             self.inlining.inline(func, call);
         }
         self.history.rewrite(func, rewrite);
+        self.is_touched = true;
         Answer::Accept
     }
 
@@ -271,15 +278,23 @@ impl Guard {
         }
     }
 
-    /// Is `func` another function than the one that was verified last?
+    /// May `func` be another function than the one that was verified last?
+    ///
+    /// NB: A pass that asked for nothing is taken at its word only where a later look at the whole
+    /// function does not: what comes before the e-graph pass. Elsewhere the fingerprints are compared.
     fn is_changed(&mut self, func: &Function, pass: Pass) -> bool {
+        let is_touched = core::mem::take(&mut self.is_touched);
         match pass {
-            // This one leaves nothing as it was.
-            Pass::Egraph | Pass::Lowering | Pass::Emission => return true,
-            Pass::Input | Pass::Inline | Pass::ConstantPhis => {}
+            // These leave nothing as it was.
+            Pass::Egraph | Pass::Lowering | Pass::Emission => true,
+            Pass::Input | Pass::Inline | Pass::ConstantPhis if self.is_optimized => {
+                is_touched || pass == Pass::Input
+            }
+            Pass::Input | Pass::Inline | Pass::ConstantPhis => {
+                let fingerprint = fingerprint(func);
+                self.fingerprint.replace(fingerprint) != Some(fingerprint)
+            }
         }
-        let fingerprint = fingerprint(func);
-        self.fingerprint.replace(fingerprint) != Some(fingerprint)
     }
 
     /// Do not do what `violation` tells of.

@@ -18,7 +18,7 @@ use crate::cfg::{Cfg, Node};
 use crate::error::{GcError, Movable};
 use crate::memory::{access, passed_on};
 use crate::path::{Forbidden, Point, Search};
-use crate::safepoint::{Safepoints, Version, may_collect, may_move};
+use crate::safepoint::{Safepoints, Version, may_move};
 use crate::values::for_each_block_arg;
 use crate::witness::{Role, Step, push_path};
 use cranelift_codegen::ir::{
@@ -37,7 +37,14 @@ pub(crate) struct Rewritten {
 }
 
 /// Check all of `func`.
-pub(crate) fn check(func: &Function, cfg: &Cfg, collector: GcCollector) -> Rewritten {
+///
+/// `collections` are the safepoints that may collect.
+pub(crate) fn check(
+    func: &Function,
+    cfg: &Cfg,
+    collections: &Safepoints,
+    collector: GcCollector,
+) -> Rewritten {
     let mut rewritten = Rewritten::default();
     let mut sources = Vec::new();
     for node in cfg.nodes() {
@@ -55,7 +62,15 @@ pub(crate) fn check(func: &Function, cfg: &Cfg, collector: GcCollector) -> Rewri
         }
     }
     if !sources.is_empty() {
-        let ages = Ages::new(func, cfg, collector, &sources);
+        let moves;
+        let safepoints = match collector {
+            GcCollector::Moving => collections,
+            GcCollector::NonMoving | GcCollector::Null => {
+                moves = Safepoints::of(func, cfg, may_move);
+                &moves
+            }
+        };
+        let ages = Ages::new(func, cfg, safepoints, &sources);
         ages.check(&mut rewritten.findings);
     }
     rewritten
@@ -127,25 +142,21 @@ pub(crate) fn is_movable_load(func: &Function, inst: Inst) -> bool {
 struct Ages<'a> {
     func: &'a Function,
     cfg: &'a Cfg,
-    safepoints: Safepoints,
+    safepoints: &'a Safepoints,
     /// By value; `AGELESS` for what is not made of it.
     ages: Vec<Version>,
-    /// The type of pointers, which alone are handed on to block parameters.
-    pointer: Type,
 }
 
+/// The type of pointers, which alone are handed on to block parameters.
+const POINTER: Type = types::I64;
+
 impl<'a> Ages<'a> {
-    fn new(func: &'a Function, cfg: &'a Cfg, collector: GcCollector, sources: &[Inst]) -> Self {
-        let rewrites = |func: &Function, inst| match collector {
-            GcCollector::Moving => may_collect(func, inst),
-            GcCollector::NonMoving | GcCollector::Null => may_move(func, inst),
-        };
+    fn new(func: &'a Function, cfg: &'a Cfg, safepoints: &'a Safepoints, sources: &[Inst]) -> Self {
         let mut ages = Ages {
             func,
             cfg,
-            safepoints: Safepoints::of(func, cfg, rewrites),
+            safepoints,
             ages: vec![Version::AGELESS; func.dfg.num_values()],
-            pointer: types::I64,
         };
         for &inst in sources {
             let version = ages.safepoints.before(func, cfg, inst);
@@ -180,7 +191,7 @@ impl<'a> Ages<'a> {
         for_each_block_arg(func, self.cfg, node, |to, arg, param| {
             // NB: Only pointers are handed on. A bump pointer becomes a reference at a block
             // parameter, and is followed as one from there.
-            if func.dfg.value_type(param) != self.pointer {
+            if func.dfg.value_type(param) != POINTER {
                 return;
             }
             let age = ages[arg.as_u32() as usize];
@@ -269,7 +280,7 @@ impl<'a> Ages<'a> {
         let origin = self.origin(value)?;
         let load = self.func.dfg.value_def(origin).inst()?;
         let (safepoint, steps) = self.crossing(load, inst)?;
-        let error = if self.func.dfg.value_type(origin) == self.pointer {
+        let error = if self.func.dfg.value_type(origin) == POINTER {
             GcError::StaleHeapBase {
                 inst,
                 value: origin,

@@ -11,6 +11,53 @@ use crate::error::{GcError, Given};
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value, ValueDef};
 use smallvec::SmallVec;
 
+/// Are both the same pure instruction on the same operands, as most values that are merged are?
+///
+/// Nothing is computed then: what is the same needs no signature.
+pub(crate) fn are_twins(func: &Function, signatures: &Signatures, a: Value, b: Value) -> bool {
+    let (a, b) = (signatures.root(func, a), signatures.root(func, b));
+    let (ValueDef::Result(first, i), ValueDef::Result(second, j)) =
+        (func.dfg.value_def(a), func.dfg.value_def(b))
+    else {
+        return a == b;
+    };
+    let is_same = |(&a, &b)| signatures.root(func, a) == signatures.root(func, b);
+    a == b
+        || i == j
+            && func.dfg.value_type(a) == func.dfg.value_type(b)
+            && is_same_but_for_operands(func, first, second)
+            && core::iter::zip(func.dfg.inst_args(first), func.dfg.inst_args(second)).all(is_same)
+}
+
+/// Are both of one of the common pure formats, and the same but for their operands?
+fn is_same_but_for_operands(func: &Function, a: Inst, b: Inst) -> bool {
+    use InstructionData::*;
+    match (func.dfg.insts[a], func.dfg.insts[b]) {
+        (Unary { opcode: a, .. }, Unary { opcode: b, .. })
+        | (Binary { opcode: a, .. }, Binary { opcode: b, .. })
+        | (Ternary { opcode: a, .. }, Ternary { opcode: b, .. }) => a == b,
+        (
+            UnaryImm { opcode: a, imm },
+            UnaryImm {
+                opcode: b,
+                imm: other,
+            },
+        ) => (a, imm) == (b, other),
+        (
+            IntCompare {
+                opcode: a, cond, ..
+            },
+            IntCompare {
+                opcode: b,
+                cond: other,
+                ..
+            },
+        ) => (a, cond) == (b, other),
+        // NB: Others are computed and compared.
+        _ => false,
+    }
+}
+
 /// May `new` stand for `orig`, which `inst` makes?
 pub(crate) fn values(
     func: &Function,

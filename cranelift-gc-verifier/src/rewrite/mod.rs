@@ -213,6 +213,9 @@ impl Rewrites {
         let ValueDef::Result(inst, _) = func.dfg.value_def(root) else {
             return None;
         };
+        if equal::are_twins(func, &self.signatures, orig, new) {
+            return None;
+        }
         kept::representation(func, &self.classes, inst, orig, new)
             .filter(|error| self.options.checks.contains(error.code()))
             .or_else(|| equal::values(func, &mut self.signatures, inst, orig, new))
