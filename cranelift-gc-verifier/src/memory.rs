@@ -30,6 +30,11 @@ pub(crate) struct Access {
 pub(crate) fn access(func: &Function, inst: Inst) -> Option<Access> {
     use InstructionData::*;
     let dfg = &func.dfg;
+    // NB: Most instructions are none, and the opcode tells sooner than the format.
+    let opcode = dfg.insts[inst].opcode();
+    if !opcode.can_load() && !opcode.can_store() {
+        return None;
+    }
     let result = || dfg.inst_results(inst).first().copied();
     let (addr, offset, data, result, flags) = match dfg.insts[inst] {
         Load {
