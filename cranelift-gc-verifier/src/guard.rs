@@ -14,6 +14,7 @@ use crate::input::{Compiled, Input};
 use crate::machine_code::Machine;
 use crate::report::{FunctionReport, Report, Verdict, Violation};
 use crate::rewrite::{Rewrites, pass_of};
+use crate::undo::{Known, Undone};
 use crate::{Options, listing, lowering, verify_emission, verify_layer, verify_lowering};
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
@@ -59,6 +60,10 @@ pub fn install(options: Options, sink: Arc<dyn Sink>) -> Result<(), SetGcVerifie
 }
 
 impl GcVerifier for Verifier {
+    fn cache_key(&self) -> u64 {
+        self.options.cache_key()
+    }
+
     fn start(
         &self,
         func: &Function,
@@ -74,6 +79,8 @@ impl GcVerifier for Verifier {
                 interest,
                 judge: Rewrites::new(self.options, isa.endianness()),
                 refusals: Vec::new(),
+                undone: Vec::new(),
+                accepted: Known::default(),
                 wrong: Report::default(),
                 options: self.options,
                 sink: self.sink.clone(),
@@ -142,6 +149,10 @@ struct Guard {
     judge: Rewrites,
     /// The rewrites that were refused.
     refusals: Vec<Violation>,
+    /// The passes that were undone.
+    undone: Vec<Undone>,
+    /// What was known when the last pass that was accepted had ended.
+    accepted: Known,
     /// The rewrites that were wrong and done all the same, since the last pass.
     wrong: Report,
     options: Options,
@@ -211,7 +222,27 @@ impl FunctionGuard for Guard {
             let report = lowering::with_faults(func, &self.options, report, inlined);
             self.choose(func, pass, report);
         }
-        self.enforced()
+        self.enforced()?;
+        self.accept();
+        Ok(())
+    }
+
+    fn restored(&mut self, _func: &Function, pass: Pass) {
+        let violations = match self.chosen.take() {
+            Some((_, report)) => report.violations,
+            None => Vec::new(),
+        };
+        let accepted = self.accepted.clone();
+        let listing = core::mem::replace(&mut self.listing, accepted.listing);
+        self.undone.push(Undone {
+            pass,
+            violations,
+            listing,
+        });
+        self.chosen = accepted.chosen;
+        self.history = accepted.history;
+        self.fingerprint = accepted.fingerprint;
+        self.judge.restart(accepted.classes);
     }
 
     fn lowered(&mut self, func: &Function, lowered: &Lowered) -> Result<(), GcVerifierErrors> {
@@ -258,6 +289,19 @@ impl Guard {
         }
     }
 
+    /// Remember what is known, in case that the next pass is undone.
+    fn accept(&mut self) {
+        if self.mode == settings::GcVerifier::Enforce {
+            self.accepted = Known {
+                chosen: self.chosen.clone(),
+                listing: self.listing.clone(),
+                history: self.history.clone(),
+                classes: self.judge.classes().to_vec(),
+                fingerprint: self.fingerprint,
+            };
+        }
+    }
+
     /// Is `func` another function than the one that was verified last?
     fn is_changed(&mut self, func: &Function, pass: Pass) -> bool {
         match pass {
@@ -277,6 +321,11 @@ impl Guard {
             self.refusals.push(violation);
         }
         Answer::NoChange
+    }
+
+    /// Was anything refused or undone?
+    fn has_refused(&self) -> bool {
+        !self.refusals.is_empty() || !self.undone.is_empty()
     }
 
     /// Remember that what `violation` tells of is done all the same.
@@ -341,7 +390,7 @@ impl Drop for Guard {
         };
         // Nothing was looked at after all: what is known is about code that cannot be reached.
         let is_empty = report.counts == crate::Counts::default();
-        if is_empty && report.verdict() == Verdict::Verified && self.refusals.is_empty() {
+        if is_empty && report.verdict() == Verdict::Verified && !self.has_refused() {
             return;
         }
         self.sink.function(FunctionReport {
@@ -351,6 +400,7 @@ impl Drop for Guard {
             rewrites: self.rewrites,
             refused: self.refused,
             refusals: core::mem::take(&mut self.refusals),
+            undone: core::mem::take(&mut self.undone),
             listing: core::mem::take(&mut self.listing),
             input: self.input.take(),
         });
