@@ -66,6 +66,8 @@ pub struct FunctionRecord {
     pub violations: Vec<ViolationRecord>,
     /// Rewrites that were refused, and so did no harm.
     pub refusals: Vec<ViolationRecord>,
+    /// Passes that were undone, and so did no harm.
+    pub undone: Vec<UndoneRecord>,
     /// What could not be checked.
     pub inconclusive: Vec<InconclusiveRecord>,
 }
@@ -80,6 +82,7 @@ impl FunctionRecord {
             counts: Counts::default(),
             violations: Vec::new(),
             refusals: Vec::new(),
+            undone: Vec::new(),
             inconclusive: Vec::new(),
         }
     }
@@ -131,6 +134,15 @@ pub struct ViolationRecord {
     pub witness: Vec<StepRecord>,
     /// What surrounds it in the function.
     pub excerpt: Excerpt,
+}
+
+/// A pass that was undone.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct UndoneRecord {
+    /// The pass.
+    pub pass: String,
+    /// What it broke.
+    pub violations: Vec<ViolationRecord>,
 }
 
 /// One step of a witness.

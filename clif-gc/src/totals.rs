@@ -30,6 +30,8 @@ pub struct Totals {
     pub rewrites: u64,
     /// Rewrites that were refused.
     pub refused: u64,
+    /// Passes that were undone.
+    pub undone: u64,
     /// Broken invariants.
     pub violations: u64,
     /// Checks that could not be made.
@@ -95,6 +97,7 @@ impl Tally {
         totals.record_entries += record_entries;
         totals.rewrites += rewrites;
         totals.refused += refused;
+        totals.undone += function.undone.len() as u64;
         totals.violations += function.violations.len() as u64;
         totals.inconclusive += function.inconclusive.len() as u64;
         match function.verdict {

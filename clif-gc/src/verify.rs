@@ -115,6 +115,9 @@ impl<'a> Printer<'a> {
             match self.args.format {
                 Format::Text => {
                     render::to_stdout(&render::findings(&entry));
+                    if !self.args.quiet {
+                        render::to_stdout(&render::refused(&entry));
+                    }
                     render::to_stdout(&render::undecided(&entry));
                 }
                 Format::Json => self.entries.push(entry),

@@ -183,6 +183,13 @@ impl Checks {
         Checks(self.0 & !(1 << code as u8))
     }
 
+    /// Tells sets apart: one bit a check.
+    pub(crate) fn bits(self) -> u32 {
+        let bit = |code: Code| 1 << code as u8;
+        let known = Code::ALL.into_iter().filter(|code| self.contains(*code));
+        known.fold(0, |bits, code| bits | bit(code))
+    }
+
     /// Is `code` among these checks?
     pub fn contains(self, code: Code) -> bool {
         self.0 & (1 << code as u8) != 0

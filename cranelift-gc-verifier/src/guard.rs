@@ -14,6 +14,7 @@ use crate::input::{Compiled, Input};
 use crate::machine_code::Machine;
 use crate::report::{FunctionReport, Report, Verdict, Violation};
 use crate::rewrite::{Rewrites, pass_of};
+use crate::undo::{Known, Undone};
 use crate::{
     Options, bounds, listing, lowering, verify_bounds, verify_emission, verify_layer,
     verify_lowering,
@@ -62,6 +63,10 @@ pub fn install(options: Options, sink: Arc<dyn Sink>) -> Result<(), SetGcVerifie
 }
 
 impl GcVerifier for Verifier {
+    fn cache_key(&self) -> u64 {
+        self.options.cache_key()
+    }
+
     fn start(
         &self,
         func: &Function,
@@ -77,6 +82,8 @@ impl GcVerifier for Verifier {
                 interest,
                 judge: Rewrites::new(self.options, isa.endianness()),
                 refusals: Vec::new(),
+                undone: Vec::new(),
+                accepted: Known::default(),
                 wrong: Report::default(),
                 options: self.options,
                 sink: self.sink.clone(),
@@ -151,6 +158,10 @@ struct Guard {
     judge: Rewrites,
     /// The rewrites that were refused.
     refusals: Vec<Violation>,
+    /// The passes that were undone.
+    undone: Vec<Undone>,
+    /// What was known when the last pass that was accepted had ended.
+    accepted: Known,
     /// The rewrites that were wrong and done all the same, since the last pass.
     wrong: Report,
     options: Options,
@@ -231,7 +242,28 @@ impl FunctionGuard for Guard {
                 self.choose(func, pass, report);
             }
         }
-        self.enforced()
+        self.enforced()?;
+        self.accept();
+        Ok(())
+    }
+
+    fn restored(&mut self, _func: &Function, pass: Pass) {
+        let violations = match self.chosen.take() {
+            Some((_, report)) => report.violations,
+            None => Vec::new(),
+        };
+        let accepted = self.accepted.clone();
+        let listing = core::mem::replace(&mut self.listing, accepted.listing);
+        self.undone.push(Undone {
+            pass,
+            violations,
+            listing,
+        });
+        self.chosen = accepted.chosen;
+        self.history = accepted.history;
+        self.fingerprint = accepted.fingerprint;
+        self.judge.restart(accepted.classes);
+        self.is_touched = false;
     }
 
     fn lowered(&mut self, func: &Function, lowered: &Lowered) -> Result<(), GcVerifierErrors> {
@@ -278,6 +310,19 @@ impl Guard {
         }
     }
 
+    /// Remember what is known, in case that the next pass is undone.
+    fn accept(&mut self) {
+        if self.mode == settings::GcVerifier::Enforce {
+            self.accepted = Known {
+                chosen: self.chosen.clone(),
+                listing: self.listing.clone(),
+                history: self.history.clone(),
+                classes: self.judge.classes().to_vec(),
+                fingerprint: self.fingerprint,
+            };
+        }
+    }
+
     /// May `func` be another function than the one that was verified last?
     ///
     /// NB: A pass that asked for nothing is taken at its word only where a later look at the whole
@@ -305,6 +350,11 @@ impl Guard {
             self.refusals.push(violation);
         }
         Answer::NoChange
+    }
+
+    /// Was anything refused or undone?
+    fn has_refused(&self) -> bool {
+        !self.refusals.is_empty() || !self.undone.is_empty()
     }
 
     /// Remember that what `violation` tells of is done all the same.
@@ -369,7 +419,7 @@ impl Drop for Guard {
         };
         // Nothing was looked at after all: what is known is about code that cannot be reached.
         let is_empty = report.counts == crate::Counts::default();
-        if is_empty && report.verdict() == Verdict::Verified && self.refusals.is_empty() {
+        if is_empty && report.verdict() == Verdict::Verified && !self.has_refused() {
             return;
         }
         self.sink.function(FunctionReport {
@@ -379,6 +429,7 @@ impl Drop for Guard {
             rewrites: self.rewrites,
             refused: self.refused,
             refusals: core::mem::take(&mut self.refusals),
+            undone: core::mem::take(&mut self.undone),
             listing: core::mem::take(&mut self.listing),
             input: self.input.take(),
         });

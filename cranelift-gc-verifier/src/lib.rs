@@ -18,6 +18,7 @@ mod history;
 mod inline;
 mod input;
 mod listing;
+mod log_sink;
 mod lowering;
 mod machine_code;
 mod memory;
@@ -31,6 +32,7 @@ mod safepoint;
 mod slots;
 #[cfg(test)]
 mod testing;
+mod undo;
 mod uses;
 mod values;
 mod witness;
@@ -47,9 +49,11 @@ pub use hazard::{Hazard, Hazards};
 pub use history::History;
 pub use input::{Compiled, Input};
 pub use listing::listing;
+pub use log_sink::{LOG_TARGET, LogSink};
 pub use machine_code::Machine;
 pub use report::{Counts, FunctionReport, Inconclusive, Line, Report, Verdict, Violation};
 pub use rewrite::Rewrites;
+pub use undo::Undone;
 pub use witness::{Role, Step, Witness};
 
 use cranelift_codegen::ir::Function;
@@ -68,6 +72,33 @@ pub struct Options {
     pub all_rewrites: bool,
     /// Whether reports hold the function as it was handed over ([`FunctionReport::input`]).
     pub keep_text: bool,
+}
+
+impl Options {
+    /// What decides verdicts besides the function and the setting: these options, and the version.
+    ///
+    /// It is the same in every process. Options that do not decide verdicts are no part of it.
+    fn cache_key(&self) -> u64 {
+        let Options {
+            collector,
+            checks,
+            all_rewrites,
+            keep_text: _,
+        } = self;
+        let collector = match collector {
+            None => 0,
+            Some(GcCollector::Moving) => 1,
+            Some(GcCollector::NonMoving) => 2,
+            Some(GcCollector::Null) => 3,
+        };
+        let options = u64::from(checks.bits()) << 3 | collector << 1 | u64::from(*all_rewrites);
+        // FNV-1a, so that no hasher's seed or version is a part of it.
+        let version = env!("CARGO_PKG_VERSION").bytes();
+        let bytes = version.chain(options.to_le_bytes());
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
 }
 
 /// Verify one function as it stands.

@@ -3,6 +3,7 @@
 use crate::code::Code;
 use crate::error::GcError;
 use crate::input::Input;
+use crate::undo::Undone;
 use crate::witness::Witness;
 use core::fmt;
 use core::ops::AddAssign;
@@ -231,6 +232,8 @@ pub struct FunctionReport {
     /// With the setting at `enforce`, why they were. The function came out right, because they did
     /// not happen: they are no part of the verdict.
     pub refusals: Vec<Violation>,
+    /// With the setting at `enforce`, the passes that were undone, and why.
+    pub undone: Vec<Undone>,
     /// The function at that point, if it was not verified.
     pub listing: Vec<Line>,
     /// The function as it was handed over, if [`Options::keep_text`](crate::Options) asks for it.

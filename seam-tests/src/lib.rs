@@ -13,14 +13,18 @@
 //! * the guard's life in a context, and the setting: `tests/life.rs`;
 //! * a wrong rewrite that upstream makes is refused, and the function comes out right:
 //!   `tests/enforce.rs`, with the verifier itself;
+//! * a pass that leaves a broken function behind is undone: `tests/undo.rs`;
+//! * cached results count as judged by the same verifier with the same setting: `tests/cache.rs`;
 //! * what inlining does to the facts about GC references: `tests/inlining.rs`;
 //! * facts as text: `tests/facts.rs`.
 //!
 //! What is not: lowering, which asks no questions.
 
+pub mod broken;
 pub mod generate;
 pub mod guard;
 pub mod kind;
 pub mod pipeline;
 pub mod program;
 pub mod random;
+pub mod reports;

@@ -278,11 +278,16 @@ fn the_setting_none_ends_a_started_guard() {
     assert_eq!(recorder.take(), [Event::Start("%f".into())]);
 }
 
+/// With `enforce`, those of a pass undo it: see `tests/undo.rs`.
 #[test]
 fn errors_fail_the_compilation() {
-    for pass in [Pass::Input, Pass::ConstantPhis, Pass::Egraph] {
+    for (mode, pass) in [
+        ("enforce", Pass::Input),
+        ("check", Pass::ConstantPhis),
+        ("check", Pass::Egraph),
+    ] {
         let recorder = Recorder::failing_after(pass);
-        let isa = isa("x86_64", "enforce");
+        let isa = isa("x86_64", mode);
         let mut context = watched(&function("f"), &recorder);
         let error = compile(&mut context, &*isa).unwrap_err();
         assert!(matches!(error, CodegenError::GcVerifier(_)));

@@ -124,7 +124,7 @@ pub fn configurations(these: &[&Configuration], all: &[Configuration]) -> String
 }
 
 /// How wide the column with the instructions is.
-fn gutter(violation: &ViolationRecord) -> usize {
+pub(super) fn gutter(violation: &ViolationRecord) -> usize {
     let insts = violation.excerpt.0.iter().filter_map(|item| match item {
         Item::Line { inst, .. } => inst.as_deref(),
         Item::Elided => None,
@@ -132,7 +132,8 @@ fn gutter(violation: &ViolationRecord) -> usize {
     insts.map(str::len).max().unwrap_or(0) + 1
 }
 
-fn body(violation: &ViolationRecord) -> String {
+/// What surrounds it, the witness, and notes.
+pub(super) fn body(violation: &ViolationRecord) -> String {
     let width = gutter(violation);
     let bar = paint(FRAME, "|");
     let margin = " ".repeat(width);

@@ -5,7 +5,8 @@ use crate::configuration::{Configuration, Mode};
 use crate::diagnostic::Diagnostic;
 use crate::outcome::Entry;
 use crate::record::{
-    FunctionRecord, InconclusiveRecord, StepRecord, Verdict as FunctionVerdict, ViolationRecord,
+    FunctionRecord, InconclusiveRecord, StepRecord, UndoneRecord, Verdict as FunctionVerdict,
+    ViolationRecord,
 };
 use crate::totals::Totals;
 use serde::Serialize;
@@ -99,7 +100,14 @@ struct Function<'a> {
     refused: u64,
     violations: Vec<Violation<'a>>,
     refusals: Vec<Violation<'a>>,
+    undone: Vec<Undone<'a>>,
     inconclusive: &'a [InconclusiveRecord],
+}
+
+#[derive(Serialize)]
+struct Undone<'a> {
+    pass: &'a str,
+    violations: Vec<Violation<'a>>,
 }
 
 #[derive(Serialize)]
@@ -166,6 +174,7 @@ fn function<'a>(configuration: &'a Configuration, record: &'a FunctionRecord) ->
         counts,
         violations,
         refusals,
+        undone,
         inconclusive,
     } = record;
     Function {
@@ -192,7 +201,22 @@ fn function<'a>(configuration: &'a Configuration, record: &'a FunctionRecord) ->
             .iter()
             .map(|record| violation(&id.function, record))
             .collect(),
+        undone: undone
+            .iter()
+            .map(|record| self::undone(&id.function, record))
+            .collect(),
         inconclusive,
+    }
+}
+
+fn undone<'a>(function: &'a str, record: &'a UndoneRecord) -> Undone<'a> {
+    let UndoneRecord { pass, violations } = record;
+    Undone {
+        pass,
+        violations: violations
+            .iter()
+            .map(|record| violation(function, record))
+            .collect(),
     }
 }
 

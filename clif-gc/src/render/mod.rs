@@ -3,12 +3,14 @@
 mod diagnostic;
 mod finding;
 pub mod json;
+mod refused;
 pub mod style;
 mod summary;
 mod undecided;
 
 pub use diagnostic::diagnostics;
 pub use finding::findings;
+pub use refused::refused;
 pub use summary::Summary;
 pub use undecided::undecided;
 

@@ -72,6 +72,9 @@ impl Summary<'_> {
                 thousands(totals.refused)
             ),
         );
+        if totals.undone > 0 {
+            row("undone passes", thousands(totals.undone));
+        }
         row("violations", thousands(totals.violations));
         row("inconclusive", self.inconclusive());
         if totals.errors > 0 {

@@ -7,7 +7,12 @@ use wasmparser::{Operator, Parser, Payload};
 /// Name the operators that the violations of `functions` are about, which come from the module.
 pub fn name_operators<'a>(bytes: &[u8], functions: impl Iterator<Item = &'a mut FunctionRecord>) {
     let mut violations: Vec<_> = functions
-        .flat_map(|function| function.violations.iter_mut().chain(&mut function.refusals))
+        .flat_map(|function| {
+            let undone = function.undone.iter_mut();
+            let undone = undone.flat_map(|undone| &mut undone.violations);
+            let refused = function.refusals.iter_mut().chain(undone);
+            function.violations.iter_mut().chain(refused)
+        })
         .filter(|violation| violation.wasm_offset.is_some())
         .collect();
     if violations.is_empty() {

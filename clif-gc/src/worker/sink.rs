@@ -3,9 +3,10 @@
 use crate::excerpt::Excerpt;
 use crate::listing::Listing;
 use crate::record::{
-    Counts, FunctionId, FunctionRecord, InconclusiveRecord, StepRecord, Verdict, ViolationRecord,
+    Counts, FunctionId, FunctionRecord, InconclusiveRecord, StepRecord, UndoneRecord, Verdict,
+    ViolationRecord,
 };
-use cranelift_gc_verifier::{FunctionReport, Sink, Step, Violation};
+use cranelift_gc_verifier::{FunctionReport, Sink, Step, Undone, Violation};
 use std::sync::{Mutex, PoisonError};
 
 /// The reports that came in and were not taken out.
@@ -37,6 +38,7 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
         rewrites,
         refused,
         refusals,
+        undone,
         listing,
         input: _,
     } = report;
@@ -76,6 +78,7 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
             .iter()
             .map(|violation| violation_record(violation, &layer, &listing))
             .collect(),
+        undone: undone.iter().map(undone_record).collect(),
         inconclusive: found
             .inconclusive
             .iter()
@@ -85,6 +88,18 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
             })
             .collect(),
         layer: Some(layer),
+    }
+}
+
+fn undone_record(undone: &Undone) -> UndoneRecord {
+    let pass = undone.pass.to_string();
+    let listing = Listing::new(&undone.listing);
+    let violations = undone.violations.iter();
+    UndoneRecord {
+        violations: violations
+            .map(|violation| violation_record(violation, &pass, &listing))
+            .collect(),
+        pass,
     }
 }
 

@@ -8,7 +8,7 @@
 
 use super::signature::{LANES, Lanes, Signatures, is_computed};
 use crate::error::{GcError, Given};
-use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value, ValueDef};
+use cranelift_codegen::ir::{BlockCall, Function, Inst, InstructionData, Opcode, Value, ValueDef};
 use smallvec::SmallVec;
 
 /// Are both the same pure instruction on the same operands, as most values that are merged are?
@@ -105,18 +105,14 @@ fn jump(
     func: &Function,
     signatures: &mut Signatures,
     inst: Inst,
-    dest: cranelift_codegen::ir::BlockCall,
+    dest: BlockCall,
 ) -> Option<GcError> {
     let InstructionData::Brif { arg, blocks, .. } = func.dfg.insts[inst] else {
         return None;
     };
-    let same = |call: cranelift_codegen::ir::BlockCall| {
-        let lists = &func.dfg.value_lists;
-        call.block(lists) == dest.block(lists) && call.args(lists).eq(dest.args(lists))
-    };
-    let wrong = match (same(blocks[0]), same(blocks[1])) {
-        (true, false) => 0u128,
-        (false, true) => 1,
+    let wrong = match blocks.map(|call| is_same_call(func, call, dest)) {
+        [true, false] => 0u128,
+        [false, true] => 1,
         _ => return None,
     };
     let cond = signatures.of(func, arg)?;
@@ -129,6 +125,69 @@ fn jump(
         found: 1 - wrong,
         given: given(func, signatures, arg, lane),
     })
+}
+
+/// May the branch `inst` become the conditional trap `trap`, and after it the jump `jump`?
+///
+/// They go where the branch goes exactly when they trap where it does not go to the jump's
+/// destination. A destination that just traps itself is not judged: it does not matter then who traps.
+pub(crate) fn trap_and_jump(
+    func: &Function,
+    signatures: &mut Signatures,
+    inst: Inst,
+    (trap, jump): (Inst, Inst),
+) -> Option<GcError> {
+    let InstructionData::Brif { arg, blocks, .. } = func.dfg.insts[inst] else {
+        return None;
+    };
+    let InstructionData::CondTrap {
+        opcode, arg: cond, ..
+    } = func.dfg.insts[trap]
+    else {
+        return None;
+    };
+    let InstructionData::Jump { destination, .. } = func.dfg.insts[jump] else {
+        return None;
+    };
+    let jumps_when = match blocks.map(|call| is_same_call(func, call, destination)) {
+        [true, false] => true,
+        [false, true] => false,
+        _ => return None,
+    };
+    let first = func
+        .layout
+        .first_inst(destination.block(&func.dfg.value_lists))?;
+    if func.dfg.insts[first].opcode() == Opcode::Trap {
+        return None;
+    }
+    let expected = signatures.of(func, arg)?;
+    let found = signatures.of(func, cond)?;
+    let lane = expected.lanes_with(&found).find(|&lane| {
+        let jumps = (expected.bits[lane] != 0) == jumps_when;
+        jumps == traps(opcode, found.bits[lane])
+    })?;
+    Some(GcError::UnequalRewrite {
+        inst,
+        orig: Some(arg),
+        new: None,
+        expected: expected.bits[lane],
+        found: u128::from(expected.bits[lane] == 0),
+        given: given(func, signatures, arg, lane),
+    })
+}
+
+/// Does the conditional trap `opcode` trap when its condition is `bits`?
+fn traps(opcode: Opcode, bits: u128) -> bool {
+    match opcode {
+        Opcode::Trapz => bits == 0,
+        Opcode::Trapnz => bits != 0,
+        _ => false,
+    }
+}
+
+fn is_same_call(func: &Function, a: BlockCall, b: BlockCall) -> bool {
+    let lists = &func.dfg.value_lists;
+    a.block(lists) == b.block(lists) && a.args(lists).eq(b.args(lists))
 }
 
 /// May the branch or trap `inst` have the condition `cond`?
@@ -164,12 +223,7 @@ pub(crate) fn removed(func: &Function, signatures: &mut Signatures, inst: Inst) 
         return None;
     };
     let cond = signatures.of(func, arg)?;
-    let traps = |bits: u128| match opcode {
-        Opcode::Trapz => bits == 0,
-        Opcode::Trapnz => bits != 0,
-        _ => false,
-    };
-    let lane = lane_where(&cond, traps)?;
+    let lane = lane_where(&cond, |bits| traps(opcode, bits))?;
     Some(GcError::UnequalRewrite {
         inst,
         orig: Some(arg),

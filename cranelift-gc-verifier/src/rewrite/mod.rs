@@ -12,8 +12,15 @@
 //!
 //! By default, values are compared where references, or what is derived from them, take part;
 //! with [`Options::all_rewrites`](crate::Options::all_rewrites) everywhere, which makes it a test
-//! of the optimizer's rules. Not asked: what a merged, hoisted or rematerialised pure value is used
-//! for (the whole function is verified after the pass), and inlining.
+//! of the optimizer's rules. Inlining is not asked about.
+//!
+//! **Hoisting and rematerialization.** What they do to a value is nothing: a pure value is as fresh as
+//! what it is made of, wherever it is computed. They are wrong where what it is made of is a load
+//! that a collection rewrites, or where its use is across a safepoint; and whether that use is a
+//! dereference or a comparison, which is legal, is told by the function as a whole. So what a pure
+//! value that was merged, hoisted or rematerialized is used for is asked when the pass has ended
+//! (GCV02, GCV06, GCV07), on every path, with a witness. With `enforce` the pass is undone then:
+//! nothing is lost but the optimization.
 
 pub(crate) mod equal;
 pub(crate) mod eval;
@@ -76,6 +83,19 @@ impl Rewrites {
     /// What each value is, as the last look at the whole function has it.
     pub(crate) fn set_classes(&mut self, classes: Vec<Class>) {
         self.classes = Classes(classes);
+    }
+
+    /// What each value is, as it was set.
+    pub(crate) fn classes(&self) -> &[Class] {
+        &self.classes.0
+    }
+
+    /// The pass was undone: it is as if nothing had been asked since `classes` were set.
+    pub(crate) fn restart(&mut self, classes: Vec<Class>) {
+        self.classes = Classes(classes);
+        self.signatures = Signatures::default();
+        self.graph = None;
+        self.inconclusive.clear();
     }
 
     /// What could not be judged.
@@ -182,10 +202,18 @@ impl Rewrites {
                 })
             }
             Rewrite::ConstantPhi { param, value } => self.constant_phi(func, param, value),
-            Rewrite::ReplaceWithTwo { .. }
-            | Rewrite::Hoist { .. }
-            | Rewrite::Remat { .. }
-            | Rewrite::Inline { .. } => None,
+            Rewrite::ReplaceWithTwo {
+                inst,
+                first,
+                second,
+                ..
+            } => {
+                if !self.is_asked(func, inst) {
+                    return None;
+                }
+                equal::trap_and_jump(func, &mut self.signatures, inst, (first, second)).map(plain)
+            }
+            Rewrite::Hoist { .. } | Rewrite::Remat { .. } | Rewrite::Inline { .. } => None,
         }
     }
 

@@ -344,3 +344,57 @@ fn a_merged_leaf_has_the_signature_of_the_other() {
     signatures.merge(&func, Value::from_u32(1), Value::from_u32(0));
     assert_eq!(signatures.of(&func, a), signatures.of(&func, b));
 }
+
+/// A branch to a block that just traps becomes a conditional trap and a jump.
+#[test]
+fn a_branch_that_becomes_a_trap_keeps_its_way() {
+    use crate::code::Code;
+    use crate::{Options, Rewrites};
+    use cranelift_codegen::cursor::{Cursor, FuncCursor};
+    use cranelift_codegen::gc_verifier::Rewrite;
+    use cranelift_codegen::ir::{Endianness, InstBuilder, InstructionData, TrapCode};
+
+    let judged = |branch: &str, is_trapz: bool, kept: usize| {
+        let mut func = parse(&format!(
+            "function %f(i32) -> i32 {{
+            block0(v0 ! gcref(any, nullable): i32):
+                brif v0, {branch}
+            block1:
+                trap user1
+            block2:
+                return v0
+            }}"
+        ));
+        let block = func.layout.entry_block().expect("it has a body");
+        let inst = func.layout.last_inst(block).expect("it has a branch");
+        let InstructionData::Brif { arg, blocks, .. } = func.dfg.insts[inst] else {
+            panic!("it is a branch");
+        };
+        let mut judge = Rewrites::of(&func, Options::default(), Endianness::Little);
+        let code = TrapCode::unwrap_user(1);
+        // NB: Where they are makes no difference; in the optimizer they are nowhere yet.
+        let mut cursor = FuncCursor::new(&mut func).at_inst(inst);
+        let first = match is_trapz {
+            true => cursor.ins().trapz(arg, code),
+            false => cursor.ins().trapnz(arg, code),
+        };
+        let call = blocks[kept].block(&cursor.func.dfg.value_lists);
+        let second = cursor.ins().jump(call, &[]);
+        func.layout.remove_inst(first);
+        func.layout.remove_inst(second);
+        let rewrite = Rewrite::ReplaceWithTwo {
+            inst,
+            first,
+            second,
+            rule: None,
+        };
+        judge.judge(&func, rewrite).map(|v| v.error.code())
+    };
+    let wrong = Some(Code::Gcv15);
+    assert_eq!(judged("block1, block2", false, 1), None);
+    assert_eq!(judged("block1, block2", true, 1), wrong);
+    assert_eq!(judged("block2, block1", true, 0), None);
+    assert_eq!(judged("block2, block1", false, 0), wrong);
+    // Whichever traps, it traps.
+    assert_eq!(judged("block1, block2", false, 0), None);
+}

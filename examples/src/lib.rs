@@ -1,0 +1,1 @@
+//! Compilers that switch the verifier of GC references on; see `src/bin`.
