@@ -63,10 +63,12 @@ mod fault;
 mod files;
 mod run;
 mod shown;
+mod subtest;
 mod wasm;
 
 pub use fault::Fault;
 pub use files::find_files;
 pub use run::{FileOutcome, FunctionOutcome, RunOptions, run_file, run_text};
 pub use shown::{Compiled, compiled};
+pub use subtest::TestGcVerify;
 pub use wasm::expected_result;

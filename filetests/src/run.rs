@@ -98,6 +98,16 @@ pub fn run_text(text: &str, options: &RunOptions) -> Result<FileOutcome> {
     if commands.is_empty() {
         bail!("there is no `test` command in it");
     }
+    run_commands(text, &file, &commands, options)
+}
+
+/// Run some commands on the functions of a file, whose contents are `text` if it may be blessed.
+pub(crate) fn run_commands(
+    text: &str,
+    file: &TestFile,
+    commands: &[Command],
+    options: &RunOptions,
+) -> Result<FileOutcome> {
     if file.functions.is_empty() {
         bail!("there is no function in it");
     }
@@ -107,13 +117,13 @@ pub fn run_text(text: &str, options: &RunOptions) -> Result<FileOutcome> {
         outcome: FileOutcome::default(),
         errors: BTreeMap::new(),
     };
-    for command in &commands {
+    for command in commands {
         for (func, details) in &file.functions {
             run.function(command, &isas, func, details)
                 .with_context(|| func.name.to_string())?;
         }
     }
-    run.end(text, &file)
+    run.end(text, file)
 }
 
 /// The targets that the file names, or the default ones with its settings.

@@ -3,6 +3,7 @@
 //! The first task makes upstream/, and every task that builds the project does that first, so
 //! that a fresh clone needs one command.
 
+mod apply;
 mod bootstrap;
 mod cargo;
 mod check;
@@ -94,6 +95,8 @@ enum Patches {
         #[arg(long)]
         again: bool,
     },
+    /// Put the series, the verifier and its filetests into a checkout of Wasmtime
+    Apply(apply::Args),
 }
 
 fn main() -> ExitCode {
@@ -129,6 +132,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         }
         Task::Patches(Patches::Refresh) => refresh::run(&project)?,
         Task::Patches(Patches::Check { full, again }) => check::run(&project, full, again)?,
+        Task::Patches(Patches::Apply(args)) => apply::run(&project, &args)?,
         Task::Test { args } => ci::test(&project, &args)?,
         Task::Ci => ci::run(&project)?,
         Task::Tidy => tidy::run(&project)?,
