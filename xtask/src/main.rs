@@ -7,6 +7,7 @@ mod bootstrap;
 mod cargo;
 mod check;
 mod ci;
+mod cost;
 mod false_alarms;
 mod git;
 mod identity;
@@ -75,6 +76,8 @@ enum Task {
     Replay(replay::Args),
     /// Look at everything at hand on the unmodified compiler: nothing may be rejected
     FalseAlarms(false_alarms::Args),
+    /// Count the instructions that the verifier costs, with callgrind
+    Cost(cost::Args),
     /// Build clif-gc and run it (`cargo clif-gc`)
     #[command(disable_help_flag = true)]
     ClifGc {
@@ -137,6 +140,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Tidy => tidy::run(&project)?,
         Task::Identity { paths } => identity::run(&project, &paths)?,
         Task::Replay(args) => return replay::run(&project, &args),
+        Task::Cost(args) => cost::run(&project, &args)?,
         Task::FalseAlarms(args) => return false_alarms::run(&project, &args),
         Task::ClifGc { args } => return launch::run(&project, &args),
     }
