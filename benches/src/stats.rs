@@ -1,5 +1,6 @@
 //! Rounds, and what they say.
 
+use crate::clock::Clock;
 use crate::mode::Mode;
 use std::time::{Duration, Instant};
 
@@ -64,9 +65,9 @@ pub fn measure(modes: &[Mode], effort: Effort, mut deed: impl FnMut(Mode)) -> Ro
         }
         for turn in 0..modes.len() {
             let index = (round + turn) % modes.len();
-            let start = Instant::now();
+            let clock = Clock::start();
             deed(modes[index]);
-            times[index].push(start.elapsed().as_secs_f64());
+            times[index].push(clock.elapsed());
         }
     }
     Rounds {

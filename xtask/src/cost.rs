@@ -51,13 +51,14 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
     for path in &paths {
         let base = count(&probe, BASE, path)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        let _ = write!(text, "| {name} | {base} |");
+        let mut row = format!("| {name} | {base} |");
         for mode in &args.mode {
             let ratio = count(&probe, mode, path)? as f64 / base as f64;
-            let _ = write!(text, " {ratio:.4} |");
+            let _ = write!(row, " {ratio:.4} |");
         }
+        eprintln!("cost: {row}");
+        text.push_str(&row);
         text.push('\n');
-        eprintln!("cost: {name}");
     }
     print!("{text}");
     if let Some(path) = &args.markdown {
