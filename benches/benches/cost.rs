@@ -142,8 +142,8 @@ fn of_shapes(switch: &Switch, effort: Effort) -> Result<(Vec<Curve>, String)> {
         let mut points: Vec<(f64, Spread)> = Vec::new();
         for size in SIZES {
             let (function, count) = shape.function(size)?;
-            // So that no round is shorter than some milliseconds.
-            let times = (20_000 / size).max(1);
+            // So that no round is short for the clock.
+            let times = (100_000 / size).max(1);
             let rounds = measure(&modes, effort, |mode| {
                 switch.select(mode);
                 for _ in 0..times {

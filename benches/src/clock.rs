@@ -8,6 +8,9 @@ const SCHEDSTAT: &str = "/proc/thread-self/schedstat";
 /// A clock that stands still while others have the processor, where there is one; else the wall's.
 ///
 /// What shares caches and memory with others still takes longer.
+///
+/// NB: The kernel brings the number up to date some hundred times a second: what is measured
+/// should take longer than that by far.
 pub struct Clock {
     ran: Option<u64>,
     start: Instant,
@@ -25,7 +28,7 @@ impl Clock {
     /// Seconds since then.
     pub fn elapsed(&self) -> f64 {
         match (self.ran, ran()) {
-            (Some(start), Some(end)) => end.saturating_sub(start) as f64 / 1e9,
+            (Some(start), Some(end)) => end.saturating_sub(start).max(1) as f64 / 1e9,
             _ => self.start.elapsed().as_secs_f64(),
         }
     }
