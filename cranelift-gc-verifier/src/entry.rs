@@ -13,7 +13,9 @@ pub(crate) fn judge(
     if !matches!(entry.ty, types::I32 | types::I64) {
         return Some(NonReference::EntryType(entry.ty));
     }
-    let slot_size = func.sized_stack_slots[entry.slot].size;
+    // NB: A stack map can name a slot that is not there; Cranelift's verifier does not look.
+    let slot = func.sized_stack_slots.get(entry.slot);
+    let slot_size = slot.map_or(0, |slot| slot.size);
     let end = u64::from(entry.offset) + u64::from(entry.ty.bytes());
     if end > u64::from(slot_size) {
         return Some(NonReference::OutOfBounds { slot_size });

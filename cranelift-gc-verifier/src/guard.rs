@@ -419,7 +419,9 @@ impl Drop for Guard {
         };
         // Nothing was looked at after all: what is known is about code that cannot be reached.
         let is_empty = report.counts == crate::Counts::default();
-        if is_empty && report.verdict() == Verdict::Verified && !self.has_refused() {
+        let is_asked = self.options.all_rewrites && self.rewrites > 0;
+        let is_verified = report.verdict() == Verdict::Verified && !self.has_refused();
+        if is_empty && is_verified && !is_asked {
             return;
         }
         self.sink.function(FunctionReport {

@@ -16,7 +16,7 @@ const PACKAGE: &str = "clif-gc";
 /// is its own, its exit code ours.
 pub fn run(project: &Project, args: &[OsString]) -> Result<ExitCode> {
     bootstrap::run(project, LocalWork::Keep, Report::Changes)?;
-    let binary = build(project)?;
+    let binary = build(project, &["--bin", PACKAGE], PACKAGE)?;
     let mut command = Command::new(&binary);
     command.args(args);
     become_(command).with_context(|| format!("cannot run {}", binary.display()))
@@ -34,15 +34,17 @@ struct Target {
     name: String,
 }
 
-/// Builds the binary and asks cargo where it is: only cargo knows the target directory.
-fn build(project: &Project) -> Result<PathBuf> {
+/// Builds a program of the package clif-gc, and asks cargo where it is: only cargo knows the target
+/// directory.
+pub fn build(project: &Project, target: &[&str], name: &str) -> Result<PathBuf> {
     ensure!(
         project.root().join("Cargo.toml").exists(),
         "there is no Cargo.toml in {}",
         project.root().display()
     );
     let mut child = cargo::command(project.root())
-        .args(["build", "--release", "--package", PACKAGE, "--bin", PACKAGE])
+        .args(["build", "--release", "--package", PACKAGE])
+        .args(target)
         .arg("--message-format=json-render-diagnostics")
         .stdout(Stdio::piped())
         .spawn()
@@ -56,15 +58,15 @@ fn build(project: &Project) -> Result<PathBuf> {
             executable: Some(path),
             target: Some(target),
         }) = serde_json::from_str(&line)
-            && target.name == PACKAGE
+            && target.name == name
         {
             binary = Some(path);
         }
     }
     if !child.wait()?.success() {
-        bail!("{PACKAGE} could not be built (see cargo's message above)");
+        bail!("{name} could not be built (see cargo's message above)");
     }
-    binary.with_context(|| format!("cargo built no {PACKAGE}"))
+    binary.with_context(|| format!("cargo built no {name}"))
 }
 
 /// Replaces this process, so that signals and exit codes need no passing on.

@@ -8,6 +8,8 @@ mod bootstrap;
 mod cargo;
 mod check;
 mod ci;
+mod cost;
+mod false_alarms;
 mod git;
 mod identity;
 mod launch;
@@ -73,6 +75,10 @@ enum Task {
     },
     /// Put old bugs back, one at a time, and tell who notices
     Replay(replay::Args),
+    /// Look at everything at hand on the unmodified compiler: nothing may be rejected
+    FalseAlarms(false_alarms::Args),
+    /// Count the instructions that the verifier costs, with callgrind
+    Cost(cost::Args),
     /// Build clif-gc and run it (`cargo clif-gc`)
     #[command(disable_help_flag = true)]
     ClifGc {
@@ -138,6 +144,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Tidy => tidy::run(&project)?,
         Task::Identity { paths } => identity::run(&project, &paths)?,
         Task::Replay(args) => return replay::run(&project, &args),
+        Task::Cost(args) => cost::run(&project, &args)?,
+        Task::FalseAlarms(args) => return false_alarms::run(&project, &args),
         Task::ClifGc { args } => return launch::run(&project, &args),
     }
     Ok(ExitCode::SUCCESS)

@@ -1,0 +1,132 @@
+//! `cargo xtask cost`: what the verifier costs, in instructions that callgrind counts.
+//!
+//! Unlike times, the counts are nearly the same in each run, and whatever else the machine does. A
+//! count is that of a process that compiles one module once, on one thread.
+
+use crate::bootstrap::{self, LocalWork, Report};
+use crate::cargo;
+use crate::ci::succeed;
+use crate::project::Project;
+use anyhow::{Context, Result, bail, ensure};
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What is asked for.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Modules [default: two with GC and one without, of ../shared/corpus]
+    #[arg(value_name = "FILE")]
+    paths: Vec<PathBuf>,
+    /// Modes to compare with `none`; repeatable
+    #[arg(long, value_name = "MODE", default_values_t = MODES.map(str::to_string))]
+    mode: Vec<String>,
+    /// Also write the table to this file
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+}
+
+const MODES: [&str; 4] = ["check", "enforce", "all-rewrites", "cranelift-verifier"];
+
+/// What the other modes are compared with.
+const BASE: &str = "none";
+
+const CORPUS: &str = "../shared/corpus";
+const OF_CORPUS: [&str; 3] = [
+    "gc/moonbit-core-hashmap-selftest.wasm",
+    "gc/p2w-gen-exc.wasm",
+    "nongc/web-tree-sitter-0.27.1.wasm",
+];
+
+/// Counts, and prints the table.
+pub fn run(project: &Project, args: &Args) -> Result<()> {
+    bootstrap::run(project, LocalWork::Keep, Report::Changes)?;
+    let probe = build(project)?;
+    let paths = paths(project, &args.paths)?;
+    let mut text = format!("| module | {BASE} (instructions) |");
+    for mode in &args.mode {
+        let _ = write!(text, " {mode} |");
+    }
+    let _ = write!(text, "\n|---|--:|{}\n", "--:|".repeat(args.mode.len()));
+    for path in &paths {
+        let base = count(&probe, BASE, path)?;
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let mut row = format!("| {name} | {base} |");
+        for mode in &args.mode {
+            let ratio = count(&probe, mode, path)? as f64 / base as f64;
+            let _ = write!(row, " {ratio:.4} |");
+        }
+        eprintln!("cost: {row}");
+        text.push_str(&row);
+        text.push('\n');
+    }
+    print!("{text}");
+    if let Some(path) = &args.markdown {
+        fs_err::write(path, &text)?;
+    }
+    Ok(())
+}
+
+fn build(project: &Project) -> Result<PathBuf> {
+    succeed(cargo::command(project.root()).args([
+        "build",
+        "--profile=bench",
+        "--package=gc-benches",
+        "--bin=cost-probe",
+    ]))?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let target = target.unwrap_or_else(|| project.root().join("target"));
+    Ok(target.join("release/cost-probe"))
+}
+
+fn paths(project: &Project, asked: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    if !asked.is_empty() {
+        return Ok(asked.to_vec());
+    }
+    let corpus = project.root().join(CORPUS);
+    if corpus.is_dir() {
+        return Ok(OF_CORPUS.map(|name| corpus.join(name)).into());
+    }
+    bail!("there is no {CORPUS}: name modules");
+}
+
+/// How many instructions compiling the module takes.
+fn count(probe: &Path, mode: &str, module: &Path) -> Result<u64> {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .arg(probe)
+        .arg(mode)
+        .arg(module)
+        .output()
+        .context("cannot start valgrind")?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "{mode}, {}: {stderr}",
+        module.display()
+    );
+    collected(&stderr).with_context(|| format!("callgrind counted nothing: {stderr}"))
+}
+
+/// The number behind `Collected :`.
+fn collected(stderr: &str) -> Option<u64> {
+    let line = stderr
+        .lines()
+        .find_map(|line| line.split_once("Collected :"));
+    line?.1.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::collected;
+
+    #[test]
+    fn the_count_is_read() {
+        assert_eq!(
+            collected("==1== \n==1== Collected : 1234567\n"),
+            Some(1_234_567)
+        );
+        assert_eq!(collected("==1== Collected : \n"), None);
+        assert_eq!(collected("nothing"), None);
+    }
+}
