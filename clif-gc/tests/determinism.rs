@@ -17,6 +17,9 @@ fn one_thread_prints_what_eight_print() {
         &["verify", ".", "--mode", "enforce"],
         // One file, so that the threads work on its functions.
         &["verify", "many.wat", "--format", "json"],
+        // Wasmtime compiles them in parallel, and refuses what is wrong.
+        &["verify", "many.wat", "--mode", "enforce"],
+        &["verify", "wrong.clif", "--mode", "enforce"],
         &["verify", "invalid.wat"],
     ] {
         let run = |jobs| {
@@ -26,6 +29,13 @@ fn one_thread_prints_what_eight_print() {
         };
         let (one, eight) = (run("1"), run("8"));
         assert_eq!(one.exit, eight.exit);
+        if options[1] == "wrong.clif" {
+            let refusals = one
+                .stdout
+                .matches("refused[GCV08 unsound-forwarding]")
+                .count();
+            assert_eq!(refusals, 50);
+        }
         assert_eq!(one.stdout, eight.stdout);
         assert_eq!(one.stderr, eight.stderr);
     }
@@ -49,6 +59,24 @@ fn fill(directory: &Path) {
         )
     };
     write("many.wat", &module(&function.repeat(200)));
+    // wasmtime#14323: each has a rewrite that is refused.
+    let wrong = |i| {
+        format!(
+            "function %wrong{i}() -> i32 {{
+                ss0 = explicit_slot 4
+                region0 = 0 \"r0\"
+            block0:
+                v0 = stack_addr.i64 ss0
+                v1 = iconst.i32 {i}
+                v2 = iconst.i32 -1
+                store notrap v1, v0
+                store notrap region0 v2, v0
+                v3 = load.i32 notrap v0
+                return v3
+            }}\n"
+        )
+    };
+    write("wrong.clif", &(0..50).map(wrong).collect::<String>());
     // Each of many functions is invalid in its own way: one of them is reported.
     let invalid: String = (0..200)
         .map(|i| format!("(func (drop (i32.eqz (i64.const {i}))))\n"))

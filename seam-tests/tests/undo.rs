@@ -12,8 +12,9 @@ use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{CodegenError, Context};
 use cranelift_gc_verifier::{Checks, Code, FunctionReport, Options, Verdict};
 use seam_tests::broken::Broken;
+use seam_tests::generate;
 use seam_tests::pipeline::{
-    Emitted, InlineByName, TARGETS, compile, context, isa, isa_with, optimize,
+    Emitted, InlineByName, TARGETS, compile, context, inline_and_optimize, isa, isa_with, optimize,
 };
 use seam_tests::program::{Outcome, Program};
 use seam_tests::reports::Reports;
@@ -159,6 +160,46 @@ fn several_passes_are_undone() {
         .map(|(pass, _)| pass)
         .collect();
     assert_eq!(passes, [Pass::ConstantPhis, Pass::Egraph]);
+}
+
+/// Whatever passes are undone, a program does what it did.
+#[test]
+fn undoing_passes_changes_no_result() {
+    let isa = isa("x86_64", "enforce");
+    let arguments = [
+        DataValue::I64(0),
+        DataValue::I32(5),
+        DataValue::I32(-3),
+        DataValue::I64(77),
+    ];
+    let (mut undone, mut finished) = (0, 0);
+    for seed in 0..20 {
+        let program = Program::parse(&generate::program(seed));
+        let expected = program.run(&arguments);
+        finished += usize::from(expected.is_some());
+        for passes in [
+            &[Pass::Egraph][..],
+            &[Pass::ConstantPhis],
+            &[Pass::Inline],
+            &[Pass::Inline, Pass::ConstantPhis, Pass::Egraph],
+        ] {
+            let broken = Broken::new(passes);
+            let optimized = program.map(|func| {
+                let guard: Arc<dyn GcVerifier> = Arc::new(broken.clone());
+                inline_and_optimize(func, program.functions(), &*isa, Some(guard))
+            });
+            assert_eq!(
+                optimized.run(&arguments),
+                expected,
+                "seed {seed}: {passes:?}"
+            );
+            for func in optimized.functions() {
+                compile(func, &*isa, Some(Arc::new(Broken::new(&[]))));
+            }
+            undone += broken.restored().len();
+        }
+    }
+    assert!(undone >= 100 && finished >= 10, "{undone} {finished}");
 }
 
 /// There is nothing to go back to before the input; and `check` keeps nothing.

@@ -10,6 +10,7 @@ use cranelift_codegen::ir::{
     AbiParam, AliasRegionData, Function, InstBuilder as _, MemFlagsData, StackSlotData,
     StackSlotKind, types::I32,
 };
+use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_gc_verifier::{LogSink, Options};
 use cranelift_jit::{JITBuilder, JITModule};
@@ -31,7 +32,7 @@ fn main() -> Result<()> {
     context.func.signature.returns.push(AbiParam::new(I32));
     let name = "issue_14323";
     let id = module.declare_function(name, Linkage::Local, &context.func.signature)?;
-    build(&mut context.func);
+    build(&mut context.func, module.target_config());
     module.define_function(id, &mut context)?;
     module.finalize_definitions()?;
     println!("{}", call(&module, id));
@@ -39,7 +40,7 @@ fn main() -> Result<()> {
 }
 
 /// Store 1, load it, store 42, load that, and return the sum.
-fn build(func: &mut Function) {
+fn build(func: &mut Function, target: TargetFrontendConfig) {
     let mut builder_context = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(func, &mut builder_context);
     let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, 4, 0);
@@ -54,7 +55,7 @@ fn build(func: &mut Function) {
     let block = builder.create_block();
     builder.switch_to_block(block);
     builder.seal_all_blocks();
-    let address = builder.ins().stack_addr(builder.func.target(), slot, 0);
+    let address = builder.ins().stack_addr(target.pointer_type(), slot, 0);
     let one = builder.ins().iconst(I32, 1);
     let answer = builder.ins().iconst(I32, 42);
     builder.ins().store(anywhere, one, address, 0);
@@ -63,7 +64,7 @@ fn build(func: &mut Function) {
     let second = builder.ins().load(I32, anywhere, address, 0);
     let sum = builder.ins().iadd(second, first);
     builder.ins().return_(&[sum]);
-    builder.finalize();
+    builder.finalize(target);
 }
 
 /// Call the function `id`, which takes nothing and returns an `i32`.
