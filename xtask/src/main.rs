@@ -72,6 +72,8 @@ enum Task {
     },
     /// Put old bugs back, one at a time, and tell who notices
     Replay(replay::Args),
+    /// Seed faults, one at a time, and tell how many are noticed
+    Mutants(replay::mutants::Args),
     /// Build clif-gc and run it (`cargo clif-gc`)
     #[command(disable_help_flag = true)]
     ClifGc {
@@ -134,6 +136,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Tidy => tidy::run(&project)?,
         Task::Identity { paths } => identity::run(&project, &paths)?,
         Task::Replay(args) => return replay::run(&project, &args),
+        Task::Mutants(args) => return replay::mutants::run(&project, &args),
         Task::ClifGc { args } => return launch::run(&project, &args),
     }
     Ok(ExitCode::SUCCESS)
