@@ -9,7 +9,8 @@
 //! **Math.** The least assignment, in the order plain < reference < derived, such that
 //!
 //! * a value whose fact is that it is a traced reference is one, as is one that was declared to need
-//!   inclusion in stack maps, or that is stored where a stack map names it, or loaded from there;
+//!   inclusion in stack maps, or that is stored where a stack map names it, or loaded from there, or from
+//!   a slot that holds one;
 //! * a value whose fact is that it is something else, such as an i31, is plain;
 //! * a block parameter is what some argument for it is;
 //! * `select` is what its arms are; `uextend`, `iadd` and `isub` of a reference, or of what is
@@ -63,6 +64,7 @@ impl Values {
             for node in cfg.nodes() {
                 again |= values.visit_block(func, cfg, node);
             }
+            again |= values.seed_reloads(func, slots);
         }
         values
     }
@@ -84,19 +86,26 @@ impl Values {
                 Hold::Unset | Hold::Partial | Hold::MaybeUnset => {}
             }
         }
+        self.seed_reloads(func, slots);
+    }
+
+    /// Returns whether something was raised: what a slot holds may turn out to be a reference late.
+    fn seed_reloads(&mut self, func: &Function, slots: &Slots) -> bool {
+        let mut raised = false;
         for reload in &slots.reloads {
             let held = reload.content.hold.origins();
             let of_reference = held.iter().any(|&value| self.class(value) != Class::Plain);
             // NB: A slot that a stack map names may serve as plain memory elsewhere.
             if reload.expected.is_some() || of_reference {
-                self.seed_one(func, reload.result);
+                raised |= self.seed_one(func, reload.result);
             }
         }
+        raised
     }
 
     /// Make `value` a reference, if it can be one: not an address by its making, nor a constant or
     /// an i31 that does not age.
-    fn seed_one(&mut self, func: &Function, value: Value) {
+    fn seed_one(&mut self, func: &Function, value: Value) -> bool {
         let value = func.dfg.resolve_aliases(value);
         let can_be = func.dfg.value_type(value).is_int()
             && !self.is_untraced(func, value)
@@ -105,9 +114,7 @@ impl Values {
                 ValueDef::Result(inst, _) => is_opaque(func, inst),
                 ValueDef::Union(..) => false,
             };
-        if can_be {
-            self.raise(value, Class::Reference);
-        }
+        can_be && self.raise(value, Class::Reference)
     }
 
     fn is_untraced(&self, func: &Function, value: Value) -> bool {

@@ -79,6 +79,8 @@ enum Task {
     FalseAlarms(false_alarms::Args),
     /// Count the instructions that the verifier costs, with callgrind
     Cost(cost::Args),
+    /// Seed faults, one at a time, and tell how many are noticed
+    Mutants(replay::mutants::Args),
     /// Build clif-gc and run it (`cargo clif-gc`)
     #[command(disable_help_flag = true)]
     ClifGc {
@@ -146,6 +148,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Replay(args) => return replay::run(&project, &args),
         Task::Cost(args) => cost::run(&project, &args)?,
         Task::FalseAlarms(args) => return false_alarms::run(&project, &args),
+        Task::Mutants(args) => return replay::mutants::run(&project, &args),
         Task::ClifGc { args } => return launch::run(&project, &args),
     }
     Ok(ExitCode::SUCCESS)

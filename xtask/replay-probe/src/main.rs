@@ -1,9 +1,10 @@
 //! Compiles the inputs of `cargo xtask replay` with the verifier looking on, and says what it saw.
 //!
-//! `probe verify [--from N] [--cranelift] PATH…` prints one line for each unit, a way to compile
+//! `probe verify [--from N] [--cranelift | --all-rewrites] PATH…` prints one line for each unit, a way to compile
 //! one input: `unit N NAME hash H`, or `unit N NAME error TEXT`; after it come the functions that
 //! the verifier rejects: `rejected N FUNCTION LAYER CODES`, and the counts of the others. The
-//! fields are separated by tabs. With `--cranelift`, Cranelift's own verifier looks on instead.
+//! fields are separated by tabs. With `--cranelift`, Cranelift's own verifier looks on instead; with
+//! `--all-rewrites`, each rewrite is judged, whether it is about references or not.
 //!
 //! `probe run COLLECTOR PATH` runs a program and prints its result.
 //!
@@ -126,7 +127,8 @@ fn main() -> ExitCode {
         Some((command, [collector, path])) if command == "run" => run(collector, path),
         _ => {
             eprintln!(
-                "usage: probe verify [--from N] [--cranelift] PATH… | probe run COLLECTOR PATH"
+                "usage: probe verify [--from N] [--cranelift | --all-rewrites] PATH… | \
+                 probe run COLLECTOR PATH"
             );
             ExitCode::from(2)
         }
@@ -136,10 +138,15 @@ fn main() -> ExitCode {
 fn verify(mut args: &[String]) -> ExitCode {
     let mut from = 0;
     let mut watch = Watch::Gc;
+    let mut options = Options::default();
     while let Some((option, rest)) = args.split_first() {
         args = match option.as_str() {
             "--cranelift" => {
                 watch = Watch::Cranelift;
+                rest
+            }
+            "--all-rewrites" => {
+                options.all_rewrites = true;
                 rest
             }
             "--from" => {
@@ -152,8 +159,7 @@ fn verify(mut args: &[String]) -> ExitCode {
     // The panics of a faulty compiler are results.
     std::panic::set_hook(Box::new(|_| {}));
     let sink = Arc::new(Collect::default());
-    cranelift_gc_verifier::install(Options::default(), sink.clone())
-        .expect("no other is installed");
+    cranelift_gc_verifier::install(options, sink.clone()).expect("no other is installed");
     for (index, unit) in units(args).into_iter().enumerate().skip(from) {
         let compile = || compile(unit, watch);
         let result = match catch_unwind(AssertUnwindSafe(compile)) {

@@ -13,18 +13,37 @@ pub struct Fault {
     pub name: String,
     /// What goes wrong.
     pub what: String,
-    /// What must come of it.
-    pub expect: Expect,
+    /// What kind of mistake it is.
+    pub operator: String,
+    /// Where it was made.
+    pub place: String,
+    /// The fault that it is another name of.
+    pub same_as: Option<String>,
+    /// Judge all rewrites, if nothing is rejected otherwise.
+    #[serde(default)]
+    pub all_rewrites: bool,
     /// The codes of which one must be reported.
     #[serde(default)]
     pub codes: Vec<String>,
-    /// Why it is not caught.
-    pub why: Option<String>,
+    /// Why it breaks no invariant of references.
+    pub harmless: Option<String>,
+    /// What it breaks, though it is not caught, and what would catch it.
+    pub survives: Option<String>,
+}
+
+impl Fault {
+    /// What must come of it.
+    pub fn expect(&self) -> Expect {
+        match (&self.harmless, &self.survives) {
+            (Some(_), _) => Expect::Harmless,
+            (None, Some(_)) => Expect::Missed,
+            (None, None) => Expect::Caught,
+        }
+    }
 }
 
 /// What must come of a fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
     /// The verifier rejects some function with one of the codes.
     Caught,
@@ -45,11 +64,11 @@ pub fn load(project: &Project) -> Result<Vec<Fault>> {
     let path = project.faults().join("faults.toml");
     let faults = parse(&fs_err::read_to_string(&path)?)
         .with_context(|| format!("{} is not right", path.display()))?;
+    let mut known = BTreeSet::new();
     for patch in crate::series::Series::load_from(&project.faults())?.patches() {
-        if let Some(known) = known_names(&patch.text) {
-            compare(&faults, &known)?;
-        }
+        change_names(&mut known, &patch.text);
     }
+    compare(&faults, &known)?;
     Ok(faults)
 }
 
@@ -59,25 +78,44 @@ fn parse(text: &str) -> Result<Vec<Fault>> {
     for fault in &faults {
         let name = &fault.name;
         ensure!(seen.insert(name), "`{name}` is listed twice");
-        match fault.expect {
-            Expect::Caught => ensure!(!fault.codes.is_empty(), "`{name}` has no codes"),
-            Expect::Harmless | Expect::Missed => {
-                ensure!(fault.why.is_some(), "`{name}` does not say why");
-            }
+        let reasons = [&fault.harmless, &fault.survives];
+        let answers = reasons.iter().filter(|reason| reason.is_some()).count()
+            + usize::from(!fault.codes.is_empty());
+        ensure!(
+            answers == 1,
+            "`{name}` needs one of codes, harmless and survives"
+        );
+        if let Some(other) = &fault.same_as {
+            ensure!(
+                faults.iter().any(|fault| fault.name == *other),
+                "`{name}` is the same as `{other}`, which is not listed"
+            );
         }
     }
     Ok(faults)
 }
 
-/// The names in the list that the patch of the module `fault` adds.
-fn known_names(patch: &str) -> Option<BTreeSet<String>> {
-    let (_, list) = patch.split_once("+pub const NAMES: &[&str] = &[\n")?;
-    let (list, _) = list.split_once("+];")?;
-    let names = list.lines().filter_map(|line| {
-        let name = line.strip_prefix('+')?.trim();
-        Some(name.strip_prefix('"')?.strip_suffix("\",")?.to_string())
-    });
-    Some(names.collect())
+/// What a patch does to the list of names in the module `fault`.
+fn change_names(names: &mut BTreeSet<String>, patch: &str) {
+    let mut is_list = false;
+    for line in patch.lines() {
+        if let Some(file) = line.strip_prefix("+++ ") {
+            is_list = file == "b/cranelift/codegen/src/fault.rs";
+        }
+        if !is_list {
+            continue;
+        }
+        let name = |line: &str| {
+            let name = line.trim().strip_prefix('"')?.strip_suffix("\",")?;
+            let is_name = |c: char| c.is_ascii_alphanumeric() || "-_".contains(c);
+            name.chars().all(is_name).then(|| name.to_string())
+        };
+        if let Some(name) = line.strip_prefix('-').and_then(name) {
+            names.remove(&name);
+        } else if let Some(name) = line.strip_prefix('+').and_then(name) {
+            names.insert(name);
+        }
+    }
 }
 
 fn compare(faults: &[Fault], known: &BTreeSet<String>) -> Result<()> {
@@ -115,15 +153,16 @@ pub fn select(faults: Vec<Fault>, names: &[String]) -> Result<Vec<Fault>> {
 mod tests {
     use super::*;
 
-    const TWO: &str = "[[fault]]\nname = \"1\"\nwhat = \"a\"\nexpect = \"caught\"\n\
+    const TWO: &str = "[[fault]]\nname = \"1\"\nwhat = \"a\"\noperator = \"o\"\nplace = \"p\"\n\
                        codes = [\"GCV01\"]\n[[fault]]\nname = \"b-c\"\nwhat = \"d\"\n\
-                       expect = \"missed\"\nwhy = \"no time\"\n";
+                       operator = \"o\"\nplace = \"p\"\nsurvives = \"no time\"\n";
 
     #[test]
     fn a_list_is_read_and_selected_from() {
         let faults = parse(TWO).unwrap();
         assert_eq!(faults.len(), 2);
-        assert_eq!(faults[1].expect, Expect::Missed);
+        assert_eq!(faults[0].expect(), Expect::Caught);
+        assert_eq!(faults[1].expect(), Expect::Missed);
         let one = select(faults.clone(), &["b-c".into()]).unwrap();
         assert_eq!(one.len(), 1);
         let error = select(faults, &["x".into()]).unwrap_err().to_string();
@@ -133,20 +172,24 @@ mod tests {
     #[test]
     fn incomplete_lists_are_refused() {
         let twice = format!("{TWO}{TWO}");
-        let bare = "[[fault]]\nname = \"1\"\nwhat = \"a\"\nexpect = \"harmless\"\n";
-        for text in [&twice, bare, "[[fault]]\nname = \"1\"\n"] {
+        let bare = TWO.replace("survives = \"no time\"\n", "");
+        let both = TWO.replace("survives", "harmless = \"yes\"\nsurvives");
+        let of_none = format!("{TWO}same_as = \"2\"\n");
+        for text in [&twice, &bare, &both, &of_none, "[[fault]]\nname = \"1\"\n"] {
             assert!(parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn the_patches_and_the_list_have_the_same_names() {
-        let patch = "+pub const NAMES: &[&str] = &[\n+    \"1\",\n+    \"b-c\",\n+];\n";
-        let known = known_names(patch).unwrap();
+        let mut known = BTreeSet::new();
+        let file = "+++ b/cranelift/codegen/src/fault.rs\n";
+        change_names(&mut known, &format!("{file}+    \"1\",\n+    \"old\",\n"));
+        change_names(&mut known, &format!("{file}-    \"old\",\n+    \"b-c\",\n"));
+        change_names(&mut known, "+++ b/other.rs\n+    \"x\",\n");
         let faults = parse(TWO).unwrap();
         compare(&faults, &known).unwrap();
         let error = compare(&faults[..1], &known).unwrap_err().to_string();
         assert!(error.ends_with("same names: b-c"), "{error}");
-        assert!(known_names("+fn f() {}\n").is_none());
     }
 }

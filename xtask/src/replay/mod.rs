@@ -7,21 +7,26 @@
 
 mod corpus;
 mod list;
+pub mod mutants;
 mod observe;
 mod probe;
+mod row;
+mod score;
+mod session;
 mod table;
 mod tree;
 
 use crate::project::Project;
-use anyhow::{Result, ensure};
+use anyhow::Result;
+use corpus::Corpus;
 use list::Fault;
 use observe::Observation;
 pub use probe::SOURCE as PROBE;
+use row::Row;
+use session::{Baseline, Session};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// What is asked for.
 #[derive(Debug, clap::Args)]
@@ -52,69 +57,87 @@ pub fn run(project: &Project, args: &Args) -> Result<ExitCode> {
         tree::refresh(project)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let faults = list::load(project)?;
-    let faults = list::select(faults, &args.names)?;
-    let tree = tree::bootstrap(project)?;
     if args.bootstrap {
+        tree::bootstrap(project)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let corpus = corpus::find(project)?;
-    let probe = probe::build(project, &tree)?;
-    eprintln!("replay: without a fault, on {} inputs", corpus.inputs.len());
-    let runner = observe::Runner {
-        probe: &probe,
-        root: project.root(),
-        corpus: &corpus,
-    };
-    let sound = runner.observe("", None, args.others)?;
-    sound.assert_sound()?;
-    let observations = replay(&runner, &faults, &sound, args)?;
-    let table = table::Table::new(&corpus, &sound, &faults, &observations);
+    let faults = list::load(project)?;
+    let faults = list::select(faults, &args.names)?;
+    let seen = observe(project, faults, args.others, args.jobs)?;
+    let table = table::Table::new(&seen);
     print!("{table}");
     if let Some(path) = &args.markdown {
         fs_err::write(path, table.to_string())?;
     }
-    let failures = table.failures();
-    for failure in &failures {
-        eprintln!("replay: {failure}");
-    }
-    Ok(match failures.is_empty() {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::FAILURE,
-    })
+    Ok(report(&table.failures()))
 }
 
-/// Observes each fault, several at once, in the order in which they are listed.
-fn replay(
-    runner: &observe::Runner<'_>,
-    faults: &[Fault],
-    sound: &Observation,
-    args: &Args,
-) -> Result<Vec<Observation>> {
-    let jobs = match args.jobs {
-        Some(jobs) => jobs.get(),
-        None => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+/// Tells what was not as it must be.
+fn report(failures: &[String]) -> ExitCode {
+    for failure in failures {
+        eprintln!("replay: {failure}");
+    }
+    match failures.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}
+
+/// Everything that was seen.
+struct Seen {
+    corpus: Corpus,
+    faults: Vec<Fault>,
+    baseline: Baseline,
+    /// Of each fault.
+    observations: Vec<Observation>,
+}
+
+impl Seen {
+    fn rows(&self) -> Vec<Row> {
+        let seen = self.faults.iter().zip(&self.observations);
+        seen.map(|(fault, seen)| Row::new(fault, self.baseline.of(seen.range), seen))
+            .collect()
+    }
+
+    /// What was compiled, in a sentence.
+    fn head(&self) -> String {
+        let units = &self.baseline.references.units;
+        let functions: u64 = units.values().map(|unit| unit.functions).sum();
+        let safepoints: u64 = units.values().map(|unit| unit.safepoints).sum();
+        let inconclusive: u64 = units.values().map(|unit| unit.inconclusive).sum();
+        format!(
+            "Without a fault: {} inputs compiled in {} ways, {functions} functions with \
+             {safepoints} safepoints, {inconclusive} inconclusive.",
+            self.corpus.inputs.len(),
+            units.len(),
+        )
+    }
+}
+
+/// Builds the probe, and observes these faults.
+fn observe(
+    project: &Project,
+    faults: Vec<Fault>,
+    others: bool,
+    jobs: Option<NonZeroUsize>,
+) -> Result<Seen> {
+    let tree = tree::bootstrap(project)?;
+    let corpus = corpus::find(project)?;
+    let probe = probe::build(project, &tree)?;
+    let session = Session {
+        runner: observe::Runner {
+            probe: &probe,
+            root: project.root(),
+            corpus: &corpus,
+        },
+        others,
+        jobs,
     };
-    let next = AtomicUsize::new(0);
-    let results = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..jobs.min(faults.len()) {
-            scope.spawn(|| {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(fault) = faults.get(index) else {
-                        break;
-                    };
-                    eprintln!("replay: {} of {}: {}", index + 1, faults.len(), fault.name);
-                    let result = runner.observe(&fault.name, Some(sound), args.others);
-                    let mut results = results.lock().expect("nobody panics with it");
-                    results.push((index, result));
-                }
-            });
-        }
-    });
-    let mut results = results.into_inner().expect("nobody panics with it");
-    results.sort_by_key(|(index, _)| *index);
-    ensure!(results.len() == faults.len(), "a fault was not observed");
-    results.into_iter().map(|(_, result)| result).collect()
+    let (baseline, observations) = session.observe(&faults)?;
+    Ok(Seen {
+        corpus,
+        faults,
+        baseline,
+        observations,
+    })
 }

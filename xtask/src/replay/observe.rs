@@ -87,6 +87,8 @@ pub struct Observation {
     pub units: BTreeMap<String, Unit>,
     /// The names in the probe's order.
     order: Vec<String>,
+    /// The rewrites that were judged.
+    pub range: Range,
     /// The units that Cranelift's own verifier rejects, if it was asked.
     pub cranelift: Option<BTreeSet<String>>,
     /// By collector, if programs were run.
@@ -120,6 +122,25 @@ impl Observation {
     }
 }
 
+/// Which rewrites are judged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Range {
+    /// Those of references.
+    #[default]
+    References,
+    /// All.
+    All,
+}
+
+impl Range {
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Range::References => &[],
+            Range::All => &["--all-rewrites"],
+        }
+    }
+}
+
 /// Runs the probe.
 pub struct Runner<'a> {
     pub probe: &'a Path,
@@ -132,10 +153,12 @@ impl Runner<'_> {
     pub fn observe(
         &self,
         fault: &str,
+        range: Range,
         sound: Option<&Observation>,
         others: bool,
     ) -> Result<Observation> {
-        let mut observation = self.compile(fault, &[], sound)?;
+        let mut observation = self.compile(fault, range.options(), sound)?;
+        observation.range = range;
         if others {
             let cranelift = self.compile(fault, &["--cranelift"], sound)?;
             let rejected = cranelift.units.iter().filter(|(_, unit)| {
