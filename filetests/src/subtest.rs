@@ -31,3 +31,62 @@ impl TestGcVerify {
         run_commands("", file, core::slice::from_ref(&self.0), options)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cranelift_reader::{ParseOptions, parse_test};
+
+    const FILE: &str = "\
+test cat
+test gc-verify
+
+function %f(i32) -> i32 {
+    sig0 = ()
+    fn0 = %collect sig0
+    ss0 = explicit_slot 4, align = 4
+block0(v0: i32):
+    v1 = stack_addr.i64 ss0
+    store notrap v0, v1
+    call fn0(), stack_map=[i32 @ ss0+0]
+    return v0 ; error: GCV02
+}
+";
+
+    fn outcome(text: &str) -> FileOutcome {
+        let file = parse_test(text, ParseOptions::default()).expect("it parses");
+        let command = TestGcVerify::new(&file.commands[1]).expect("it is one");
+        let options = RunOptions::default();
+        command.run(&file, &options).expect("it is a test")
+    }
+
+    #[test]
+    fn it_runs_beside_other_commands() {
+        let found = outcome(FILE);
+        assert!(found.passed(), "{:?}", found.failures());
+        assert_eq!(found.functions.len(), 1);
+        assert_eq!(found.counts.safepoints, 1);
+    }
+
+    #[test]
+    fn an_error_that_is_not_there_fails_it() {
+        let found = outcome(&FILE.replace("GCV02", "GCV01"));
+        assert_eq!(found.failures().len(), 2, "{:?}", found.failures());
+    }
+
+    #[test]
+    fn another_command_is_none() {
+        assert!(TestGcVerify::new(&TestCommand::new("cat")).is_err());
+    }
+
+    #[test]
+    fn it_is_not_blessed() {
+        let file = parse_test(FILE, ParseOptions::default()).expect("it parses");
+        let command = TestGcVerify::new(&file.commands[1]).expect("it is one");
+        let options = RunOptions {
+            bless: true,
+            ..RunOptions::default()
+        };
+        assert!(command.run(&file, &options).is_err());
+    }
+}
