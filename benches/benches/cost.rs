@@ -60,7 +60,7 @@ fn main() -> Result<()> {
     };
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let (programs, _) = module::find(&root.join("filetests/wasm"), args.largest)?;
-    let corpus = args.corpus.unwrap_or_else(|| root.join("../shared/corpus"));
+    let corpus = root.join(args.corpus.unwrap_or_else(|| "../shared/corpus".into()));
     let (modules, larger) = match corpus.is_dir() {
         true => module::find(&corpus, args.largest)?,
         false => (Vec::new(), Vec::new()),
@@ -81,11 +81,12 @@ fn main() -> Result<()> {
     let (curves, scaling) = of_shapes(&switch, effort)?;
     say(&scaling);
     rows.extend(classes);
+    // NB: Cargo runs this in the package's directory; paths are meant from the project's.
     if let Some(path) = args.svg {
-        std::fs::write(path, plot::svg(&rows, &curves))?;
+        std::fs::write(root.join(path), plot::svg(&rows, &curves))?;
     }
     if let Some(path) = args.markdown {
-        std::fs::write(path, text)?;
+        std::fs::write(root.join(path), text)?;
     }
     Ok(())
 }

@@ -5,12 +5,15 @@ use std::time::Instant;
 /// Where the kernel tells how long this thread ran, as the first of three numbers, in nanoseconds.
 const SCHEDSTAT: &str = "/proc/thread-self/schedstat";
 
+/// In seconds.
+const SHORT: f64 = 0.05;
+
 /// A clock that stands still while others have the processor, where there is one; else the wall's.
 ///
 /// What shares caches and memory with others still takes longer.
 ///
-/// NB: The kernel brings the number up to date some hundred times a second: what is measured
-/// should take longer than that by far.
+/// NB: The kernel brings the number up to date some hundred times a second, so that what takes less
+/// than [`SHORT`] is measured by the wall's clock.
 pub struct Clock {
     ran: Option<u64>,
     start: Instant,
@@ -27,9 +30,10 @@ impl Clock {
 
     /// Seconds since then.
     pub fn elapsed(&self) -> f64 {
+        let wall = self.start.elapsed().as_secs_f64();
         match (self.ran, ran()) {
-            (Some(start), Some(end)) => end.saturating_sub(start).max(1) as f64 / 1e9,
-            _ => self.start.elapsed().as_secs_f64(),
+            (Some(start), Some(end)) if wall > SHORT => end.saturating_sub(start) as f64 / 1e9,
+            _ => wall,
         }
     }
 }

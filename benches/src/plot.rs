@@ -49,9 +49,10 @@ fn title(svg: &mut String, x: f64, text: &str) {
     );
 }
 
-/// Where the range of ratios ends that are shown: at a tenth above the largest.
+/// Where the range of ratios ends that are shown: at a tenth above the largest, but what is an
+/// outlier must not make a grid without end.
 fn upper(largest: f64) -> f64 {
-    (largest * 10.0).ceil() / 10.0 + 0.05
+    (largest.min(5.0) * 10.0).ceil() / 10.0 + 0.05
 }
 
 fn bars(svg: &mut String, rows: &[Row], group: f64, height: f64) {
