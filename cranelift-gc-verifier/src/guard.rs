@@ -238,6 +238,9 @@ impl FunctionGuard for Guard {
         }
         if self.interest == Interest::Bounds && pass == Pass::Input {
             let report = verify_bounds(func, &self.options);
+            if let Some(target) = &self.target {
+                self.input = Some(Input::new(func, &report, target));
+            }
             if report.verdict() != Verdict::Verified {
                 self.choose(func, pass, report);
             }
