@@ -106,7 +106,8 @@ fn faults_that_do_not_apply_are_named() {
 #[test]
 fn an_unknown_name_is_an_error_that_lists_the_known_ones() {
     let project = Fixture::with_patches();
-    let list = "[[fault]]\nname = '1'\nwhat = 'a'\nexpect = 'caught'\ncodes = ['GCV01']\n";
+    let list =
+        "[[fault]]\nname = '1'\nwhat = 'a'\noperator = 'b'\nplace = 'c'\ncodes = ['GCV01']\n";
     project.write("patches/faults/faults.toml", list);
     let messages = project.fails(&["replay", "2"]);
     assert!(
