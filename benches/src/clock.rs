@@ -13,7 +13,7 @@ const SHORT: f64 = 0.05;
 /// What shares caches and memory with others still takes longer.
 ///
 /// NB: The kernel brings the number up to date some hundred times a second, so that what takes less
-/// than [`SHORT`] is measured by the wall's clock.
+/// than `SHORT` is measured by the wall's clock.
 pub struct Clock {
     ran: Option<u64>,
     start: Instant,

@@ -109,6 +109,10 @@ fn an_unknown_name_is_an_error_that_lists_the_known_ones() {
     let list =
         "[[fault]]\nname = '1'\nwhat = 'a'\noperator = 'b'\nplace = 'c'\ncodes = ['GCV01']\n";
     project.write("patches/faults/faults.toml", list);
+    // The names are those of the patches.
+    let patch = "+++ b/cranelift/codegen/src/fault.rs\n+    \"1\",\n";
+    project.write("patches/faults/series", "fault-say-one.patch\n");
+    project.write("patches/faults/fault-say-one.patch", patch);
     let messages = project.fails(&["replay", "2"]);
     assert!(
         messages.contains("no fault is called `2`; there are 1"),
