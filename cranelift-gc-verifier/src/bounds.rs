@@ -39,11 +39,7 @@ pub(crate) fn lost(func: &Function) -> Vec<(Inst, Value)> {
     if func.dfg.gc_info.collector.is_none() {
         return Vec::new();
     }
-    let insts = || {
-        let blocks = func.layout.blocks();
-        blocks.flat_map(|block| func.layout.block_insts(block))
-    };
-    let mut guarded: Vec<(Inst, Value)> = insts()
+    let mut guarded: Vec<(Inst, Value)> = insts(func)
         .filter_map(|inst| Some((inst, guarded_address(func, inst)?)))
         .collect();
     if guarded.is_empty() {
@@ -51,7 +47,7 @@ pub(crate) fn lost(func: &Function) -> Vec<(Inst, Value)> {
     }
     guarded.sort_unstable_by_key(|&(_, value)| value);
     let mut is_used = vec![false; guarded.len()];
-    for inst in insts() {
+    for inst in insts(func) {
         for value in func.dfg.inst_values(inst) {
             let value = func.dfg.resolve_aliases(value);
             let found = guarded.binary_search_by_key(&value, |&(_, value)| value);
@@ -63,6 +59,11 @@ pub(crate) fn lost(func: &Function) -> Vec<(Inst, Value)> {
     let mut used = is_used.into_iter();
     guarded.retain(|_| used.next() == Some(false));
     guarded
+}
+
+fn insts(func: &Function) -> impl Iterator<Item = Inst> + '_ {
+    let blocks = func.layout.blocks();
+    blocks.flat_map(|block| func.layout.block_insts(block))
 }
 
 /// The address that `inst` guards by putting null in its place.
@@ -92,9 +93,14 @@ fn relies_on(func: &Function, inst: Inst, value: Value) -> bool {
     }
 }
 
-/// Is `value` at `inst` such an address? For the witness.
+/// Is `value` at `inst` such an address? For the witness, from the function alone.
 pub(crate) fn is_lost(func: &Function, inst: Inst, value: Value) -> bool {
-    lost(func).contains(&(inst, value))
+    let uses = |user: Inst| {
+        let mut operands = func.dfg.inst_values(user);
+        operands.any(|operand| func.dfg.resolve_aliases(operand) == value)
+    };
+    guarded_address(func, inst) == Some(value)
+        && !insts(func).any(|user| uses(user) && relies_on(func, user, value))
 }
 
 #[cfg(test)]

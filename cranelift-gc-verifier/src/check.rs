@@ -14,7 +14,6 @@
 //! [`slots`](crate::slots)).
 
 use crate::cfg::{Cfg, Node, constant};
-use crate::code::Code;
 use crate::error::{GcError, Held, NonReference};
 use crate::guards::{self, Proofs};
 use crate::history::History;
@@ -67,23 +66,6 @@ pub(crate) fn check(
     let proofs = checker.check_dereferences(&history.proofs);
     let classes = checker.values.take();
     (checker.finish(), classes, proofs)
-}
-
-/// Verify of `func` that its bounds checks guard an access.
-pub(crate) fn check_bounds(func: &Function, options: &Options) -> Report {
-    let cfg = Cfg::new(func);
-    let mut report = Report::default();
-    if options.checks.contains(Code::Gcv16) {
-        let findings = bounds::check(func, &cfg).into_iter();
-        report.violations = findings
-            .map(|(error, steps)| Violation {
-                error,
-                witness: Witness { steps },
-                rule: None,
-            })
-            .collect();
-    }
-    report
 }
 
 pub(crate) struct Checker<'a> {

@@ -15,10 +15,7 @@ use crate::machine_code::Machine;
 use crate::report::{FunctionReport, Report, Verdict, Violation};
 use crate::rewrite::{Rewrites, pass_of};
 use crate::undo::{Known, Undone};
-use crate::{
-    Options, bounds, listing, lowering, verify_bounds, verify_emission, verify_layer,
-    verify_lowering,
-};
+use crate::{Options, bounds, listing, lowering, verify_emission, verify_layer, verify_lowering};
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::gc_verifier::{
@@ -113,8 +110,6 @@ impl GcVerifier for Verifier {
 enum Interest {
     /// Nothing.
     None,
-    /// It has no references, and yet a bounds check in it guards nothing.
-    Bounds,
     /// It has no references, and yet its rewrites are judged: those of its stack slots, or all.
     Rewrites,
     /// Everything.
@@ -122,10 +117,9 @@ enum Interest {
 }
 
 fn interest(func: &Function) -> Interest {
-    if is_of_interest(func) {
+    // NB: A bounds check that guards nothing is found as a whole, whether or not there are references.
+    if is_of_interest(func) || !bounds::lost(func).is_empty() {
         Interest::References
-    } else if !bounds::lost(func).is_empty() {
-        Interest::Bounds
     } else if func.sized_stack_slots.is_empty() {
         Interest::None
     } else {
@@ -235,15 +229,6 @@ impl FunctionGuard for Guard {
             }
             let report = lowering::with_faults(func, &self.options, report, inlined);
             self.choose(func, pass, report);
-        }
-        if self.interest == Interest::Bounds && pass == Pass::Input {
-            let report = verify_bounds(func, &self.options);
-            if let Some(target) = &self.target {
-                self.input = Some(Input::new(func, &report, target));
-            }
-            if report.verdict() != Verdict::Verified {
-                self.choose(func, pass, report);
-            }
         }
         self.enforced()?;
         self.accept();
@@ -389,7 +374,7 @@ impl Guard {
             self.listing = listing(func);
         }
         // NB: Of a function that only has slots, there is nothing to say when nothing is wrong.
-        let is_told = self.interest != Interest::References
+        let is_told = self.interest == Interest::Rewrites
             && (self.options.all_rewrites || !self.refusals.is_empty());
         if report.verdict() != Verdict::Verified || is_told {
             self.chosen = Some((pass, report));

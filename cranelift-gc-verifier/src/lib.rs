@@ -124,11 +124,6 @@ fn verify_layer(
     )
 }
 
-/// Verify of `func`, which has no references, that its bounds checks guard an access.
-fn verify_bounds(func: &Function, options: &Options) -> Report {
-    guarded(|| check::check_bounds(func, options), |report| report)
-}
-
 /// Verify that lowering kept the stack maps of `func`, from what it made of them.
 pub fn verify_lowering(func: &Function, options: &Options, lowered: &Lowered) -> Report {
     guarded(

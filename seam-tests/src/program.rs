@@ -6,6 +6,23 @@ use cranelift_interpreter::environment::FunctionStore;
 use cranelift_interpreter::interpreter::{Interpreter, InterpreterError, InterpreterState};
 use cranelift_interpreter::step::ControlFlow;
 
+/// wasmtime#14323, which returns 43, and 2 once the e-graph pass did what it does.
+pub const ISSUE_14323: &str = "
+function %issue_14323() -> i32 {
+    ss0 = explicit_slot 4
+    region0 = 0 \"r0\"
+block0:
+    v9 = stack_addr.i64 ss0
+    v8 = iconst.i32 1
+    v2 = iconst.i32 42
+    store notrap v8, v9
+    v1 = load.i32 notrap region0 v9
+    store notrap region0 v2, v9
+    v3 = load.i32 notrap v9
+    v4 = iadd v3, v1
+    return v4
+}";
+
 /// Functions that call each other by name. The last one is the main function.
 #[derive(Clone, Debug)]
 pub struct Program {

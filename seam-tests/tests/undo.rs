@@ -16,26 +16,9 @@ use seam_tests::generate;
 use seam_tests::pipeline::{
     Emitted, InlineByName, TARGETS, compile, context, inline_and_optimize, isa, isa_with, optimize,
 };
-use seam_tests::program::{Outcome, Program};
+use seam_tests::program::{ISSUE_14323, Outcome, Program};
 use seam_tests::reports::Reports;
 use std::sync::Arc;
-
-/// wasmtime#14323, which returns 43, and 2 once the e-graph pass did what it does.
-const ISSUE_14323: &str = "
-function %issue_14323() -> i32 {
-    ss0 = explicit_slot 4
-    region0 = 0 \"r0\"
-block0:
-    v9 = stack_addr.i64 ss0
-    v8 = iconst.i32 1
-    v2 = iconst.i32 42
-    store notrap v8, v9
-    v1 = load.i32 notrap region0 v9
-    store notrap region0 v2, v9
-    v3 = load.i32 notrap v9
-    v4 = iadd v3, v1
-    return v4
-}";
 
 /// What comes out without the e-graph pass.
 fn without_egraph(func: &Function, target: &str) -> Function {
