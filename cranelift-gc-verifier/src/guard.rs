@@ -12,7 +12,7 @@ use crate::history::History;
 use crate::inline::InlineWatch;
 use crate::input::{Compiled, Input};
 use crate::machine_code::Machine;
-use crate::report::{FunctionReport, Report, Verdict, Violation};
+use crate::report::{FunctionReport, Refusal, Report, Verdict, Violation};
 use crate::rewrite::{Rewrites, pass_of};
 use crate::undo::{Known, Undone};
 use crate::{Options, bounds, listing, lowering, verify_emission, verify_layer, verify_lowering};
@@ -79,6 +79,7 @@ impl GcVerifier for Verifier {
                 interest,
                 judge: Rewrites::new(self.options, isa.endianness()),
                 refusals: Vec::new(),
+                refused_in: Vec::new(),
                 undone: Vec::new(),
                 accepted: Known::default(),
                 wrong: Report::default(),
@@ -151,7 +152,8 @@ struct Guard {
     interest: Interest,
     judge: Rewrites,
     /// The rewrites that were refused.
-    refusals: Vec<Violation>,
+    refusals: Vec<Refusal>,
+    refused_in: Vec<crate::Line>,
     /// The passes that were undone.
     undone: Vec<Undone>,
     /// What was known when the last pass that was accepted had ended.
@@ -191,7 +193,7 @@ impl FunctionGuard for Guard {
         let violation = self.judge.judge(func, rewrite);
         if let Some(violation) = violation {
             if self.mode == settings::GcVerifier::Enforce {
-                return self.refuse(violation);
+                return self.refuse(func, pass_of(rewrite), violation);
             }
             self.note(func, rewrite, violation);
         }
@@ -331,11 +333,15 @@ impl Guard {
     }
 
     /// Do not do what `violation` tells of.
-    fn refuse(&mut self, violation: Violation) -> Answer {
+    fn refuse(&mut self, func: &Function, pass: Pass, violation: Violation) -> Answer {
         self.refused += 1;
+        if self.refused_in.is_empty() {
+            self.refused_in = listing(func);
+        }
         // The optimizer may ask the same again.
-        if !self.refusals.contains(&violation) {
-            self.refusals.push(violation);
+        let refusal = Refusal { pass, violation };
+        if !self.refusals.contains(&refusal) {
+            self.refusals.push(refusal);
         }
         Answer::NoChange
     }
@@ -419,6 +425,7 @@ impl Drop for Guard {
             rewrites: self.rewrites,
             refused: self.refused,
             refusals: core::mem::take(&mut self.refusals),
+            refused_in: core::mem::take(&mut self.refused_in),
             undone: core::mem::take(&mut self.undone),
             listing: core::mem::take(&mut self.listing),
             input: self.input.take(),

@@ -52,7 +52,7 @@ pub use input::{Compiled, Input};
 pub use listing::listing;
 pub use log_sink::{LOG_TARGET, LogSink};
 pub use machine_code::Machine;
-pub use report::{Counts, FunctionReport, Inconclusive, Line, Report, Verdict, Violation};
+pub use report::{Counts, FunctionReport, Inconclusive, Line, Refusal, Report, Verdict, Violation};
 pub use rewrite::Rewrites;
 pub use undo::Undone;
 pub use witness::{Role, Step, Witness};

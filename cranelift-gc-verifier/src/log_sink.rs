@@ -28,8 +28,9 @@ impl Sink for LogSink {
             log::error!(target: LOG_TARGET, "{function}: after {after}: {what}");
         }
         for refusal in &report.refusals {
-            let what = describe(refusal);
-            log::warn!(target: LOG_TARGET, "{function}: refused: {what}");
+            let what = describe(&refusal.violation);
+            let pass = refusal.pass;
+            log::warn!(target: LOG_TARGET, "{function}: refused in {pass}: {what}");
         }
         for undone in &report.undone {
             log_undone(function, undone);

@@ -214,6 +214,15 @@ pub struct Line {
     pub text: String,
 }
 
+/// A rewrite that did not happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The pass that asked for it.
+    pub pass: Pass,
+    /// What would have been wrong.
+    pub violation: Violation,
+}
+
 /// What was found while one function was compiled.
 #[derive(Clone, Debug)]
 pub struct FunctionReport {
@@ -231,7 +240,9 @@ pub struct FunctionReport {
     pub refused: u64,
     /// With the setting at `enforce`, why they were. The function came out right, because they did
     /// not happen: they are no part of the verdict.
-    pub refusals: Vec<Violation>,
+    pub refusals: Vec<Refusal>,
+    /// The function when the first of them was refused.
+    pub refused_in: Vec<Line>,
     /// With the setting at `enforce`, the passes that were undone, and why.
     pub undone: Vec<Undone>,
     /// The function at that point, if it was not verified.

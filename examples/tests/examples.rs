@@ -40,7 +40,7 @@ fn enforce_refuses_the_wrong_rewrite() {
     let (stdout, log) = run(JIT, &[], "gc_verifier=warn");
     assert_eq!(stdout, "43\n");
     assert_eq!(log.lines().count(), 1, "{log}");
-    let warning = "WARN  gc_verifier] u0:0: refused: GCV08 unsound-forwarding: ";
+    let warning = "WARN  gc_verifier] u0:0: refused in egraph: GCV08 unsound-forwarding: ";
     assert!(log.contains(warning), "{log}");
 }
 

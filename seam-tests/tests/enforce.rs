@@ -46,6 +46,10 @@ fn enforce_refuses_the_rewrite_and_the_function_comes_out_right() {
     assert_eq!(result(&func), returned(43));
     assert_eq!(report.report.verdict(), Verdict::Verified);
     assert_eq!(report.refused, 1);
-    let refusals: Vec<Code> = report.refusals.iter().map(|v| v.error.code()).collect();
+    let refusals: Vec<Code> = report
+        .refusals
+        .iter()
+        .map(|r| r.violation.error.code())
+        .collect();
     assert_eq!(refusals, [Code::Gcv08]);
 }

@@ -6,7 +6,7 @@ use crate::record::{
     Counts, FunctionId, FunctionRecord, InconclusiveRecord, StepRecord, UndoneRecord, Verdict,
     ViolationRecord,
 };
-use cranelift_gc_verifier::{FunctionReport, Sink, Step, Undone, Violation};
+use cranelift_gc_verifier::{FunctionReport, Refusal, Sink, Step, Undone, Violation};
 use std::sync::{Mutex, PoisonError};
 
 /// The reports that came in and were not taken out.
@@ -38,12 +38,14 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
         rewrites,
         refused,
         refusals,
+        refused_in,
         undone,
         listing,
         input: _,
     } = report;
     let layer = layer.to_string();
     let listing = Listing::new(listing);
+    let refused_in = Listing::new(refused_in);
     let cranelift_gc_verifier::Counts {
         safepoints,
         entries,
@@ -76,7 +78,9 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
             .collect(),
         refusals: refusals
             .iter()
-            .map(|violation| violation_record(violation, &layer, &listing))
+            .map(|Refusal { pass, violation }| {
+                violation_record(violation, &pass.to_string(), &refused_in)
+            })
             .collect(),
         undone: undone.iter().map(undone_record).collect(),
         inconclusive: found
