@@ -17,6 +17,7 @@ pub(crate) enum Directive<'a> {
     Guarded(&'a str),
     Rewrite(&'a str),
     Fault(&'a str),
+    Record(&'a str),
 }
 
 /// The directives of a comment, which are divided by semicolons.
@@ -38,6 +39,7 @@ pub(crate) fn directive(text: &str) -> Option<Directive<'_>> {
         "guarded" => Directive::Guarded(rest),
         "rewrite" => Directive::Rewrite(rest),
         "fault" => Directive::Fault(rest),
+        "record" => Directive::Record(rest),
         _ => return None,
     })
 }
@@ -53,6 +55,8 @@ pub(crate) struct Expected<'a> {
     pub(crate) rewrites: Vec<Rewrite>,
     /// What goes wrong in lowering or emission.
     pub(crate) fault: Option<Fault>,
+    /// The records that are emitted for calls.
+    pub(crate) records: Vec<(Inst, &'a str)>,
 }
 
 impl<'a> Expected<'a> {
@@ -99,6 +103,7 @@ impl<'a> Expected<'a> {
     ) -> Result<()> {
         match directive {
             Directive::Error(text) => self.errors.push((instruction(comment)?, text)),
+            Directive::Record(text) => self.records.push((instruction(comment)?, text)),
             Directive::Fault(name) => self.fault = Some(Fault::parse(name)?),
             Directive::Rewrite(text) => {
                 let inst = instruction(comment)?;

@@ -1,11 +1,15 @@
-//! Runs `test gc-verify` files.
+//! Runs filetests about GC references.
 //!
 //! A file is CLIF in the manner of Cranelift's own filetests. It opens with a sentence that says
-//! what it shows, and a command:
+//! what it shows, and commands:
 //!
 //! ```text
 //! test gc-verify [collector=copying|drc|null] [pass=input|constant-phis|egraph|all|emission]
+//! test gc-optimize [precise-output] [collector=copying|drc|null] [without=CODE]…
+//! test compile [precise-output]
 //! ```
+//!
+//! # `test gc-verify`
 //!
 //! `collector` is `copying` and `pass` is `input` unless said otherwise. For another pass, the
 //! function is optimized for every `target` of the file, or for x86_64 and aarch64 if there is
@@ -48,8 +52,42 @@
 //!
 //! * `; fault: drop-record`.
 //!
-//! With `CLIF_GC_BLESS=1` in the environment, `; error:` comments are rewritten to what is
-//! reported, to be reviewed as a difference.
+//! # `test gc-optimize`
+//!
+//! It optimizes each function with the verifier enforcing, for which the file has to `set
+//! gc_verifier=enforce`, and puts out what came of it: the CLIF, then a line for everything that was
+//! not let happen:
+//!
+//! ```text
+//! refused: GCV08 unsound-forwarding: load inst6 is replaced by v8, but inst5 stores something else there
+//! undone egraph: GCV06 stale-derived-pointer: …
+//! stopped: GCV02 stale-reference: …
+//! ```
+//!
+//! A rewrite was refused, the whole pass was undone, or compilation was stopped, because the function
+//! was wrong as it was handed over. What comes out of the optimizer has to be verified. To see what
+//! becomes of a fault of the producer in the optimizer, `without=GCV07` lets it pass by there.
+//!
+//! # `test compile`
+//!
+//! It puts out the VCode, with the stack map of each call in the line after it. With
+//! `precise-output`, the format is that of Cranelift's own runner, so that a file is run by both; that
+//! runner alone compares what comes behind `Disassembled:`. In a file with this command, `test
+//! gc-verify pass=emission` expects every emitted record to be given behind its call: the return
+//! address, the size of the frame, and the entries from the stack pointer.
+//!
+//! ```text
+//! call fn0(), stack_map=[i32 @ ss0+0] ;; record: 0x1b, frame of 16 bytes, i32 @ sp+0
+//! ```
+//!
+//! # Output
+//!
+//! With `precise-output`, the lines that are expected are the comments behind the function; no other
+//! comment in it may have one semicolon. Without, filecheck directives tell: `; check:`, `; nextln:`,
+//! `; not:` and so on.
+//!
+//! With `CLIF_GC_BLESS=1` in the environment, `; error:` and `;; record:` comments and precise output
+//! are rewritten to what is found, to be reviewed as a difference.
 //!
 //! Beside these files are programs, `wasm/*.wat`: each exports `main`, without parameters, and says
 //! in its last line what that returns ([`expected_result`]). The `*-collect.wat` among them import a
@@ -61,9 +99,14 @@ mod compare;
 mod directive;
 mod fault;
 mod files;
+mod optimized;
+mod output;
+mod records;
+mod reports;
 mod run;
 mod shown;
 mod subtest;
+mod vcode;
 mod wasm;
 
 pub use fault::Fault;

@@ -1,16 +1,20 @@
 //! Runs one file.
 
-use crate::bless::bless;
-use crate::command::Command;
+use crate::bless::{Found, bless};
+use crate::command::{Command, Form, Optimize, Verify};
 use crate::compare;
 use crate::directive::{Directive, Expected, directives};
-use crate::shown::{Shown, compiled, shown};
+use crate::optimized::optimized;
+use crate::output;
+use crate::records::records;
+use crate::shown::{Compiled, Shown, compiled, shown};
+use crate::vcode::vcode;
 use anyhow::{Context as _, Result, anyhow, bail};
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa, lookup_by_name};
 use cranelift_codegen::settings::{Flags, FlagsOrIsa};
 use cranelift_gc_verifier::{
-    Checks, Counts, History, Options, Report, Violation, verify_rewritten,
+    Checks, Counts, History, Options, Report, Verdict, Violation, verify_rewritten,
 };
 use cranelift_reader::{Details, IsaSpec, ParseOptions, TestFile, parse_test};
 use std::collections::BTreeMap;
@@ -24,7 +28,8 @@ const TARGETS: [&str; 2] = ["x86_64", "aarch64"];
 pub struct RunOptions {
     /// The checks to make.
     pub checks: Checks,
-    /// Rewrite the `; error:` comments to what is found, rather than compare them.
+    /// Rewrite the `; error:` and `;; record:` comments, and the output that is given line by line,
+    /// to what is found, rather than compare them.
     pub bless: bool,
 }
 
@@ -98,6 +103,9 @@ pub fn run_text(text: &str, options: &RunOptions) -> Result<FileOutcome> {
     if commands.is_empty() {
         bail!("there is no `test` command in it");
     }
+    if commands.iter().filter(|command| command.is_precise()).count() > 1 {
+        bail!("two commands have `precise-output`, and there is one place for it");
+    }
     run_commands(text, &file, &commands, options)
 }
 
@@ -114,16 +122,18 @@ pub(crate) fn run_commands(
     let isas = isas(&file.isa_spec)?;
     let mut run = FileRun {
         options,
+        file,
         outcome: FileOutcome::default(),
-        errors: BTreeMap::new(),
+        found: BTreeMap::new(),
+        outputs: BTreeMap::new(),
     };
     for command in commands {
-        for (func, details) in &file.functions {
-            run.function(command, &isas, func, details)
+        for (number, (func, details)) in file.functions.iter().enumerate() {
+            run.function(command, &isas, (number, func), details)
                 .with_context(|| func.name.to_string())?;
         }
     }
-    run.end(text, file)
+    run.end(text)
 }
 
 /// The targets that the file names, or the default ones with its settings.
@@ -143,9 +153,12 @@ fn isa(name: &str, flags: &Flags) -> Result<OwnedTargetIsa> {
 /// A file that is being run.
 struct FileRun<'a> {
     options: &'a RunOptions,
+    file: &'a TestFile<'a>,
     outcome: FileOutcome,
-    /// The errors that were found, by line.
-    errors: BTreeMap<usize, Vec<String>>,
+    /// The errors and records that were found, by line.
+    found: BTreeMap<usize, Vec<Found>>,
+    /// What was put out of the functions, by their number.
+    outputs: BTreeMap<usize, Vec<String>>,
 }
 
 impl FileRun<'_> {
@@ -153,11 +166,29 @@ impl FileRun<'_> {
         &mut self,
         command: &Command,
         isas: &[OwnedTargetIsa],
+        (number, func): (usize, &Function),
+        details: &Details,
+    ) -> Result<()> {
+        well_formed(func, &*isas[0])?;
+        match command {
+            Command::Verify(command) => self.verify(command, isas, func, details),
+            Command::Optimize(command) => isas
+                .iter()
+                .try_for_each(|isa| self.optimize(command, &**isa, (number, func), details)),
+            Command::Compile(form) => isas
+                .iter()
+                .try_for_each(|isa| self.compile(*form, &**isa, (number, func), details)),
+        }
+    }
+
+    fn verify(
+        &mut self,
+        command: &Verify,
+        isas: &[OwnedTargetIsa],
         func: &Function,
         details: &Details,
     ) -> Result<()> {
         let expected = Expected::read(func, details)?;
-        well_formed(func, &*isas[0])?;
         if !command.optimizes() {
             // NB: Before any pass, no target has a say.
             let what = func.name.to_string();
@@ -190,7 +221,85 @@ impl FileRun<'_> {
         Ok(())
     }
 
-    fn options(&self, command: &Command) -> Options {
+    /// Optimize it with the verifier enforcing.
+    fn optimize(
+        &mut self,
+        command: &Optimize,
+        isa: &dyn TargetIsa,
+        (number, func): (usize, &Function),
+        details: &Details,
+    ) -> Result<()> {
+        let mut checks = self.options.checks;
+        for &code in &command.without {
+            checks = checks.without(code);
+        }
+        let options = Options {
+            collector: Some(command.collector),
+            checks,
+            all_rewrites: true,
+            keep_text: false,
+        };
+        let optimized = optimized(func, isa, options)?;
+        let what = format!("{} as optimized for {}", func.name, isa.name());
+        let verdict = optimized.verdict();
+        let mut differences = self.output(command.form, &optimized.lines, number, details)?;
+        if verdict != Verdict::Verified && !optimized.is_stopped() {
+            differences.push(format!("what came out of the optimizer is {verdict}"));
+        }
+        self.outcome.counts += optimized.report.report.counts;
+        self.outcome.functions.push(FunctionOutcome {
+            what,
+            report: optimized.report.report,
+            differences,
+        });
+        Ok(())
+    }
+
+    /// Compile it to machine code.
+    fn compile(
+        &mut self,
+        form: Form,
+        isa: &dyn TargetIsa,
+        (number, func): (usize, &Function),
+        details: &Details,
+    ) -> Result<()> {
+        let options = Options {
+            checks: self.options.checks,
+            ..Options::default()
+        };
+        let (lines, report) = vcode(func, isa, options)?;
+        let what = format!("{} as compiled for {}", func.name, isa.name());
+        let mut differences = self.output(form, &lines, number, details)?;
+        if report.verdict() != Verdict::Verified {
+            differences.push(format!("it is {}: {report:?}", report.verdict()));
+        }
+        self.outcome.counts += report.counts;
+        self.outcome.functions.push(FunctionOutcome {
+            what,
+            report,
+            differences,
+        });
+        Ok(())
+    }
+
+    /// What differs in the output; if it is to be blessed, what cannot be written down.
+    fn output(
+        &mut self,
+        form: Form,
+        lines: &[String],
+        number: usize,
+        details: &Details,
+    ) -> Result<Vec<String>> {
+        if !self.options.bless || form == Form::Checked {
+            return output::differences(form, lines, &self.file.preamble_comments, details);
+        }
+        let other = self.outputs.insert(number, lines.to_vec());
+        let differs = other.is_some_and(|other| other != lines);
+        let lost = differs.then(|| "its output is not the same for all targets".to_owned());
+        Ok(lost.into_iter().collect())
+    }
+
+    fn options(&self, command: &Verify) -> Options {
         Options {
             collector: Some(command.collector),
             checks: self.options.checks,
@@ -201,7 +310,7 @@ impl FileRun<'_> {
 
     fn judge(
         &mut self,
-        command: &Command,
+        command: &Verify,
         what: String,
         (func, history): (&Function, &History),
         wrong: Vec<Violation>,
@@ -234,7 +343,45 @@ impl FileRun<'_> {
         }
         let what = format!("{} as emitted for {}", func.name, isa.name());
         self.found(what, compiled.verify(&options), details, expected);
+        self.records(&compiled, details, expected);
         Ok(())
+    }
+
+    /// Does a command give the machine code, so that the addresses of records are what they are?
+    fn pins_code(&self) -> bool {
+        let mut commands = self.file.commands.iter();
+        commands.any(|command| command.command == "compile")
+    }
+
+    /// Compare the records that are emitted, where the machine code is given too.
+    fn records(&mut self, compiled: &Compiled, details: &Details, expected: &Expected) {
+        let found = records(compiled);
+        let mut differences = Vec::new();
+        if !self.pins_code() {
+            if !expected.records.is_empty() {
+                differences.push("a record is expected without `test compile`".to_owned());
+            }
+        } else if self.options.bless {
+            for (inst, text) in found {
+                let place = inst.and_then(|inst| details.map.location(inst.into()));
+                match place {
+                    None => differences.push(format!("the file has no place for the record {text}")),
+                    Some(place) => self.note(place.line_number, Found::Record(text)),
+                }
+            }
+        } else {
+            differences = compare::records(expected, found);
+        }
+        if let Some(outcome) = self.outcome.functions.last_mut() {
+            outcome.differences.extend(differences);
+        }
+    }
+
+    fn note(&mut self, line: usize, found: Found) {
+        let here = self.found.entry(line).or_default();
+        if !here.contains(&found) {
+            here.push(found);
+        }
     }
 
     fn found(&mut self, what: String, report: Report, details: &Details, expected: &Expected) {
@@ -258,19 +405,14 @@ impl FileRun<'_> {
             let text = compare::text(&violation.error);
             match details.map.location(violation.error.inst().into()) {
                 None => lost.push(format!("the file has no place for the error `{text}`")),
-                Some(place) => {
-                    let errors = self.errors.entry(place.line_number).or_default();
-                    if !errors.contains(&text) {
-                        errors.push(text);
-                    }
-                }
+                Some(place) => self.note(place.line_number, Found::Error(text)),
             }
         }
         lost
     }
 
-    fn end(mut self, text: &str, file: &TestFile) -> Result<FileOutcome> {
-        let comments = file.preamble_comments.iter();
+    fn end(mut self, text: &str) -> Result<FileOutcome> {
+        let comments = self.file.preamble_comments.iter();
         let mut directives = comments.flat_map(|comment| directives(comment.text));
         let no_subjects = directives.any(|directive| directive == Directive::NoSubjects);
         let counts = self.outcome.counts;
@@ -284,7 +426,7 @@ impl FileRun<'_> {
             );
         }
         if self.options.bless {
-            let blessed = bless(text, &self.errors);
+            let blessed = output::bless(&bless(text, &self.found), &self.outputs);
             self.outcome.blessed = (blessed != text).then_some(blessed);
         }
         Ok(self.outcome)
