@@ -31,8 +31,19 @@ pub(crate) struct Optimize {
     pub(crate) collector: GcCollector,
     /// Checks that are not made, so that what they would stop goes on to the optimizer.
     pub(crate) without: Vec<Code>,
+    /// What optimizes.
+    pub(crate) by: By,
     /// How its output is given.
     pub(crate) form: Form,
+}
+
+/// What optimizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Cranelift's optimizer.
+    Optimizer,
+    /// A pass that does what `; rewrite:` comments ask for, right or wrong.
+    Seeded,
 }
 
 /// How the comments of a function give the output that is expected.
@@ -100,12 +111,14 @@ impl Optimize {
         let mut command = Optimize {
             collector: GcCollector::Moving,
             without: Vec::new(),
+            by: By::Optimizer,
             form: Form::Checked,
         };
         for option in &parsed.options {
             match *option {
                 TestOption::Value("collector", name) => command.collector = collector(name)?,
                 TestOption::Value("without", name) => command.without.push(code(name)?),
+                TestOption::Value("pass", "seeded") => command.by = By::Seeded,
                 TestOption::Flag("precise-output") => command.form = Form::Precise,
                 TestOption::Flag(_) | TestOption::Value(..) => return unknown(parsed, option),
             }
@@ -184,10 +197,13 @@ mod tests {
 
     #[test]
     fn options_of_other_commands() {
-        let parsed = TestCommand::new("gc-optimize precise-output without=GCV07 collector=null");
+        let parsed = TestCommand::new(
+            "gc-optimize precise-output pass=seeded without=GCV07 collector=null",
+        );
         let expected = Optimize {
             collector: GcCollector::Null,
             without: vec![Code::Gcv07],
+            by: By::Seeded,
             form: Form::Precise,
         };
         let found = Command::new(&parsed).expect("is a command");

@@ -4,7 +4,7 @@ use crate::fault::Fault;
 use anyhow::{Context as _, Result, bail};
 use cranelift_codegen::gc_verifier::Rewrite;
 use cranelift_codegen::ir::entities::AnyEntity;
-use cranelift_codegen::ir::{Endianness, Function, Inst, Value};
+use cranelift_codegen::ir::{Block, Endianness, Function, Inst, Value};
 use cranelift_gc_verifier::{Hazard, Hazards, History, Options, Rewrites, Violation};
 use cranelift_reader::{Comment, Details, SourceMap};
 
@@ -162,7 +162,10 @@ fn rewrite(func: &Function, map: &SourceMap, inst: Inst, text: &str) -> Result<R
         },
         "gvn-skeleton" => Rewrite::GvnSkeleton {
             inst,
-            kept: Some(other()?),
+            kept: match rest.trim() {
+                "" => None,
+                _ => Some(other()?),
+            },
         },
         "remove" => Rewrite::SkeletonRemove { inst, rule },
         "remove-with" => Rewrite::SkeletonRemoveWithVal {
@@ -195,6 +198,18 @@ fn rewrite(func: &Function, map: &SourceMap, inst: Inst, text: &str) -> Result<R
                 value: value(map, constant.trim())?,
             }
         }
+        "hoist" => {
+            let (hoisted, to) = rest.split_once(" to ").context("it is `vN to blockM`")?;
+            Rewrite::Hoist {
+                value: value(map, hoisted.trim())?,
+                from: block_of(func, inst)?,
+                to: block(map, to.trim())?,
+            }
+        }
+        "remat" => Rewrite::Remat {
+            value: other()?,
+            at: inst,
+        },
         _ => bail!("unknown rewrite `{verb}`"),
     })
 }
@@ -204,6 +219,18 @@ fn value(map: &SourceMap, name: &str) -> Result<Value> {
         Some(AnyEntity::Value(value)) => Ok(value),
         _ => bail!("`{name}` is no value of this function"),
     }
+}
+
+fn block(map: &SourceMap, name: &str) -> Result<Block> {
+    match map.lookup_str(name) {
+        Some(AnyEntity::Block(block)) => Ok(block),
+        _ => bail!("`{name}` is no block of this function"),
+    }
+}
+
+fn block_of(func: &Function, inst: Inst) -> Result<Block> {
+    let block = func.layout.inst_block(inst);
+    block.with_context(|| format!("{inst} is in no block"))
 }
 
 fn instruction(comment: &Comment) -> Result<Inst> {

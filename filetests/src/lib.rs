@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! test gc-verify [collector=copying|drc|null] [pass=input|constant-phis|egraph|all|emission]
-//! test gc-optimize [precise-output] [collector=copying|drc|null] [without=CODE]…
+//! test gc-optimize [precise-output] [pass=seeded] [collector=copying|drc|null] [without=CODE]…
 //! test compile [precise-output]
 //! ```
 //!
@@ -45,7 +45,8 @@
 //!   `vN`; `forward vN`: so does that of a load;
 //! * `condition vN`: it branches, or traps, on `vN`; `remove`: it goes away;
 //! * `idempotent`, `overwritten-by instN`: this store goes away;
-//! * `constant-phi vN = vM`: so does the block parameter `vN`.
+//! * `constant-phi vN = vM`: so does the block parameter `vN`;
+//! * `hoist vN to blockM`: `vN` is computed at the end of that block; `remat vN`: once more, here.
 //!
 //! No CLIF makes a correct compiler lose a stack map. So with `pass=emission`, a function may say
 //! which fault ([`Fault`]) is put into the evidence that lowering and emission left of it:
@@ -67,6 +68,9 @@
 //! A rewrite was refused, the whole pass was undone, or compilation was stopped, because the function
 //! was wrong as it was handed over. What comes out of the optimizer has to be verified. To see what
 //! becomes of a fault of the producer in the optimizer, `without=GCV07` lets it pass by there.
+//!
+//! No right optimizer asks for what has to be refused. With `pass=seeded`, a pass of the runner takes
+//! its place: it asks for what `;; rewrite:` comments tell, as above, and does what it may.
 //!
 //! # `test compile`
 //!
@@ -104,6 +108,7 @@ mod output;
 mod records;
 mod reports;
 mod run;
+mod seeded;
 mod shown;
 mod subtest;
 mod vcode;

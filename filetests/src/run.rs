@@ -1,20 +1,21 @@
 //! Runs one file.
 
 use crate::bless::{Found, bless};
-use crate::command::{Command, Form, Optimize, Verify};
+use crate::command::{By, Command, Form, Optimize, Verify};
 use crate::compare;
 use crate::directive::{Directive, Expected, directives};
 use crate::optimized::optimized;
 use crate::output;
 use crate::records::records;
+use crate::seeded::seeded;
 use crate::shown::{Compiled, Shown, compiled, shown};
 use crate::vcode::vcode;
 use anyhow::{Context as _, Result, anyhow, bail};
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa, lookup_by_name};
-use cranelift_codegen::settings::{Flags, FlagsOrIsa};
+use cranelift_codegen::settings::{self, Flags, FlagsOrIsa};
 use cranelift_gc_verifier::{
-    Checks, Counts, History, Options, Report, Verdict, Violation, verify_rewritten,
+    Checks, Code, Counts, History, Options, Report, Verdict, Violation, verify_rewritten,
 };
 use cranelift_reader::{Details, IsaSpec, ParseOptions, TestFile, parse_test};
 use std::collections::BTreeMap;
@@ -40,6 +41,8 @@ pub struct FunctionOutcome {
     pub what: String,
     /// What was found.
     pub report: Report,
+    /// The checks for which a rewrite was refused, or a pass undone.
+    pub prevented: Vec<Code>,
     /// What was not as expected, a line each.
     pub differences: Vec<String>,
 }
@@ -126,6 +129,7 @@ pub(crate) fn run_commands(
         outcome: FileOutcome::default(),
         found: BTreeMap::new(),
         outputs: BTreeMap::new(),
+        rewrites: 0,
     };
     for command in commands {
         for (number, (func, details)) in file.functions.iter().enumerate() {
@@ -159,6 +163,8 @@ struct FileRun<'a> {
     found: BTreeMap<usize, Vec<Found>>,
     /// What was put out of the functions, by their number.
     outputs: BTreeMap<usize, Vec<String>>,
+    /// How many rewrites an optimizer asked for.
+    rewrites: u64,
 }
 
 impl FileRun<'_> {
@@ -239,7 +245,16 @@ impl FileRun<'_> {
             all_rewrites: true,
             keep_text: false,
         };
-        let optimized = optimized(func, isa, options)?;
+        if isa.flags().gc_verifier() != settings::GcVerifier::Enforce {
+            bail!("`test gc-optimize` needs the line `set gc_verifier=enforce`");
+        }
+        let optimized = match command.by {
+            By::Optimizer => optimized(func, isa, options)?,
+            By::Seeded => {
+                let rewrites = Expected::read(func, details)?.rewrites;
+                seeded(func, isa, options, &rewrites)?
+            }
+        };
         let what = format!("{} as optimized for {}", func.name, isa.name());
         let verdict = optimized.verdict();
         let mut differences = self.output(command.form, &optimized.lines, number, details)?;
@@ -247,9 +262,12 @@ impl FileRun<'_> {
             differences.push(format!("what came out of the optimizer is {verdict}"));
         }
         self.outcome.counts += optimized.report.report.counts;
+        self.rewrites += optimized.report.rewrites;
+        let prevented = optimized.prevented();
         self.outcome.functions.push(FunctionOutcome {
             what,
             report: optimized.report.report,
+            prevented,
             differences,
         });
         Ok(())
@@ -277,6 +295,7 @@ impl FileRun<'_> {
         self.outcome.functions.push(FunctionOutcome {
             what,
             report,
+            prevented: Vec::new(),
             differences,
         });
         Ok(())
@@ -394,6 +413,7 @@ impl FileRun<'_> {
         self.outcome.functions.push(FunctionOutcome {
             what,
             report,
+            prevented: Vec::new(),
             differences,
         });
     }
@@ -416,11 +436,11 @@ impl FileRun<'_> {
         let mut directives = comments.flat_map(|comment| directives(comment.text));
         let no_subjects = directives.any(|directive| directive == Directive::NoSubjects);
         let counts = self.outcome.counts;
-        if (counts.safepoints + counts.records == 0) != no_subjects {
+        if (counts.safepoints + counts.records + self.rewrites == 0) != no_subjects {
             self.outcome.mistakes.push(
                 match no_subjects {
-                    true => "it says `no-subjects`, and there are safepoints in it",
-                    false => "there is no safepoint in it, so that it shows nothing",
+                    true => "it says `no-subjects`, and there are some in it",
+                    false => "there is no safepoint in it and no rewrite, so that it shows nothing",
                 }
                 .to_owned(),
             );
