@@ -39,11 +39,10 @@ fn bless_line(line: &str, found: &[Found]) -> Option<String> {
         None => (line, None),
     };
     let parts = comment.iter().flat_map(|comment| comment.split(';'));
-    let (stale, kept): (Vec<&str>, Vec<&str>) =
-        parts.partition(|part| {
-            let directive = directive(part);
-            matches!(directive, Some(Directive::Error(_) | Directive::Record(_)))
-        });
+    let (stale, kept): (Vec<&str>, Vec<&str>) = parts.partition(|part| {
+        let directive = directive(part);
+        matches!(directive, Some(Directive::Error(_) | Directive::Record(_)))
+    });
     if stale.is_empty() && found.is_empty() {
         return Some(line.to_owned());
     }
@@ -86,7 +85,12 @@ mod tests {
 ";
         let errors = BTreeMap::from([
             (2, vec![Found::Error("new".to_owned())]),
-            (7, ["one", "two"].map(|text| Found::Error(text.to_owned())).to_vec()),
+            (
+                7,
+                ["one", "two"]
+                    .map(|text| Found::Error(text.to_owned()))
+                    .to_vec(),
+            ),
             (8, vec![Found::Record("0x8".to_owned())]),
         ]);
         assert_eq!(

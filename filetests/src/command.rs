@@ -197,9 +197,8 @@ mod tests {
 
     #[test]
     fn options_of_other_commands() {
-        let parsed = TestCommand::new(
-            "gc-optimize precise-output pass=seeded without=GCV07 collector=null",
-        );
+        let parsed =
+            TestCommand::new("gc-optimize precise-output pass=seeded without=GCV07 collector=null");
         let expected = Optimize {
             collector: GcCollector::Null,
             without: vec![Code::Gcv07],

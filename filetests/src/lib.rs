@@ -104,6 +104,7 @@ mod directive;
 mod fault;
 mod files;
 mod optimized;
+mod outcome;
 mod output;
 mod records;
 mod reports;
@@ -116,7 +117,8 @@ mod wasm;
 
 pub use fault::Fault;
 pub use files::find_files;
-pub use run::{FileOutcome, FunctionOutcome, RunOptions, run_file, run_text};
+pub use outcome::{FileOutcome, FunctionOutcome};
+pub use run::{RunOptions, run_file, run_text};
 pub use shown::{Compiled, compiled};
 pub use subtest::TestGcVerify;
 pub use wasm::expected_result;

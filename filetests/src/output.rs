@@ -99,9 +99,8 @@ pub(crate) fn bless(source: &str, outputs: &BTreeMap<usize, Vec<String>>) -> Str
         let Some(Some(output)) = output else {
             continue;
         };
-        let is_old = |line: &&str| {
-            line.is_empty() || (line.starts_with(';') && !line.starts_with(";;"))
-        };
+        let is_old =
+            |line: &&str| line.is_empty() || (line.starts_with(';') && !line.starts_with(";;"));
         let mut old = Vec::new();
         while let Some(line) = lines.next_if(is_old) {
             old.push(line);
@@ -111,7 +110,9 @@ pub(crate) fn bless(source: &str, outputs: &BTreeMap<usize, Vec<String>>) -> Str
             blessed.push_str(format!("; {line}").trim_end());
             blessed.push('\n');
         }
-        let kept = old.iter().skip_while(|line| **line != format!("; {DISASSEMBLED}"));
+        let kept = old
+            .iter()
+            .skip_while(|line| **line != format!("; {DISASSEMBLED}"));
         let kept: Vec<&&str> = kept.filter(|line| !line.is_empty()).collect();
         if !kept.is_empty() {
             blessed.push_str(";\n");
@@ -188,7 +189,8 @@ block0:
     fn differences_are_named_by_their_line() {
         let found = ["a", "b"].map(str::to_owned);
         assert_eq!(first_difference(&["a", "b"], &found), None);
-        let difference = |expected: &[&str]| first_difference(expected, &found).expect("they differ");
+        let difference =
+            |expected: &[&str]| first_difference(expected, &found).expect("they differ");
         assert!(difference(&["a", "c"]).contains("line 2"));
         assert!(difference(&["a"]).contains("goes on"));
         assert!(difference(&["a", "b", "c"]).contains("ends before"));

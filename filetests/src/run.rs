@@ -5,6 +5,7 @@ use crate::command::{By, Command, Form, Optimize, Verify};
 use crate::compare;
 use crate::directive::{Directive, Expected, directives};
 use crate::optimized::optimized;
+use crate::outcome::{FileOutcome, FunctionOutcome};
 use crate::output;
 use crate::records::records;
 use crate::seeded::seeded;
@@ -15,7 +16,7 @@ use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa, lookup_by_name};
 use cranelift_codegen::settings::{self, Flags, FlagsOrIsa};
 use cranelift_gc_verifier::{
-    Checks, Code, Counts, History, Options, Report, Verdict, Violation, verify_rewritten,
+    Checks, History, Options, Report, Verdict, Violation, verify_rewritten,
 };
 use cranelift_reader::{Details, IsaSpec, ParseOptions, TestFile, parse_test};
 use std::collections::BTreeMap;
@@ -32,48 +33,6 @@ pub struct RunOptions {
     /// Rewrite the `; error:` and `;; record:` comments, and the output that is given line by line,
     /// to what is found, rather than compare them.
     pub bless: bool,
-}
-
-/// What was found in one function by one command.
-#[derive(Clone, Debug)]
-pub struct FunctionOutcome {
-    /// The function, and by what it was verified: `%f after egraph for x86_64`.
-    pub what: String,
-    /// What was found.
-    pub report: Report,
-    /// The checks for which a rewrite was refused, or a pass undone.
-    pub prevented: Vec<Code>,
-    /// What was not as expected, a line each.
-    pub differences: Vec<String>,
-}
-
-/// What came of a file.
-#[derive(Clone, Debug, Default)]
-pub struct FileOutcome {
-    /// What was found, by command, target, function and pass.
-    pub functions: Vec<FunctionOutcome>,
-    /// What is wrong with the file as a whole, a line each.
-    pub mistakes: Vec<String>,
-    /// The sum of what was looked at.
-    pub counts: Counts,
-    /// The text with its expectations rewritten, if that was asked for and made a difference.
-    pub blessed: Option<String>,
-}
-
-impl FileOutcome {
-    /// Everything that was not as expected, a line each; none if the file passes.
-    pub fn failures(&self) -> Vec<String> {
-        let of_functions = self.functions.iter().flat_map(|function| {
-            let lines = function.differences.iter();
-            lines.map(|line| format!("{}: {line}", function.what))
-        });
-        of_functions.chain(self.mistakes.iter().cloned()).collect()
-    }
-
-    /// Is everything as expected?
-    pub fn passed(&self) -> bool {
-        self.mistakes.is_empty() && self.functions.iter().all(|f| f.differences.is_empty())
-    }
 }
 
 /// Run the file at `path`.
@@ -106,7 +65,12 @@ pub fn run_text(text: &str, options: &RunOptions) -> Result<FileOutcome> {
     if commands.is_empty() {
         bail!("there is no `test` command in it");
     }
-    if commands.iter().filter(|command| command.is_precise()).count() > 1 {
+    if commands
+        .iter()
+        .filter(|command| command.is_precise())
+        .count()
+        > 1
+    {
         bail!("two commands have `precise-output`, and there is one place for it");
     }
     run_commands(text, &file, &commands, options)
@@ -384,7 +348,7 @@ impl FileRun<'_> {
             for (inst, text) in found {
                 let place = inst.and_then(|inst| details.map.location(inst.into()));
                 match place {
-                    None => differences.push(format!("the file has no place for the record {text}")),
+                    None => differences.push(format!("the file has no place for {text}")),
                     Some(place) => self.note(place.line_number, Found::Record(text)),
                 }
             }

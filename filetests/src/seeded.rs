@@ -10,9 +10,7 @@ use crate::reports::Reports;
 use anyhow::{Context as _, Result, anyhow, bail};
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
-use cranelift_codegen::gc_verifier::{
-    Answer, FunctionGuard, GcVerifierErrors, Pass, Rewrite,
-};
+use cranelift_codegen::gc_verifier::{Answer, FunctionGuard, GcVerifierErrors, Pass, Rewrite};
 use cranelift_codegen::ir::{Block, Function, Inst, Value, ValueDef};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_gc_verifier::Options;
@@ -59,7 +57,11 @@ fn pass(
     Ok(Some(func.clone()))
 }
 
-fn show(func: &Function, guard: &mut dyn FunctionGuard, pass: Pass) -> Result<(), GcVerifierErrors> {
+fn show(
+    func: &Function,
+    guard: &mut dyn FunctionGuard,
+    pass: Pass,
+) -> Result<(), GcVerifierErrors> {
     let cfg = ControlFlowGraph::with_function(func);
     let domtree = DominatorTree::with_function(func, &cfg);
     guard.pass_end(func, pass, &cfg, &domtree)

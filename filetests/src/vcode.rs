@@ -29,7 +29,10 @@ pub(crate) fn vcode(
     let records = code.buffer.user_stack_maps().len() as u64;
     // The report is made when the guard goes.
     drop(context);
-    let mut report = reports.take().map(|report| report.report).unwrap_or_default();
+    let mut report = reports
+        .take()
+        .map(|report| report.report)
+        .unwrap_or_default();
     report.counts.records = records;
     Ok((lines, report))
 }

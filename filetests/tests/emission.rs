@@ -154,7 +154,10 @@ fn a_call_whose_site_is_not_recorded() {
     });
     // Where machine code is not decoded, the call has no end then.
     rejected(remove, |fault| {
-        matches!(fault, MapFault::NoCallSite { .. } | MapFault::NotACall { .. })
+        matches!(
+            fault,
+            MapFault::NoCallSite { .. } | MapFault::NotACall { .. }
+        )
     });
 }
 
@@ -336,10 +339,16 @@ fn the_files_hold_for_every_target() {
             let text = text.replacen("\nfunction ", &format!("\ntarget {target}\n\nfunction "), 1);
             let outcome = run_text(&text, &RunOptions::default()).expect("is a test");
             let name = path.display();
-            assert!(outcome.passed(), "{target}: {name}: {:?}", outcome.failures());
+            assert!(
+                outcome.passed(),
+                "{target}: {name}: {:?}",
+                outcome.failures()
+            );
             records += outcome.counts.records;
             let functions = outcome.functions.iter();
-            rejected += functions.filter(|f| !f.report.violations.is_empty()).count();
+            rejected += functions
+                .filter(|f| !f.report.violations.is_empty())
+                .count();
         }
         assert!(records >= 50, "{target}: {records} records");
         assert_eq!(rejected, Fault::ALL.len(), "{target}");

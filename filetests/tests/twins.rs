@@ -20,7 +20,10 @@ fn outcomes() -> Vec<(PathBuf, FileOutcome)> {
 
 /// The function's name, without the rest of what was done with it.
 fn name(function: &FunctionOutcome) -> &str {
-    let (name, _) = function.what.split_once(' ').unwrap_or((&function.what, ""));
+    let (name, _) = function
+        .what
+        .split_once(' ')
+        .unwrap_or((&function.what, ""));
     name
 }
 
@@ -36,9 +39,9 @@ fn every_check_has_a_rejected_case_and_an_accepted_twin() {
     let mut pairs: BTreeMap<Code, BTreeSet<PathBuf>> = BTreeMap::new();
     for (path, outcome) in outcomes() {
         let functions = &outcome.functions;
-        let has_twin = functions.iter().any(|function| {
-            name(function).ends_with("_ok") && codes(function).is_empty()
-        });
+        let has_twin = functions
+            .iter()
+            .any(|function| name(function).ends_with("_ok") && codes(function).is_empty());
         let rejected = functions.iter().filter(|f| name(f).ends_with("_err"));
         for code in rejected.flat_map(codes) {
             if has_twin {
@@ -65,7 +68,10 @@ fn functions_are_called_what_they_are() {
         }
         for (name, is_rejected) in rejected {
             if is_rejected != name.ends_with("_err") {
-                wrong.push(format!("{} {name}: rejected is {is_rejected}", path.display()));
+                wrong.push(format!(
+                    "{} {name}: rejected is {is_rejected}",
+                    path.display()
+                ));
             }
         }
     }
