@@ -1,7 +1,8 @@
 //! One command by itself, for runners that know other commands as well.
 
 use crate::command::Command;
-use crate::run::{FileOutcome, RunOptions, run_commands};
+use crate::outcome::FileOutcome;
+use crate::run::{RunOptions, run_commands};
 use anyhow::{Result, bail};
 use cranelift_reader::{TestCommand, TestFile};
 
