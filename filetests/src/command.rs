@@ -13,6 +13,8 @@ pub(crate) enum Command {
     Optimize(Optimize),
     /// `test compile`.
     Compile(Form),
+    /// `test run`.
+    Run,
 }
 
 /// One `test gc-verify` line.
@@ -62,6 +64,10 @@ impl Command {
             "gc-verify" => Command::Verify(Verify::new(parsed)?),
             "gc-optimize" => Command::Optimize(Optimize::new(parsed)?),
             "compile" => Command::Compile(compile(parsed)?),
+            "run" => match parsed.options.first() {
+                Some(option) => return unknown(parsed, option),
+                None => Command::Run,
+            },
             other => bail!("unknown command `test {other}`"),
         })
     }
@@ -71,7 +77,7 @@ impl Command {
     /// Is its output given line by line?
     pub(crate) fn is_precise(&self) -> bool {
         match self {
-            Command::Verify(_) => false,
+            Command::Verify(_) | Command::Run => false,
             Command::Optimize(Optimize { form, .. }) | Command::Compile(form) => {
                 *form == Form::Precise
             }
@@ -228,6 +234,7 @@ mod tests {
             "gc-optimize without=GCV99",
             "gc-optimize pass=egraph",
             "compile expect-fail",
+            "run twice",
         ] {
             assert!(Command::new(&TestCommand::new(text)).is_err(), "{text}");
         }

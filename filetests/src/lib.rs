@@ -7,6 +7,7 @@
 //! test gc-verify [collector=copying|drc|null] [pass=input|constant-phis|egraph|all|emission]
 //! test gc-optimize [precise-output] [pass=seeded] [collector=copying|drc|null] [without=CODE]…
 //! test compile [precise-output]
+//! test run
 //! ```
 //!
 //! # `test gc-verify`
@@ -84,6 +85,11 @@
 //! call fn0(), stack_map=[i32 @ ss0+0] ;; record: 0x1b, frame of 16 bytes, i32 @ sp+0
 //! ```
 //!
+//! # `test run`
+//!
+//! `; run: %f(1) == 2` and `!=` tell what a function returns. Here it is optimized, with the verifier as
+//! `set gc_verifier=…` has it, and interpreted; Cranelift's own runner compiles and calls it.
+//!
 //! # Output
 //!
 //! With `precise-output`, the lines that are expected are the comments behind the function; no other
@@ -103,6 +109,7 @@ mod compare;
 mod directive;
 mod fault;
 mod files;
+mod interpreted;
 mod optimized;
 mod outcome;
 mod output;

@@ -4,6 +4,7 @@ use crate::bless::{Found, bless};
 use crate::command::{By, Command, Form, Optimize, Verify};
 use crate::compare;
 use crate::directive::{Directive, Expected, directives};
+use crate::interpreted;
 use crate::optimized::optimized;
 use crate::outcome::{FileOutcome, FunctionOutcome};
 use crate::output;
@@ -148,6 +149,9 @@ impl FileRun<'_> {
             Command::Compile(form) => isas
                 .iter()
                 .try_for_each(|isa| self.compile(*form, &**isa, (number, func), details)),
+            Command::Run => isas
+                .iter()
+                .try_for_each(|isa| self.interpret(&**isa, func, details)),
         }
     }
 
@@ -259,6 +263,31 @@ impl FileRun<'_> {
         self.outcome.functions.push(FunctionOutcome {
             what,
             report,
+            prevented: Vec::new(),
+            differences,
+        });
+        Ok(())
+    }
+
+    /// Optimize it, and compute what comments ask for.
+    fn interpret(&mut self, isa: &dyn TargetIsa, func: &Function, details: &Details) -> Result<()> {
+        let commands = interpreted::commands(func, details)?;
+        let options = Options {
+            checks: self.options.checks,
+            all_rewrites: true,
+            ..Options::default()
+        };
+        let (differences, rewrites) = interpreted::differences(self.file, isa, options, &commands)?;
+        if !commands.is_empty() {
+            self.rewrites += rewrites;
+        }
+        self.outcome.functions.push(FunctionOutcome {
+            what: format!(
+                "{} as run after it was optimized for {}",
+                func.name,
+                isa.name()
+            ),
+            report: Report::default(),
             prevented: Vec::new(),
             differences,
         });

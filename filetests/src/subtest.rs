@@ -18,8 +18,8 @@ impl TestGcVerify {
     /// Fails if it is another command, or has an option that is not known.
     pub fn new(parsed: &TestCommand) -> Result<Self> {
         let command = Command::new(parsed)?;
-        if let Command::Compile(_) = command {
-            bail!("`test compile` is the other runner's own");
+        if let Command::Compile(_) | Command::Run = command {
+            bail!("`{parsed}` is the other runner's own");
         }
         Ok(TestGcVerify(command))
     }
@@ -81,7 +81,7 @@ block0(v0: i32):
 
     #[test]
     fn another_command_is_none() {
-        for text in ["cat", "compile precise-output"] {
+        for text in ["cat", "compile precise-output", "run"] {
             assert!(TestGcVerify::new(&TestCommand::new(text)).is_err());
         }
     }
