@@ -108,6 +108,7 @@ mod command;
 mod compare;
 mod directive;
 mod fault;
+mod file_run;
 mod files;
 mod interpreted;
 mod optimized;
