@@ -35,6 +35,8 @@ pub(crate) struct Optimize {
     pub(crate) without: Vec<Code>,
     /// What optimizes.
     pub(crate) by: By,
+    /// Are calls of the functions of the file inlined before?
+    pub(crate) inlines: bool,
     /// How its output is given.
     pub(crate) form: Form,
 }
@@ -118,6 +120,7 @@ impl Optimize {
             collector: GcCollector::Moving,
             without: Vec::new(),
             by: By::Optimizer,
+            inlines: false,
             form: Form::Checked,
         };
         for option in &parsed.options {
@@ -125,9 +128,13 @@ impl Optimize {
                 TestOption::Value("collector", name) => command.collector = collector(name)?,
                 TestOption::Value("without", name) => command.without.push(code(name)?),
                 TestOption::Value("pass", "seeded") => command.by = By::Seeded,
+                TestOption::Flag("inline") => command.inlines = true,
                 TestOption::Flag("precise-output") => command.form = Form::Precise,
                 TestOption::Flag(_) | TestOption::Value(..) => return unknown(parsed, option),
             }
+        }
+        if command.inlines && command.by == By::Seeded {
+            bail!("a seeded pass does not inline");
         }
         Ok(command)
     }
@@ -209,6 +216,7 @@ mod tests {
             collector: GcCollector::Null,
             without: vec![Code::Gcv07],
             by: By::Seeded,
+            inlines: false,
             form: Form::Precise,
         };
         let found = Command::new(&parsed).expect("is a command");
@@ -233,6 +241,7 @@ mod tests {
             "gc-verify precise-output",
             "gc-optimize without=GCV99",
             "gc-optimize pass=egraph",
+            "gc-optimize pass=seeded inline",
             "compile expect-fail",
             "run twice",
         ] {

@@ -131,25 +131,27 @@ impl<'a> FileRun<'a> {
             bail!("`test gc-optimize` needs the line `set gc_verifier=enforce`");
         }
         let optimized = match command.by {
-            By::Optimizer => optimized(func, isa, options)?,
+            By::Optimizer => {
+                let callees = command.inlines.then_some(self.file);
+                optimized(func, isa, options, callees)?
+            }
             By::Seeded => {
                 let rewrites = Expected::read(func, details)?.rewrites;
                 seeded(func, isa, options, &rewrites)?
             }
         };
         let what = format!("{} as optimized for {}", func.name, isa.name());
-        let verdict = optimized.verdict();
+        let verdict = optimized.report.verdict();
         let mut differences = self.output(command.form, &optimized.lines, number, details)?;
         if verdict != Verdict::Verified && !optimized.is_stopped() {
             differences.push(format!("what came out of the optimizer is {verdict}"));
         }
-        self.outcome.counts += optimized.report.report.counts;
-        self.rewrites += optimized.report.rewrites;
-        let prevented = optimized.prevented();
+        self.outcome.counts += optimized.report.counts;
+        self.rewrites += optimized.rewrites;
         self.outcome.functions.push(FunctionOutcome {
             what,
-            report: optimized.report.report,
-            prevented,
+            report: optimized.report,
+            prevented: optimized.prevented,
             differences,
         });
         Ok(())

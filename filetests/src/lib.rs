@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! test gc-verify [collector=copying|drc|null] [pass=input|constant-phis|egraph|all|emission]
-//! test gc-optimize [precise-output] [pass=seeded] [collector=copying|drc|null] [without=CODE]…
+//! test gc-optimize [precise-output] [pass=seeded] [inline] [collector=copying|drc|null] [without=CODE]…
 //! test compile [precise-output]
 //! test run
 //! ```
@@ -70,6 +70,8 @@
 //! was wrong as it was handed over. What comes out of the optimizer has to be verified. To see what
 //! becomes of a fault of the producer in the optimizer, `without=GCV07` lets it pass by there.
 //!
+//! With `inline`, calls of the functions of the file are inlined before.
+//!
 //! No right optimizer asks for what has to be refused. With `pass=seeded`, a pass of the runner takes
 //! its place: it asks for what `;; rewrite:` comments tell, as above, and does what it may.
 //!
@@ -110,6 +112,7 @@ mod directive;
 mod fault;
 mod file_run;
 mod files;
+mod inlined;
 mod interpreted;
 mod optimized;
 mod outcome;

@@ -7,7 +7,7 @@
 
 use crate::optimized::Optimized;
 use crate::reports::Reports;
-use anyhow::{Context as _, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::gc_verifier::{Answer, FunctionGuard, GcVerifierErrors, Pass, Rewrite};
@@ -30,9 +30,7 @@ pub(crate) fn seeded(
     let came_out = pass(func, &mut *guard, rewrites)?;
     // The report is made when the guard goes.
     drop(guard);
-    let report = reports.take();
-    let report = report.ok_or_else(|| anyhow!("nothing was reported of it"))?;
-    Ok(Optimized::new(came_out.as_ref(), report))
+    Ok(Optimized::new(came_out.as_ref(), reports.take()))
 }
 
 /// `None` if the function is not even begun with.
