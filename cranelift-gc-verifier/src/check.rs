@@ -24,7 +24,7 @@ use crate::slots::{Content, Hold, Loc, Location, Reload, Root, Slots};
 use crate::uses::{Demand, UseKind, uses};
 use crate::values::{Class, Values, for_each_block_arg};
 use crate::witness::{Step, Witness};
-use crate::{Options, bounds, evidence, objects, recheck, rewritten};
+use crate::{Options, alive, bounds, evidence, objects, recheck, rewritten};
 use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Type, Value, types};
 use std::cell::OnceCell;
 
@@ -532,13 +532,19 @@ impl Checker<'_> {
         let Some(origin) = evidence::stale_origin(self, stale) else {
             return self.contradiction("a value is stale, but nothing that it is made of");
         };
-        // A raw pointer that was derived while its base was fresh stays valid where nothing moves.
-        if self.collector == GcCollector::NonMoving
-            && (origin.derived.is_some() || self.values.class(origin.base) == Class::Derived)
-        {
-            return;
-        }
-        let crossing = evidence::crossing(self, &origin);
+        let is_derived =
+            origin.derived.is_some() || self.values.class(origin.base) == Class::Derived;
+        let crossing = if self.collector == GcCollector::NonMoving && is_derived {
+            // A raw pointer that was derived while its base was fresh stays valid where nothing moves, as
+            // long as something keeps the object alive.
+            let Some(family) = alive::Family::of(self, stale.value) else {
+                return;
+            };
+            evidence::crossing(self, &origin, |index| family.is_kept_by(self, index))
+        } else {
+            let is_root = |index| evidence::is_origin_root(self, &origin, index);
+            evidence::crossing(self, &origin, is_root)
+        };
         let Some(crossing) = crossing else {
             return self.contradiction("a value is stale without a safepoint");
         };
@@ -558,6 +564,7 @@ impl Checker<'_> {
                 value,
                 base: evidence::reference_of(self, base),
                 safepoint,
+                is_unrooted: self.collector == GcCollector::NonMoving,
             },
             (None, true) => GcError::StaleReference {
                 inst,

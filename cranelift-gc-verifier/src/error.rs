@@ -208,6 +208,8 @@ pub enum GcError {
         base: Value,
         /// The safepoint.
         safepoint: Inst,
+        /// Is it only that nothing keeps the object alive there, as nothing moves?
+        is_unrooted: bool,
     },
     /// [`Code::Gcv10`]: `inst` dereferences `value`, which can be null or an i31.
     UnguardedDereference {
@@ -467,10 +469,17 @@ impl fmt::Display for GcError {
                 value,
                 base,
                 safepoint,
-            } => write!(
-                f,
-                "{inst} uses {value}, derived from GC reference {base}, after safepoint {safepoint}"
-            ),
+                is_unrooted,
+            } => {
+                write!(
+                    f,
+                    "{inst} uses {value}, derived from GC reference {base}, after safepoint {safepoint}"
+                )?;
+                match is_unrooted {
+                    true => f.write_str(", whose stack map does not keep its object alive"),
+                    false => Ok(()),
+                }
+            }
             GcError::UnguardedDereference {
                 inst,
                 value,

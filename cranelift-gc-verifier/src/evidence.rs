@@ -188,9 +188,19 @@ pub(crate) struct Crossing {
     pub(crate) steps: Vec<Step>,
 }
 
+/// Does the stack map of the safepoint at `index` have the reference of `origin`?
+pub(crate) fn is_origin_root(checker: &Checker<'_>, origin: &StaleOrigin, index: usize) -> bool {
+    let mut values = origin.handed_on.iter().chain([&origin.base]);
+    values.any(|&value| is_root(checker, index, value))
+}
+
 /// Find a safepoint between the definition of a stale reference and its use: one whose stack map
-/// does not have it, if there is one, or else the last.
-pub(crate) fn crossing(checker: &Checker<'_>, origin: &StaleOrigin) -> Option<Crossing> {
+/// does not have it, as `is_root` says, if there is one, or else the last.
+pub(crate) fn crossing(
+    checker: &Checker<'_>,
+    origin: &StaleOrigin,
+    is_root: impl Fn(usize) -> bool,
+) -> Option<Crossing> {
     let func = checker.func;
     let (definition, block) = definition(checker, origin.base)?;
     let redefines = |at| definition.inst == Some(at);
@@ -200,10 +210,6 @@ pub(crate) fn crossing(checker: &Checker<'_>, origin: &StaleOrigin) -> Option<Cr
     };
     let from_definition = Search::new(func, &checker.cfg, definition, forbidden);
     let all = &checker.safepoints.all;
-    let is_root = |index: usize| {
-        let mut values = origin.handed_on.iter().chain([&origin.base]);
-        values.any(|&value| is_root(checker, index, value))
-    };
     let unrooted = (0..all.len()).filter(|&index| !is_root(index));
     let rooted = (0..all.len()).rev().filter(|&index| is_root(index));
     let can_reach_use = nodes_before(checker, origin.inst, definition.node);

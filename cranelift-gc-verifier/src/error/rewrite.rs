@@ -25,6 +25,8 @@ pub enum Unjustified {
     Call,
     /// The value was loaded from elsewhere.
     Elsewhere,
+    /// The load extends what it reads, and the value is no such extension.
+    Extension,
     /// It is an atomic operation, which others observe.
     Atomic,
     /// It is loaded on the way.
@@ -123,6 +125,7 @@ pub(super) fn unsound_forwarding(
         }
         (Unjustified::Call, _) => write!(f, ", but the callee of {other} may write there"),
         (Unjustified::Elsewhere, _) => write!(f, ", but {other} loads that from elsewhere"),
+        (Unjustified::Extension, _) => f.write_str(", which is not what it extends to"),
         (Unjustified::Atomic, _) => f.write_str(", but it is an atomic operation"),
         (Unjustified::Read, _) => write!(f, ", but {other} loads what it stores"),
         (Unjustified::Uncovered, _) => write!(f, ", but {other} does not overwrite all of it"),

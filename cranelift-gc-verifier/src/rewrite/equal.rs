@@ -107,22 +107,51 @@ fn jump(
     inst: Inst,
     dest: BlockCall,
 ) -> Option<GcError> {
-    let InstructionData::Brif { arg, blocks, .. } = func.dfg.insts[inst] else {
-        return None;
-    };
-    let wrong = match blocks.map(|call| is_same_call(func, call, dest)) {
-        [true, false] => 0u128,
-        [false, true] => 1,
-        _ => return None,
-    };
-    let cond = signatures.of(func, arg)?;
-    let lane = lane_where(&cond, |bits| u128::from(bits != 0) == wrong)?;
+    match func.dfg.insts[inst] {
+        InstructionData::Brif { arg, blocks, .. } => {
+            let wrong = match blocks.map(|call| is_same_call(func, call, dest)) {
+                [true, false] => 0u128,
+                [false, true] => 1,
+                _ => return None,
+            };
+            let is_wrong = |bits| u128::from(bits != 0) == wrong;
+            simplified(func, signatures, inst, arg, 1 - wrong, is_wrong)
+        }
+        InstructionData::BranchTable { arg, table, .. } => {
+            let table = &func.dfg.jump_tables[table];
+            let goes_there = |call| is_same_call(func, call, dest);
+            let taken = table.as_slice().iter().position(|&call| goes_there(call));
+            let default = table.default_block();
+            let is_wrong = |bits| {
+                let entry = usize::try_from(bits).ok();
+                let entry = entry.and_then(|index| table.as_slice().get(index).copied());
+                !goes_there(entry.unwrap_or(default))
+            };
+            let found = taken.unwrap_or(table.as_slice().len()) as u128;
+            simplified(func, signatures, inst, arg, found, is_wrong)
+        }
+        _ => None,
+    }
+}
+
+/// The branch `inst` on `arg` was simplified as if that were `found`, which is wrong where `is_wrong`
+/// says so.
+fn simplified(
+    func: &Function,
+    signatures: &mut Signatures,
+    inst: Inst,
+    arg: Value,
+    found: u128,
+    is_wrong: impl Fn(u128) -> bool,
+) -> Option<GcError> {
+    let lanes = signatures.of(func, arg)?;
+    let lane = lane_where(&lanes, is_wrong)?;
     Some(GcError::UnequalRewrite {
         inst,
         orig: Some(arg),
         new: None,
-        expected: cond.bits[lane],
-        found: 1 - wrong,
+        expected: lanes.bits[lane],
+        found,
         given: given(func, signatures, arg, lane),
     })
 }
@@ -222,16 +251,9 @@ pub(crate) fn removed(func: &Function, signatures: &mut Signatures, inst: Inst) 
     let InstructionData::CondTrap { opcode, arg, .. } = func.dfg.insts[inst] else {
         return None;
     };
-    let cond = signatures.of(func, arg)?;
-    let lane = lane_where(&cond, |bits| traps(opcode, bits))?;
-    Some(GcError::UnequalRewrite {
-        inst,
-        orig: Some(arg),
-        new: None,
-        expected: cond.bits[lane],
-        found: u128::from(cond.bits[lane] == 0),
-        given: given(func, signatures, arg, lane),
-    })
+    let is_wrong = |bits| traps(opcode, bits);
+    let passes = u128::from(opcode == Opcode::Trapz);
+    simplified(func, signatures, inst, arg, passes, is_wrong)
 }
 
 fn lane_where(lanes: &Lanes, is_it: impl Fn(u128) -> bool) -> Option<usize> {

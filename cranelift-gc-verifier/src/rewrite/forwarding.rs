@@ -22,7 +22,7 @@
 //! stack map names the slot, or, unless the memory is a slot, a call, a trap or a return.
 
 use super::place::{Leaves, Place, Relation};
-use super::signature::{LANES, Lanes, Signatures};
+use super::signature::{LANES, Lanes, Signatures, extended};
 use crate::cfg::{Cfg, Node};
 use crate::error::{Deed, GcError, Unjustified};
 use crate::memory::{Access, access};
@@ -65,6 +65,14 @@ pub(crate) fn forward_load(
         other,
         why,
     };
+    let lanes = signatures.of(scene.func, value)?;
+    if lanes
+        .difference(&extended(scene.func, load, lanes))
+        .is_some()
+    {
+        let error = refused(load, Unjustified::Extension);
+        return Some((error, alone(scene.func, load)?));
+    }
     Known::new(scene, signatures, load, &known, value)?.judge(refused)
 }
 
@@ -314,13 +322,16 @@ impl<'a, 's> Known<'a, 's> {
         let Some(other) = access(func, inst).filter(|_| is_value && !self.may_be_written) else {
             return Met::Stop;
         };
+        if other.data.is_some() {
+            return Met::Stop;
+        }
         let place = Place::of(func, self.signatures, &other);
         let is_elsewhere = match place.relation(&self.place) {
             Relation::Disjoint => true,
-            Relation::Overlaps(distance) => distance != 0,
+            Relation::Overlaps(distance) => distance != 0 || !place.covers(&self.place),
             Relation::Unknown => false,
         };
-        match is_elsewhere && other.data.is_none() {
+        match is_elsewhere {
             true => Met::Conflict(inst, Unjustified::Elsewhere, Role::Definition),
             false => Met::Stop,
         }

@@ -1,11 +1,12 @@
 //! Where a memory access goes, from the address alone.
 //!
-//! **Claim.** Two accesses with the same base, between which nothing that the base is made of is
+//! **Claim.** Two accesses that do not trap and have the same base, between which nothing that the base is made of is
 //! defined anew, go to the memory that their offsets say. Alias regions are not asked: they are
 //! what the producer, and the optimizer after it, claim.
 //!
 //! **Strength.** Accesses with different bases may go to the same memory, unless both are stack slots.
 
+use super::linear::Terms;
 use super::signature::Signatures;
 use crate::cfg::constant;
 use crate::memory::Access;
@@ -19,7 +20,9 @@ use smallvec::SmallVec;
 pub(crate) enum Base {
     /// A stack slot of this function.
     Slot(StackSlot),
-    /// A value.
+    /// A sum of values.
+    Terms(Terms),
+    /// A value, of fewer bits than addresses are compared in.
     Value(Value),
 }
 
@@ -44,54 +47,21 @@ pub(crate) enum Relation {
 
 impl Place {
     /// Where `access` goes.
-    pub(crate) fn of(func: &Function, signatures: &Signatures, access: &Access) -> Place {
+    pub(crate) fn of(func: &Function, signatures: &mut Signatures, access: &Access) -> Place {
+        let addr = guarded(func, signatures, access);
         let mut offset = i64::from(access.offset);
-        let mut addr = signatures.root(func, access.addr);
-        let mut base = Base::Value(addr);
-        // NB: Longer chains than this are none that anyone wrote.
-        for _ in 0..32 {
-            let ValueDef::Result(inst, _) = func.dfg.value_def(addr) else {
-                break;
-            };
-            let (next, add) = match func.dfg.insts[inst] {
-                InstructionData::StackAddr {
-                    stack_slot,
-                    offset: start,
-                    ..
-                } => {
-                    offset = offset.wrapping_add(start.into());
-                    base = Base::Slot(stack_slot);
-                    break;
-                }
-                InstructionData::Binary {
-                    opcode: Opcode::Iadd,
-                    args: [a, b],
-                } => {
-                    let (a, b) = (signatures.root(func, a), signatures.root(func, b));
-                    match (constant(func, a), constant(func, b)) {
-                        (_, Some(n)) => (a, n as i64),
-                        (Some(n), None) => (b, n as i64),
-                        (None, None) => break,
-                    }
-                }
-                InstructionData::Binary {
-                    opcode: Opcode::Isub,
-                    args: [a, b],
-                } => match constant(func, signatures.root(func, b)) {
-                    Some(n) => (signatures.root(func, a), (n as i64).wrapping_neg()),
-                    None => break,
-                },
-                _ => break,
-            };
-            addr = next;
-            offset = offset.wrapping_add(add);
-            base = Base::Value(addr);
-        }
+        let sum = signatures.linear(func, addr);
         // Addresses of fewer bits wrap where these do not.
-        if func.dfg.value_type(access.addr).bits() != 64 && !matches!(base, Base::Slot(_)) {
-            offset = access.offset.into();
-            base = Base::Value(signatures.root(func, access.addr));
-        }
+        let base = match func.dfg.value_type(addr).bits() {
+            64 => {
+                offset = offset.wrapping_add(sum.constant as i64);
+                match signatures.linears.slot(sum.terms) {
+                    Some(slot) => Base::Slot(slot),
+                    None => Base::Terms(sum.terms),
+                }
+            }
+            _ => Base::Value(signatures.root(func, addr)),
+        };
         Place {
             base,
             offset,
@@ -129,8 +99,27 @@ impl Place {
     pub(crate) fn slot(&self) -> Option<StackSlot> {
         match self.base {
             Base::Slot(slot) => Some(slot),
-            Base::Value(_) => None,
+            Base::Terms(_) | Base::Value(_) => None,
         }
+    }
+}
+
+/// The address of `access` where it does not trap: behind a check of bounds that makes it null.
+fn guarded(func: &Function, signatures: &Signatures, access: &Access) -> Value {
+    let addr = signatures.root(func, access.addr);
+    let ValueDef::Result(inst, _) = func.dfg.value_def(addr) else {
+        return addr;
+    };
+    match func.dfg.insts[inst] {
+        InstructionData::Ternary {
+            opcode: Opcode::SelectSpectreGuard,
+            args: [_, null, addr],
+        } if access.flags.trap_code().is_some()
+            && constant(func, signatures.root(func, null)) == Some(0) =>
+        {
+            addr
+        }
+        _ => addr,
     }
 }
 

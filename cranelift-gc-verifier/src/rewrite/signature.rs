@@ -13,6 +13,7 @@
 //! is how SAT sweeping finds candidates in circuits (Mishchenko et al., "FRAIGs", 2005).
 
 use super::eval::{Outcome, Question, eval, is_opaque};
+use super::linear::Linears;
 use crate::memory::access;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Type, Value, ValueDef};
 use smallvec::SmallVec;
@@ -57,6 +58,8 @@ pub(crate) struct Signatures {
     known: Vec<Lanes>,
     /// Values that were found to be others.
     same: BTreeMap<Value, Value>,
+    /// What values are as sums.
+    pub(crate) linears: Linears,
 }
 
 /// The memo of a value that has no signature.
@@ -87,6 +90,7 @@ impl Signatures {
             return;
         }
         self.same.insert(value, same);
+        self.linears.forget(value);
         // What was computed with the leaf that is none would differ from what will be.
         if self.memo(value) != Memo::Missing {
             self.forget();
@@ -303,8 +307,8 @@ fn address(func: &Function, inst: Inst, ty: Type) -> Option<Lanes> {
     Some(lanes)
 }
 
-/// What `inst`, a load, extends has the bits of an extension.
-fn extended(func: &Function, inst: Inst, mut lanes: Lanes) -> Lanes {
+/// `lanes` with the bits that `inst`, if it is a load that extends, can leave in them.
+pub(crate) fn extended(func: &Function, inst: Inst, mut lanes: Lanes) -> Lanes {
     let (bits, is_signed) = match func.dfg.insts[inst].opcode() {
         Opcode::Uload8 => (8, false),
         Opcode::Uload16 => (16, false),

@@ -3,7 +3,7 @@
 use super::signature::{LANES, Signatures};
 use crate::testing::{Rng, parse};
 use cranelift_codegen::data_value::DataValue;
-use cranelift_codegen::ir::{Function, Inst, Value};
+use cranelift_codegen::ir::{Block, Function, Inst, Value};
 use cranelift_interpreter::environment::FunctionStore;
 use cranelift_interpreter::interpreter::{Interpreter, InterpreterState};
 use cranelift_interpreter::step::ControlFlow;
@@ -397,4 +397,57 @@ fn a_branch_that_becomes_a_trap_keeps_its_way() {
     assert_eq!(judged("block2, block1", false, 0), wrong);
     // Whichever traps, it traps.
     assert_eq!(judged("block1, block2", false, 0), None);
+}
+
+#[test]
+fn a_branch_table_of_a_constant_takes_its_entry() {
+    use crate::code::Code;
+    use crate::{Options, Rewrites};
+    use cranelift_codegen::cursor::{Cursor, FuncCursor};
+    use cranelift_codegen::gc_verifier::Rewrite;
+    use cranelift_codegen::ir::{Endianness, InstBuilder};
+
+    let judged = |index: u32, table: &str, taken: u32| {
+        let mut func = parse(&format!(
+            "function %f(i32) -> i32 {{
+            block0(v0: i32):
+                v1 = iconst.i32 {index}
+                br_table v1, block3, [{table}]
+            block1:
+                return v0
+            block2:
+                return v1
+            block3:
+                return v0
+            }}"
+        ));
+        let block = func.layout.entry_block().expect("it has a body");
+        let inst = func.layout.last_inst(block).expect("it has a branch");
+        let options = Options {
+            all_rewrites: true,
+            ..Options::default()
+        };
+        let mut judge = Rewrites::of(&func, options, Endianness::Little);
+        // NB: Where it is makes no difference; in the optimizer it is nowhere yet.
+        let taken = Block::from_u32(taken);
+        let new_inst = FuncCursor::new(&mut func)
+            .at_inst(inst)
+            .ins()
+            .jump(taken, &[]);
+        func.layout.remove_inst(new_inst);
+        let rewrite = Rewrite::SkeletonReplace {
+            inst,
+            new_inst,
+            rule: None,
+        };
+        judge.judge(&func, rewrite).map(|v| v.error.code())
+    };
+    let wrong = Some(Code::Gcv15);
+    assert_eq!(judged(0, "block1, block2", 1), None);
+    assert_eq!(judged(0, "block1, block2", 2), wrong);
+    assert_eq!(judged(1, "block1, block2", 2), None);
+    assert_eq!(judged(2, "block1, block2", 3), None);
+    assert_eq!(judged(7, "block1, block2", 2), wrong);
+    // Whichever entry it is, it goes there.
+    assert_eq!(judged(1, "block3, block3", 3), None);
 }
