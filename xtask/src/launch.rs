@@ -34,7 +34,7 @@ struct Target {
     name: String,
 }
 
-/// Builds a program of the package clif-gc, and asks cargo where it is: only cargo knows the target
+/// Builds a program of the workspace, and asks cargo where it is: only cargo knows the target
 /// directory.
 pub fn build(project: &Project, target: &[&str], name: &str) -> Result<PathBuf> {
     ensure!(
@@ -43,7 +43,9 @@ pub fn build(project: &Project, target: &[&str], name: &str) -> Result<PathBuf> 
         project.root().display()
     );
     let mut child = cargo::command(project.root())
-        .args(["build", "--release", "--package", PACKAGE])
+        // NB: Cargo unites the features of the packages that are selected. With all of them, as in the tests,
+        // Wasmtime is built once.
+        .args(["build", "--release", "--workspace"])
         .args(target)
         .arg("--message-format=json-render-diagnostics")
         .stdout(Stdio::piped())
