@@ -3,12 +3,12 @@
 use crate::directive::{Directive, directive};
 use std::collections::BTreeMap;
 
-/// `source` with other `; error:` comments: by line, counted from 1, those of `errors`.
-pub(crate) fn bless(source: &str, errors: &BTreeMap<usize, Vec<String>>) -> String {
+/// `source` with other `; error:` and `;; record:` comments: by line, counted from 1, those of `found`.
+pub(crate) fn bless(source: &str, found: &BTreeMap<usize, Vec<Found>>) -> String {
     let mut blessed = String::with_capacity(source.len());
     for (number, line) in (1..).zip(source.lines()) {
-        let errors = errors.get(&number).map_or(&[][..], Vec::as_slice);
-        if let Some(line) = bless_line(line, errors) {
+        let found = found.get(&number).map_or(&[][..], Vec::as_slice);
+        if let Some(line) = bless_line(line, found) {
             blessed.push_str(&line);
             blessed.push('\n');
         }
@@ -16,24 +16,46 @@ pub(crate) fn bless(source: &str, errors: &BTreeMap<usize, Vec<String>>) -> Stri
     blessed
 }
 
+/// What is found in a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    Error(String),
+    Record(String),
+}
+
+impl Found {
+    fn directive(&self) -> String {
+        match self {
+            Found::Error(text) => format!(" error: {text}"),
+            Found::Record(text) => format!(" record: {text}"),
+        }
+    }
+}
+
 /// `None` if nothing is left of the line.
-fn bless_line(line: &str, errors: &[String]) -> Option<String> {
+fn bless_line(line: &str, found: &[Found]) -> Option<String> {
     let (code, comment) = match line.split_once(';') {
         Some((code, comment)) => (code, Some(comment)),
         None => (line, None),
     };
     let parts = comment.iter().flat_map(|comment| comment.split(';'));
-    let (stale, kept): (Vec<&str>, Vec<&str>) =
-        parts.partition(|part| matches!(directive(part), Some(Directive::Error(_))));
-    if stale.is_empty() && errors.is_empty() {
+    let (stale, kept): (Vec<&str>, Vec<&str>) = parts.partition(|part| {
+        let directive = directive(part);
+        matches!(directive, Some(Directive::Error(_) | Directive::Record(_)))
+    });
+    if stale.is_empty() && found.is_empty() {
         return Some(line.to_owned());
     }
     let mut blessed = code.trim_end().to_owned();
     let indent = if blessed.is_empty() { code } else { " " };
-    let errors = errors.iter().map(|error| format!(" error: {error}"));
-    let parts = kept.into_iter().map(str::to_owned).chain(errors);
-    let comment: Vec<String> = parts.collect();
-    if !comment.is_empty() {
+    // NB: A comment of two semicolons is no part of the output that other commands expect.
+    let has_records = found.iter().any(|found| matches!(found, Found::Record(_)));
+    let is_plain = kept.first().is_none_or(|part| !part.is_empty());
+    let second = (has_records && is_plain).then(String::new);
+    let parts = kept.into_iter().map(str::to_owned);
+    let comment = second.into_iter().chain(parts);
+    let comment: Vec<String> = comment.chain(found.iter().map(Found::directive)).collect();
+    if comment.iter().any(|part| !part.is_empty()) {
         blessed.push_str(indent);
         for part in comment {
             blessed.push(';');
@@ -58,10 +80,18 @@ mod tests {
     return v1 ; error: old
     ; Prose.
     call fn0()
+    call fn1() ;; record: old
+    call fn2() ;; record: stale
 ";
         let errors = BTreeMap::from([
-            (2, vec!["new".to_owned()]),
-            (7, vec!["one".to_owned(), "two".to_owned()]),
+            (2, vec![Found::Error("new".to_owned())]),
+            (
+                7,
+                ["one", "two"]
+                    .map(|text| Found::Error(text.to_owned()))
+                    .to_vec(),
+            ),
+            (8, vec![Found::Record("0x8".to_owned())]),
         ]);
         assert_eq!(
             bless(source, &errors),
@@ -72,6 +102,8 @@ mod tests {
     return v1
     ; Prose.
     call fn0() ; error: one; error: two
+    call fn1() ;; record: 0x8
+    call fn2()
 "
         );
     }

@@ -10,6 +10,27 @@ pub(crate) fn text(error: &GcError) -> String {
     format!("{code} {}: {error}", code.name())
 }
 
+/// Every difference between the records that are expected and those that were `found`, a line each.
+pub(crate) fn records(expected: &Expected, found: Vec<(Option<Inst>, String)>) -> Vec<String> {
+    let mut differences = Vec::new();
+    let mut found = found;
+    for &(inst, expected) in &expected.records {
+        let is_it = |(at, text): &(Option<Inst>, String)| *at == Some(inst) && text == expected;
+        match found.iter().position(is_it) {
+            Some(index) => {
+                found.remove(index);
+            }
+            None => differences.push(format!("{inst} lacks the record `{expected}`")),
+        }
+    }
+    let unexpected = found.iter().map(|(inst, text)| match inst {
+        Some(inst) => format!("unexpected record of {inst}, `{text}`"),
+        None => format!("unexpected record `{text}`"),
+    });
+    differences.extend(unexpected);
+    differences
+}
+
 /// Every difference between `expected` and `report`, a line each; none if the test passes.
 pub(crate) fn differences(expected: &Expected, report: &Report) -> Vec<String> {
     let mut differences = Vec::new();

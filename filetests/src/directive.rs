@@ -4,7 +4,7 @@ use crate::fault::Fault;
 use anyhow::{Context as _, Result, bail};
 use cranelift_codegen::gc_verifier::Rewrite;
 use cranelift_codegen::ir::entities::AnyEntity;
-use cranelift_codegen::ir::{Endianness, Function, Inst, Value};
+use cranelift_codegen::ir::{Block, Endianness, Function, Inst, Value};
 use cranelift_gc_verifier::{Hazard, Hazards, History, Options, Rewrites, Violation};
 use cranelift_reader::{Comment, Details, SourceMap};
 
@@ -17,6 +17,7 @@ pub(crate) enum Directive<'a> {
     Guarded(&'a str),
     Rewrite(&'a str),
     Fault(&'a str),
+    Record(&'a str),
 }
 
 /// The directives of a comment, which are divided by semicolons.
@@ -38,6 +39,7 @@ pub(crate) fn directive(text: &str) -> Option<Directive<'_>> {
         "guarded" => Directive::Guarded(rest),
         "rewrite" => Directive::Rewrite(rest),
         "fault" => Directive::Fault(rest),
+        "record" => Directive::Record(rest),
         _ => return None,
     })
 }
@@ -53,6 +55,8 @@ pub(crate) struct Expected<'a> {
     pub(crate) rewrites: Vec<Rewrite>,
     /// What goes wrong in lowering or emission.
     pub(crate) fault: Option<Fault>,
+    /// The records that are emitted for calls.
+    pub(crate) records: Vec<(Inst, &'a str)>,
 }
 
 impl<'a> Expected<'a> {
@@ -99,6 +103,7 @@ impl<'a> Expected<'a> {
     ) -> Result<()> {
         match directive {
             Directive::Error(text) => self.errors.push((instruction(comment)?, text)),
+            Directive::Record(text) => self.records.push((instruction(comment)?, text)),
             Directive::Fault(name) => self.fault = Some(Fault::parse(name)?),
             Directive::Rewrite(text) => {
                 let inst = instruction(comment)?;
@@ -157,7 +162,10 @@ fn rewrite(func: &Function, map: &SourceMap, inst: Inst, text: &str) -> Result<R
         },
         "gvn-skeleton" => Rewrite::GvnSkeleton {
             inst,
-            kept: Some(other()?),
+            kept: match rest.trim() {
+                "" => None,
+                _ => Some(other()?),
+            },
         },
         "remove" => Rewrite::SkeletonRemove { inst, rule },
         "remove-with" => Rewrite::SkeletonRemoveWithVal {
@@ -190,6 +198,18 @@ fn rewrite(func: &Function, map: &SourceMap, inst: Inst, text: &str) -> Result<R
                 value: value(map, constant.trim())?,
             }
         }
+        "hoist" => {
+            let (hoisted, to) = rest.split_once(" to ").context("it is `vN to blockM`")?;
+            Rewrite::Hoist {
+                value: value(map, hoisted.trim())?,
+                from: block_of(func, inst)?,
+                to: block(map, to.trim())?,
+            }
+        }
+        "remat" => Rewrite::Remat {
+            value: other()?,
+            at: inst,
+        },
         _ => bail!("unknown rewrite `{verb}`"),
     })
 }
@@ -199,6 +219,18 @@ fn value(map: &SourceMap, name: &str) -> Result<Value> {
         Some(AnyEntity::Value(value)) => Ok(value),
         _ => bail!("`{name}` is no value of this function"),
     }
+}
+
+fn block(map: &SourceMap, name: &str) -> Result<Block> {
+    match map.lookup_str(name) {
+        Some(AnyEntity::Block(block)) => Ok(block),
+        _ => bail!("`{name}` is no block of this function"),
+    }
+}
+
+fn block_of(func: &Function, inst: Inst) -> Result<Block> {
+    let block = func.layout.inst_block(inst);
+    block.with_context(|| format!("{inst} is in no block"))
 }
 
 fn instruction(comment: &Comment) -> Result<Inst> {

@@ -1,19 +1,13 @@
 //! Runs one file.
 
-use crate::bless::bless;
 use crate::command::Command;
-use crate::compare;
-use crate::directive::{Directive, Expected, directives};
-use crate::shown::{Shown, compiled, shown};
+use crate::file_run::FileRun;
+use crate::outcome::FileOutcome;
 use anyhow::{Context as _, Result, anyhow, bail};
-use cranelift_codegen::ir::Function;
-use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa, lookup_by_name};
-use cranelift_codegen::settings::{Flags, FlagsOrIsa};
-use cranelift_gc_verifier::{
-    Checks, Counts, History, Options, Report, Violation, verify_rewritten,
-};
-use cranelift_reader::{Details, IsaSpec, ParseOptions, TestFile, parse_test};
-use std::collections::BTreeMap;
+use cranelift_codegen::isa::{OwnedTargetIsa, lookup_by_name};
+use cranelift_codegen::settings::Flags;
+use cranelift_gc_verifier::Checks;
+use cranelift_reader::{IsaSpec, ParseOptions, TestFile, parse_test};
 use std::path::Path;
 
 /// The targets of a file that names none.
@@ -24,48 +18,9 @@ const TARGETS: [&str; 2] = ["x86_64", "aarch64"];
 pub struct RunOptions {
     /// The checks to make.
     pub checks: Checks,
-    /// Rewrite the `; error:` comments to what is found, rather than compare them.
+    /// Rewrite the `; error:` and `;; record:` comments, and the output that is given line by line,
+    /// to what is found, rather than compare them.
     pub bless: bool,
-}
-
-/// What was found in one function by one command.
-#[derive(Clone, Debug)]
-pub struct FunctionOutcome {
-    /// The function, and by what it was verified: `%f after egraph for x86_64`.
-    pub what: String,
-    /// What was found.
-    pub report: Report,
-    /// What was not as expected, a line each.
-    pub differences: Vec<String>,
-}
-
-/// What came of a file.
-#[derive(Clone, Debug, Default)]
-pub struct FileOutcome {
-    /// What was found, by command, target, function and pass.
-    pub functions: Vec<FunctionOutcome>,
-    /// What is wrong with the file as a whole, a line each.
-    pub mistakes: Vec<String>,
-    /// The sum of what was looked at.
-    pub counts: Counts,
-    /// The text with its expectations rewritten, if that was asked for and made a difference.
-    pub blessed: Option<String>,
-}
-
-impl FileOutcome {
-    /// Everything that was not as expected, a line each; none if the file passes.
-    pub fn failures(&self) -> Vec<String> {
-        let of_functions = self.functions.iter().flat_map(|function| {
-            let lines = function.differences.iter();
-            lines.map(|line| format!("{}: {line}", function.what))
-        });
-        of_functions.chain(self.mistakes.iter().cloned()).collect()
-    }
-
-    /// Is everything as expected?
-    pub fn passed(&self) -> bool {
-        self.mistakes.is_empty() && self.functions.iter().all(|f| f.differences.is_empty())
-    }
 }
 
 /// Run the file at `path`.
@@ -98,6 +53,14 @@ pub fn run_text(text: &str, options: &RunOptions) -> Result<FileOutcome> {
     if commands.is_empty() {
         bail!("there is no `test` command in it");
     }
+    if commands
+        .iter()
+        .filter(|command| command.is_precise())
+        .count()
+        > 1
+    {
+        bail!("two commands have `precise-output`, and there is one place for it");
+    }
     run_commands(text, &file, &commands, options)
 }
 
@@ -112,18 +75,14 @@ pub(crate) fn run_commands(
         bail!("there is no function in it");
     }
     let isas = isas(&file.isa_spec)?;
-    let mut run = FileRun {
-        options,
-        outcome: FileOutcome::default(),
-        errors: BTreeMap::new(),
-    };
+    let mut run = FileRun::new(options, file);
     for command in commands {
-        for (func, details) in &file.functions {
-            run.function(command, &isas, func, details)
+        for (number, (func, details)) in file.functions.iter().enumerate() {
+            run.function(command, &isas, (number, func), details)
                 .with_context(|| func.name.to_string())?;
         }
     }
-    run.end(text, file)
+    run.end(text)
 }
 
 /// The targets that the file names, or the default ones with its settings.
@@ -138,164 +97,4 @@ fn isa(name: &str, flags: &Flags) -> Result<OwnedTargetIsa> {
     let builder = lookup_by_name(name).map_err(|error| anyhow!("{name}: {error}"))?;
     let isa = builder.finish(flags.clone());
     isa.map_err(|error| anyhow!("{name}: {error}"))
-}
-
-/// A file that is being run.
-struct FileRun<'a> {
-    options: &'a RunOptions,
-    outcome: FileOutcome,
-    /// The errors that were found, by line.
-    errors: BTreeMap<usize, Vec<String>>,
-}
-
-impl FileRun<'_> {
-    fn function(
-        &mut self,
-        command: &Command,
-        isas: &[OwnedTargetIsa],
-        func: &Function,
-        details: &Details,
-    ) -> Result<()> {
-        let expected = Expected::read(func, details)?;
-        well_formed(func, &*isas[0])?;
-        if !command.optimizes() {
-            // NB: Before any pass, no target has a say.
-            let what = func.name.to_string();
-            let history = expected.history();
-            let made_up = expected.judge_rewrites(func, self.options(command));
-            self.judge(command, what, (func, &history), made_up, details, &expected);
-            return Ok(());
-        }
-        if command.emits() {
-            for isa in isas {
-                self.emission(func, &**isa, details, &expected)?;
-            }
-            return Ok(());
-        }
-        if expected.fault.is_some() {
-            bail!("a fault needs `pass=emission`");
-        }
-        for isa in isas {
-            let shown = shown(func, &**isa, self.options(command))?;
-            for &pass in &command.passes {
-                let Some(shown) = shown.iter().find(|shown| shown.pass == pass) else {
-                    bail!("{pass} does not run with these settings");
-                };
-                let what = format!("{} after {pass} for {}", func.name, isa.name());
-                let Shown { func, history, .. } = shown;
-                let wrong = shown.violations.clone();
-                self.judge(command, what, (func, history), wrong, details, &expected);
-            }
-        }
-        Ok(())
-    }
-
-    fn options(&self, command: &Command) -> Options {
-        Options {
-            collector: Some(command.collector),
-            checks: self.options.checks,
-            all_rewrites: true,
-            keep_text: false,
-        }
-    }
-
-    fn judge(
-        &mut self,
-        command: &Command,
-        what: String,
-        (func, history): (&Function, &History),
-        wrong: Vec<Violation>,
-        details: &Details,
-        expected: &Expected,
-    ) {
-        let options = self.options(command);
-        let mut report = verify_rewritten(func, &options, history);
-        report.violations.extend(wrong);
-        self.found(what, report, details, expected);
-    }
-
-    /// Follow the stack maps to the emitted records.
-    fn emission(
-        &mut self,
-        func: &Function,
-        isa: &dyn TargetIsa,
-        details: &Details,
-        expected: &Expected,
-    ) -> Result<()> {
-        let options = Options {
-            checks: self.options.checks,
-            ..Options::default()
-        };
-        let mut compiled = compiled(func, isa)?;
-        if let Some(fault) = expected.fault
-            && !compiled.corrupt(fault)
-        {
-            bail!("there is no place for {fault:?}");
-        }
-        let what = format!("{} as emitted for {}", func.name, isa.name());
-        self.found(what, compiled.verify(&options), details, expected);
-        Ok(())
-    }
-
-    fn found(&mut self, what: String, report: Report, details: &Details, expected: &Expected) {
-        self.outcome.counts += report.counts;
-        let differences = if self.options.bless {
-            self.note_errors(&report, details)
-        } else {
-            compare::differences(expected, &report)
-        };
-        self.outcome.functions.push(FunctionOutcome {
-            what,
-            report,
-            differences,
-        });
-    }
-
-    /// Returns what cannot be written down.
-    fn note_errors(&mut self, report: &Report, details: &Details) -> Vec<String> {
-        let mut lost = Vec::new();
-        for violation in &report.violations {
-            let text = compare::text(&violation.error);
-            match details.map.location(violation.error.inst().into()) {
-                None => lost.push(format!("the file has no place for the error `{text}`")),
-                Some(place) => {
-                    let errors = self.errors.entry(place.line_number).or_default();
-                    if !errors.contains(&text) {
-                        errors.push(text);
-                    }
-                }
-            }
-        }
-        lost
-    }
-
-    fn end(mut self, text: &str, file: &TestFile) -> Result<FileOutcome> {
-        let comments = file.preamble_comments.iter();
-        let mut directives = comments.flat_map(|comment| directives(comment.text));
-        let no_subjects = directives.any(|directive| directive == Directive::NoSubjects);
-        let counts = self.outcome.counts;
-        if (counts.safepoints + counts.records == 0) != no_subjects {
-            self.outcome.mistakes.push(
-                match no_subjects {
-                    true => "it says `no-subjects`, and there are safepoints in it",
-                    false => "there is no safepoint in it, so that it shows nothing",
-                }
-                .to_owned(),
-            );
-        }
-        if self.options.bless {
-            let blessed = bless(text, &self.errors);
-            self.outcome.blessed = (blessed != text).then_some(blessed);
-        }
-        Ok(self.outcome)
-    }
-}
-
-/// Cranelift's own verifier comes first: of malformed CLIF nothing can be said.
-fn well_formed(func: &Function, isa: &dyn TargetIsa) -> Result<()> {
-    let flags = FlagsOrIsa::from(isa);
-    cranelift_codegen::verify_function(func, flags).map_err(|errors| {
-        let pretty = cranelift_codegen::print_errors::pretty_verifier_error(func, None, errors);
-        anyhow!("the function is not valid CLIF:\n{pretty}")
-    })
 }

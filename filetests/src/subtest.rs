@@ -1,11 +1,12 @@
-//! One `test gc-verify` command by itself, for runners that know other commands as well.
+//! One command by itself, for runners that know other commands as well.
 
 use crate::command::Command;
-use crate::run::{FileOutcome, RunOptions, run_commands};
+use crate::outcome::FileOutcome;
+use crate::run::{RunOptions, run_commands};
 use anyhow::{Result, bail};
 use cranelift_reader::{TestCommand, TestFile};
 
-/// A `test gc-verify` command.
+/// A `test gc-verify` or `test gc-optimize` command.
 #[derive(Clone, Debug)]
 pub struct TestGcVerify(Command);
 
@@ -16,7 +17,11 @@ impl TestGcVerify {
     ///
     /// Fails if it is another command, or has an option that is not known.
     pub fn new(parsed: &TestCommand) -> Result<Self> {
-        Ok(TestGcVerify(Command::new(parsed)?))
+        let command = Command::new(parsed)?;
+        if let Command::Compile(_) | Command::Run = command {
+            bail!("`{parsed}` is the other runner's own");
+        }
+        Ok(TestGcVerify(command))
     }
 
     /// Run it on every function of a file, for all targets. Nothing is blessed.
@@ -76,7 +81,9 @@ block0(v0: i32):
 
     #[test]
     fn another_command_is_none() {
-        assert!(TestGcVerify::new(&TestCommand::new("cat")).is_err());
+        for text in ["cat", "compile precise-output", "run"] {
+            assert!(TestGcVerify::new(&TestCommand::new(text)).is_err());
+        }
     }
 
     #[test]

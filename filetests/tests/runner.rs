@@ -1,5 +1,6 @@
 //! The runner fails what it has to fail.
 
+use cranelift_gc_verifier::{Checks, Code};
 use gc_filetests::{FileOutcome, RunOptions, run_text};
 
 const STALE: &str = "\
@@ -150,4 +151,111 @@ fn the_example_of_the_syntax_passes() {
     assert!(outcome.passed(), "{:?}", outcome.failures());
     assert_eq!(outcome.counts.safepoints, 1);
     assert!(outcome.counts.references >= 2);
+}
+
+const FORWARDED: &str = "\
+test gc-optimize precise-output pass=seeded
+set gc_verifier=enforce
+
+function %f(i32) -> i32 {
+    ss0 = explicit_slot 4, align = 4
+    fn0 = %collect()
+block0(v0: i32):
+    v1 = stack_addr.i64 ss0
+    store notrap v0, v1
+    call fn0(), stack_map=[i32 @ ss0+0]
+    v2 = load.i32 notrap v1 ;; rewrite: forward v0
+    return v2
+}
+";
+
+const COMPILED: &str = "\
+test compile precise-output
+test gc-verify pass=emission
+set gc_verifier=check
+target x86_64
+
+function %f(i32) {
+    ss0 = explicit_slot 4, align = 4
+    fn0 = colocated %collect()
+block0(v0: i32):
+    v1 = stack_addr.i64 ss0
+    store notrap v0, v1
+    call fn0(), stack_map=[i32 @ ss0+0]
+    return
+}
+";
+
+fn blessed(text: &str) -> String {
+    let options = RunOptions {
+        bless: true,
+        ..RunOptions::default()
+    };
+    let outcome = run_text(text, &options).expect("it is a test");
+    outcome.blessed.expect("there is no output yet")
+}
+
+#[test]
+fn what_is_refused_is_part_of_the_output() {
+    assert!(!run(FORWARDED).passed());
+    let text = blessed(FORWARDED);
+    assert!(text.contains("\n; refused: GCV08 unsound-forwarding: load inst3"));
+    let outcome = run(&text);
+    assert!(outcome.passed(), "{:?}", outcome.failures());
+    assert!(!run(&text.replace("; refused:", "; undone:")).passed());
+    // Without the check, the function comes out wrong, and that is an error of its own.
+    let options = RunOptions {
+        checks: Checks::all().without(Code::Gcv08),
+        ..RunOptions::default()
+    };
+    let outcome = run_text(&text, &options).expect("it is a test");
+    assert!(!outcome.passed());
+}
+
+#[test]
+fn output_by_directives() {
+    let text = FORWARDED.replace(" precise-output", "");
+    assert!(run(&text).failures()[0].contains("nothing is expected"));
+    let expected = format!("{text}; check: load.i32\n; check: refused: GCV08\n");
+    let outcome = run(&expected);
+    assert!(outcome.passed(), "{:?}", outcome.failures());
+    assert!(!run(&expected.replace("GCV08", "GCV09")).passed());
+    assert!(!run(&expected.replace("check: load", "check: atomic_load")).passed());
+}
+
+#[test]
+fn machine_code_is_given_with_its_records() {
+    assert!(!run(COMPILED).passed());
+    let text = blessed(COMPILED);
+    assert!(
+        text.contains("stack_map=[i32 @ ss0+0] ;; record: 0x"),
+        "{text}"
+    );
+    assert!(text.contains(";   ; UserStackMap {"), "{text}");
+    let outcome = run(&text);
+    assert!(outcome.passed(), "{:?}", outcome.failures());
+    // What a disassembler says is left to Cranelift's own runner.
+    let disassembled = format!("{text};\n; Disassembled:\n;   anything\n");
+    assert!(run(&disassembled).passed());
+    for (is, becomes) in [
+        ("i32 @ sp+0\n", "i32 @ sp+4\n"),
+        (" ;; record: ", " ;; no record: "),
+        (";   retq", ";   ret"),
+    ] {
+        assert!(text.contains(is), "{text}");
+        assert!(!run(&text.replace(is, becomes)).passed(), "{is}");
+    }
+}
+
+#[test]
+fn mistakes_of_other_commands_are_named() {
+    let text = FORWARDED.replace("=enforce", "=check");
+    assert!(mistake(&text).contains("set gc_verifier=enforce"));
+    let text = FORWARDED.replace("test gc", "test compile precise-output\ntest gc");
+    assert!(mistake(&text).contains("one place for it"));
+    let text = STALE.replace("gc-verify", "gc-verify pass=seeded");
+    assert!(mistake(&text).contains("seeded"));
+    let text = COMPILED.replace("test compile precise-output\n", "");
+    let text = text.replace("ss0+0]", "ss0+0] ;; record: 0x0");
+    assert!(run(&text).failures()[0].contains("without `test compile`"));
 }

@@ -37,14 +37,19 @@ fn run(mut target: impl FnMut(&mut Random)) -> usize {
 }
 
 fn files(directory: &str, extension: &str) -> Vec<Vec<u8>> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("..")
-        .join(directory);
-    let mut paths: Vec<_> = std::fs::read_dir(directory)
-        .expect("it is part of the project")
-        .map(|entry| entry.expect("it can be read").path())
-        .filter(|path| path.extension().is_some_and(|e| e == extension))
-        .collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut paths = Vec::new();
+    let mut pending = vec![root.join(directory)];
+    while let Some(directory) = pending.pop() {
+        for entry in std::fs::read_dir(directory).expect("it is part of the project") {
+            let path = entry.expect("it can be read").path();
+            if path.is_dir() {
+                pending.push(path);
+            } else if path.extension().is_some_and(|e| e == extension) {
+                paths.push(path);
+            }
+        }
+    }
     paths.sort();
     let read = |path| std::fs::read(path).expect("it can be read");
     paths.iter().map(read).collect()

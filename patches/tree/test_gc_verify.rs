@@ -8,8 +8,13 @@
 //!
 //! This annotation means that the verifier is expected to report an error for the instruction whose
 //! code, name and message contain the substring "GCV02". Every error must be expected, and every
-//! annotation met. The other annotations, and the options of the command, are documented in the
-//! `gc-filetests` crate, which does all of the work.
+//! annotation met.
+//!
+//! The `test gc-optimize` test command optimizes with the verifier enforcing, and tells what came out and
+//! what was refused.
+//!
+//! The other annotations, and the options of the commands, are documented in the `gc-filetests` crate,
+//! which does all of the work.
 
 use crate::subtest::{Context, SubTest};
 use anyhow::{Result, bail};
@@ -25,7 +30,7 @@ use std::sync::{Arc, Once};
 struct GcVerify(TestGcVerify);
 
 pub fn subtest(parsed: &TestCommand) -> Result<Box<dyn SubTest>> {
-    assert_eq!(parsed.command, "gc-verify");
+    assert!(matches!(parsed.command, "gc-verify" | "gc-optimize"));
     Ok(Box::new(GcVerify(TestGcVerify::new(parsed)?)))
 }
 
