@@ -4,6 +4,7 @@
 
 use crate::cfg::Cfg;
 use crate::error::GcError;
+use crate::memory::passed_on;
 use crate::safepoint::may_collect;
 use crate::witness::{Role, Step, Witness};
 use cranelift_codegen::ir::{Block, Function, Inst, Value, ValueDef};
@@ -63,8 +64,8 @@ pub(crate) fn witness(
             safepoint,
             ..
         } => {
-            // A derived pointer may arrive as a block parameter.
-            defines(func, first, base).or_else(|_| defines(func, first, value))?;
+            // A derived pointer may arrive as a block parameter, and more be added to it.
+            defines(func, first, base).or_else(|_| defines_part(func, first, value))?;
             is_not_repeated(steps)?;
             passes(steps, safepoint)
         }
@@ -147,6 +148,25 @@ fn defines(func: &Function, first: &Step, value: Value) -> Result<(), &'static s
     defined
         .then_some(())
         .ok_or("it does not start at the definition")
+}
+
+/// Is `value`, or something that it is made of, defined there?
+fn defines_part(func: &Function, first: &Step, value: Value) -> Result<(), &'static str> {
+    let mut pending = vec![value];
+    // NB: Addresses are made of a few values; what is deeper is no witness.
+    for _ in 0..64 {
+        let Some(value) = pending.pop() else {
+            break;
+        };
+        let value = func.dfg.resolve_aliases(value);
+        if defines(func, first, value).is_ok() {
+            return Ok(());
+        }
+        if let ValueDef::Result(inst, _) = func.dfg.value_def(value) {
+            pending.extend(passed_on(func, inst).operands());
+        }
+    }
+    Err("it does not start at the definition of a part")
 }
 
 /// Is the definition at the start not executed again?

@@ -7,7 +7,7 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{CodegenError, CodegenResult, Context};
-use cranelift_gc_verifier::{Code, FunctionReport, Options, Report, Violation};
+use cranelift_gc_verifier::{Code, FunctionReport, Options, Refusal, Report, Violation};
 use cranelift_reader::TestFile;
 
 /// What came of a function.
@@ -39,7 +39,7 @@ impl Optimized {
     }
 
     fn tell(&mut self, report: FunctionReport) {
-        for violation in &report.refusals {
+        for Refusal { violation, .. } in &report.refusals {
             self.prevent("refused", violation);
         }
         for undone in &report.undone {
