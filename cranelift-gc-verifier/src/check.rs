@@ -13,16 +13,17 @@
 //! is right when both versions are equal. The contents of a slot are followed in the same terms (see
 //! [`slots`](crate::slots)).
 
+use crate::body::{BlockPass, Body, Item, Kind};
 use crate::cfg::{Cfg, Node, constant};
 use crate::error::{GcError, Held, NonReference};
 use crate::guards::{self, Proofs};
 use crate::history::History;
-use crate::memory::{access, passed_on};
+use crate::memory::{Access, access, passed_on};
 use crate::report::{Counts, Inconclusive, Report, Violation};
-use crate::safepoint::{Safepoints, Version, may_collect};
+use crate::safepoint::{Safepoints, Version};
 use crate::slots::{Content, Hold, Loc, Location, Reload, Root, Slots};
-use crate::uses::{Demand, UseKind, uses};
-use crate::values::{Class, Values, for_each_block_arg};
+use crate::uses::{Demand, UseKind};
+use crate::values::{Class, Values};
 use crate::witness::{Step, Witness};
 use crate::{Options, bounds, evidence, objects, recheck, rewritten};
 use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Type, Value, types};
@@ -37,11 +38,12 @@ pub(crate) fn check(
     history: &History,
 ) -> (Report, Vec<Class>, Proofs) {
     let cfg = Cfg::new(func);
-    let safepoints = Safepoints::new(func, &cfg);
+    let body = Body::new(func, &cfg);
+    let safepoints = Safepoints::numbered(&cfg, body.safepoints.clone());
     let declared = func.dfg.gc_info.collector.or(options.collector);
     let collector = declared.unwrap_or(GcCollector::Moving);
-    let slots = Slots::new(func, &cfg, &safepoints, collector, history);
-    let values = Values::new(func, &cfg, &slots, history);
+    let slots = Slots::new(func, &cfg, &body, &safepoints, collector, history);
+    let values = Values::new(func, &cfg, &body, &slots, history);
     let mut checker = Checker {
         func,
         options,
@@ -58,6 +60,7 @@ pub(crate) fn check(
             ..Report::default()
         },
         cfg,
+        body,
         safepoints,
         slots,
         values,
@@ -65,7 +68,9 @@ pub(crate) fn check(
     checker.run();
     let proofs = checker.check_dereferences(&history.proofs);
     let classes = checker.values.take();
-    (checker.finish(), classes, proofs)
+    let (report, body) = checker.finish();
+    body.put_back();
+    (report, classes, proofs)
 }
 
 pub(crate) struct Checker<'a> {
@@ -73,6 +78,7 @@ pub(crate) struct Checker<'a> {
     options: &'a Options,
     pub(crate) collector: GcCollector,
     pub(crate) cfg: Cfg,
+    body: Box<Body>,
     pub(crate) safepoints: Safepoints,
     pub(crate) slots: Slots,
     pub(crate) values: Values,
@@ -106,7 +112,7 @@ impl Checker<'_> {
         }
     }
 
-    fn finish(mut self) -> Report {
+    fn finish(mut self) -> (Report, Box<Body>) {
         let position = |violation: &Violation| {
             let inst = violation.error.inst();
             let node = self.cfg.node_of_inst(self.func, inst);
@@ -120,14 +126,20 @@ impl Checker<'_> {
                 .then_with(|| a.error.code().cmp(&b.error.code()))
         });
         self.report.violations.dedup_by(|a, b| a.error == b.error);
-        self.report
+        (self.report, self.body)
     }
 
     /// What a collection rewrites, and objects that it could see half made.
     fn check_rewritten(&mut self) {
-        let rewritten = rewritten::check(self.func, &self.cfg, &self.safepoints, self.collector);
+        let rewritten = rewritten::check(
+            self.func,
+            &self.cfg,
+            &self.body,
+            &self.safepoints,
+            self.collector,
+        );
         let mut findings = rewritten.findings;
-        findings.extend(bounds::check(self.func, &self.cfg));
+        findings.extend(bounds::check(self.func, &self.cfg, &self.body));
         self.report.counts.rewritten_loads = rewritten.loads;
         if self.collector != GcCollector::Null {
             findings.extend(objects::check(
@@ -300,18 +312,15 @@ impl Checker<'_> {
         for &param in func.dfg.block_params(block) {
             self.set_age(param, now);
         }
-        for inst in func.layout.block_insts(block) {
-            // Most instructions have nothing to do with references.
-            let mut args = func.dfg.inst_args(inst).iter();
-            if args.any(|&arg| self.values.class(func.dfg.resolve_aliases(arg)) != Class::Plain) {
-                self.check_uses(inst, now);
-                self.check_comparison(inst, now);
-            }
-            if may_collect(func, inst) {
-                now = Safepoints::version_after(*passed);
+        for index in self.body.indices_of(node) {
+            let item = self.body.items()[index];
+            self.check_uses(&item, now);
+            let next = self.safepoints.all.get(*passed);
+            if item.kind.is(Kind::SAFEPOINT) && next.is_some_and(|at| at.inst == item.inst) {
                 *passed += 1;
+                now = Safepoints::version_after(*passed - 1);
             }
-            self.set_result_ages(inst, now);
+            self.set_result_ages(&item, now);
         }
         self.check_block_args(node);
     }
@@ -327,13 +336,19 @@ impl Checker<'_> {
         self.ages[value.as_u32() as usize]
     }
 
-    fn set_result_ages(&mut self, inst: Inst, now: Version) {
+    fn set_result_ages(&mut self, item: &Item, now: Version) {
         let func = self.func;
+        let Some(first) = item.result.expand() else {
+            return;
+        };
+        let is_plain = |&result: &Value| self.values.class(result) == Class::Plain;
+        // NB: Nothing but a call makes more than one.
+        if is_plain(&first) && !item.kind.is(Kind::CALLS) {
+            return;
+        }
+        let inst = item.inst;
         let results = func.dfg.inst_results(inst);
-        if results
-            .iter()
-            .all(|&result| self.values.class(result) == Class::Plain)
-        {
+        if results.iter().all(is_plain) {
             return;
         }
         let mut operands = passed_on(func, inst).operands().peekable();
@@ -369,23 +384,41 @@ impl Checker<'_> {
                 .is_some_and(|access| access.result.is_some() && access.flags.readonly())
     }
 
-    fn check_uses(&mut self, inst: Inst, now: Version) {
-        for (value, kind) in uses(self.func, inst) {
-            let class = self.values.class(value);
-            if class == Class::Plain {
-                continue;
+    /// Check what [`uses`](crate::uses::uses) says are uses.
+    fn check_uses(&mut self, item: &Item, now: Version) {
+        let func = self.func;
+        if let Some(&Access { addr, data, .. }) = self.body.access(item) {
+            self.check_use(item.inst, addr, UseKind::Address, now);
+            if let Some(data) = data {
+                self.check_use(item.inst, data, UseKind::Escape, now);
             }
-            if kind == UseKind::Address {
-                self.report.counts.dereferences += 1;
+            if let InstructionData::AtomicCas { args, .. } = item.data {
+                self.check_use(item.inst, args[1], UseKind::Escape, now);
             }
-            if self.is_stale(value, now) {
-                self.reject_stale(StaleUse {
-                    inst,
-                    value,
-                    now,
-                    after: false,
-                });
+        } else if item.kind.is(Kind::CALLS.or(Kind::RETURNS)) {
+            for &arg in item.data.arguments(&func.dfg.value_lists) {
+                self.check_use(item.inst, arg, UseKind::Escape, now);
             }
+        } else if item.kind.is(Kind::COMPARES) {
+            self.check_comparison(item, now);
+        }
+    }
+
+    fn check_use(&mut self, inst: Inst, value: Value, kind: UseKind, now: Version) {
+        let value = self.body.resolve(self.func, value);
+        if self.values.class(value) == Class::Plain {
+            return;
+        }
+        if kind == UseKind::Address {
+            self.report.counts.dereferences += 1;
+        }
+        if self.is_stale(value, now) {
+            self.reject_stale(StaleUse {
+                inst,
+                value,
+                now,
+                after: false,
+            });
         }
     }
 
@@ -399,28 +432,29 @@ impl Checker<'_> {
         };
         let now = self.safepoints.at_end(node);
         let mut stale = Vec::new();
-        for_each_block_arg(self.func, &self.cfg, node, |_, value, param| {
+        for &BlockPass { arg, param, .. } in self.body.passed_from(node) {
             let is_checked = self.values.class(param) != Class::Plain;
-            if is_checked && self.is_stale(value, now) && self.is_relied_on(param) {
+            if is_checked && self.is_stale(arg, now) && self.is_relied_on(param) {
                 stale.push(StaleUse {
                     inst,
-                    value,
+                    value: arg,
                     now,
                     after: true,
                 });
             }
-        });
+        }
         for stale_use in stale {
             self.reject_stale(stale_use);
         }
     }
 
     /// Two references of different age must not be compared: one was moved since.
-    fn check_comparison(&mut self, inst: Inst, now: Version) {
-        let InstructionData::IntCompare { args, .. } = self.func.dfg.insts[inst] else {
+    fn check_comparison(&mut self, item: &Item, now: Version) {
+        let InstructionData::IntCompare { args, .. } = item.data else {
             return;
         };
-        let args = args.map(|arg| self.func.dfg.resolve_aliases(arg));
+        let inst = item.inst;
+        let args = args.map(|arg| self.body.resolve(self.func, arg));
         if self.collector != GcCollector::Moving
             || args
                 .iter()
@@ -447,7 +481,14 @@ impl Checker<'_> {
 
     /// Returns what is guarded.
     fn check_dereferences(&mut self, before: &Proofs) -> Proofs {
-        let found = guards::judge(self.func, &self.cfg, &self.slots, &self.values, before);
+        let found = guards::judge(
+            self.func,
+            &self.cfg,
+            &self.body,
+            &self.slots,
+            &self.values,
+            before,
+        );
         let counts = &mut self.report.counts;
         (counts.typed, counts.guarded, counts.unjudged) =
             (found.typed, found.guarded, found.unjudged);

@@ -27,6 +27,7 @@ mod sites;
 #[cfg(test)]
 mod tests;
 
+use crate::body::{Body, Kind};
 use crate::cfg::Cfg;
 use crate::error::GcError;
 use crate::hazard::{Hazard, Hazards};
@@ -85,6 +86,7 @@ pub(crate) struct Guards {
 pub(crate) fn judge(
     func: &Function,
     cfg: &Cfg,
+    body: &Body,
     slots: &Slots,
     values: &Values,
     proofs: &Proofs,
@@ -92,7 +94,7 @@ pub(crate) fn judge(
     if func.dfg.gc_info.facts().next().is_none() && proofs.is_empty() {
         return Guards::default();
     }
-    let sites = Sites::new(func, cfg, values, proofs);
+    let sites = Sites::new(func, cfg, body, values, proofs);
     let mut proofs = proofs.clone();
     for &(inst, reference) in &sites.typed {
         proofs.add(inst, reference, Hazards::default());
@@ -110,7 +112,7 @@ pub(crate) fn judge(
             func,
             cfg,
             roots: &roots,
-            traps: &sites.traps,
+            traps: &traps(cfg, body),
         };
         judge.groups(open, &mut guards);
     }
@@ -154,6 +156,16 @@ pub(crate) fn recheck(
         replay.enter(cfg.node(step.block).ok_or("it leaves the reachable code")?)?;
     }
     replay.arrive(inst)
+}
+
+/// The conditional traps of each node, in order.
+fn traps(cfg: &Cfg, body: &Body) -> Vec<SmallVec<[Inst; 2]>> {
+    let of_node = |node| {
+        let items = body.items_of(node).iter();
+        let traps = items.filter(|item| item.kind.is(Kind::TRAPS));
+        traps.map(|item| item.inst).collect()
+    };
+    cfg.nodes().map(of_node).collect()
 }
 
 /// Where `value` is defined, if it can be reached.

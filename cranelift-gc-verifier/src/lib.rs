@@ -1,6 +1,7 @@
 //! Verifies that Cranelift keeps GC references safe around safepoints.
 #![warn(missing_docs)]
 
+mod body;
 mod bounds;
 mod cfg;
 mod check;

@@ -26,15 +26,12 @@
 //! A safepoint that may collect renews what its stack map names: there the collector finds the
 //! reference, and updates it.
 
+use crate::body::{Body, SlotAccess};
 use crate::cfg::{Cfg, Edge, Node};
 use crate::history::History;
-use crate::memory::{Access, access};
 use crate::report::Inconclusive;
 use crate::safepoint::{Safepoints, Version};
-use cranelift_codegen::entity::SecondaryMap;
-use cranelift_codegen::ir::{
-    Function, GcCollector, Inst, InstructionData, Opcode, StackSlot, Type, Value,
-};
+use cranelift_codegen::ir::{Function, GcCollector, Inst, StackSlot, Type, Value};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
@@ -180,25 +177,17 @@ pub(crate) struct Slots {
     pub(crate) entries: u64,
 }
 
-/// An access to a slot at a known offset, before it is known whether the slot is followed.
-struct SlotAccess {
-    inst: Inst,
-    node: Node,
-    slot: StackSlot,
-    offset: i64,
-    access: Access,
-}
-
 impl Slots {
     /// Analyze the slots of `func`.
     pub(crate) fn new(
         func: &Function,
         cfg: &Cfg,
+        body: &Body,
         safepoints: &Safepoints,
         collector: GcCollector,
         history: &History,
     ) -> Self {
-        let (accesses, escapes) = slot_accesses(func, cfg);
+        let accesses = &body.slot_accesses;
         let mut slots = Slots {
             locations: Vec::new(),
             roots: Vec::new(),
@@ -208,8 +197,8 @@ impl Slots {
             inconclusive: Vec::new(),
             entries: 0,
         };
-        let mut by_slot = slots.find_locations(func, safepoints, &accesses);
-        for (&slot, &inst) in &escapes {
+        let mut by_slot = slots.find_locations(func, safepoints, accesses);
+        for (&slot, &inst) in &body.escapes {
             if by_slot.remove(&slot).is_some() {
                 let reason = Inconclusive::SlotEscapes { slot, inst };
                 slots.inconclusive.push(reason);
@@ -225,7 +214,7 @@ impl Slots {
             safepoints,
             collector,
             mapped: slots.mapped(func, safepoints, &by_slot),
-            events: slots.events(func, cfg, safepoints, &accesses, &by_slot, history),
+            events: slots.events(func, cfg, safepoints, accesses, &by_slot, history),
             history,
             len: slots.locations.len(),
         };
@@ -407,102 +396,6 @@ impl Slots {
             events.push((at.inst, event));
         }
     }
-}
-
-/// All accesses to stack slots at known offsets, in reverse post-order, and for each slot whose
-/// address is used otherwise the first instruction to do so.
-fn slot_accesses(func: &Function, cfg: &Cfg) -> (Vec<SlotAccess>, BTreeMap<StackSlot, Inst>) {
-    let mut accesses = Vec::new();
-    let mut escapes = BTreeMap::new();
-    // Indices into `known`, plus one.
-    let mut address_of = SecondaryMap::<Value, u32>::new();
-    let mut known: Vec<(StackSlot, i64)> = Vec::new();
-    for node in cfg.nodes() {
-        for inst in func.layout.block_insts(cfg.block(node)) {
-            if let InstructionData::StackAddr {
-                stack_slot, offset, ..
-            } = func.dfg.insts[inst]
-            {
-                known.push((stack_slot, i64::from(i32::from(offset))));
-                address_of[func.dfg.first_result(inst)] = known.len() as u32;
-                continue;
-            }
-            if known.is_empty() {
-                continue;
-            }
-            let slot_of = |value: Value| match address_of[func.dfg.resolve_aliases(value)] {
-                0 => None,
-                index => Some(known[index as usize - 1]),
-            };
-            // Most instructions have nothing to do with slots.
-            let has_address = if func.dfg.insts[inst].opcode().is_branch() {
-                func.dfg.inst_values(inst).any(|v| slot_of(v).is_some())
-            } else {
-                let mut args = func.dfg.inst_args(inst).iter();
-                args.any(|&v| slot_of(v).is_some())
-            };
-            if !has_address {
-                continue;
-            }
-            let access = access(func, inst);
-            if let Some(access) = access
-                && let Some((slot, offset)) = slot_of(access.addr)
-            {
-                accesses.push(SlotAccess {
-                    inst,
-                    node,
-                    slot,
-                    offset: offset + i64::from(access.offset),
-                    access,
-                });
-                // The address may be what is stored, too.
-                if let Some((slot, _)) = access.data.and_then(slot_of) {
-                    escapes.entry(slot).or_insert(inst);
-                }
-                continue;
-            }
-            let moved = moved_address(func, inst, slot_of);
-            if let Some((result, address)) = moved {
-                known.push(address);
-                address_of[result] = known.len() as u32;
-                continue;
-            }
-            if matches!(func.dfg.insts[inst], InstructionData::IntCompare { .. }) {
-                continue;
-            }
-            for value in func.dfg.inst_values(inst) {
-                if let Some((slot, _)) = slot_of(value) {
-                    escapes.entry(slot).or_insert(inst);
-                }
-            }
-        }
-    }
-    (accesses, escapes)
-}
-
-/// The address that `inst` computes by adding a constant to a slot's address, with its result.
-fn moved_address(
-    func: &Function,
-    inst: Inst,
-    slot_of: impl Fn(Value) -> Option<(StackSlot, i64)>,
-) -> Option<(Value, (StackSlot, i64))> {
-    let InstructionData::Binary {
-        opcode: Opcode::Iadd,
-        args: [a, b],
-    } = func.dfg.insts[inst]
-    else {
-        return None;
-    };
-    let (slot, offset, added) = match (slot_of(a), slot_of(b)) {
-        (Some((slot, offset)), None) => (slot, offset, b),
-        (None, Some((slot, offset))) => (slot, offset, a),
-        _ => return None,
-    };
-    let added = crate::cfg::constant(func, added)? as i64;
-    Some((
-        func.dfg.first_result(inst),
-        (slot, offset.checked_add(added)?),
-    ))
 }
 
 /// The dataflow problem.
