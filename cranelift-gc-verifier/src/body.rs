@@ -14,6 +14,7 @@
 use crate::cfg::{Cfg, Node, constant, destinations};
 use crate::memory::{Access, Passed, access_of, passed_by};
 use crate::safepoint::{Safepoint, collects};
+use crate::values::Class;
 use cranelift_codegen::ir::{
     BlockArg, Function, Inst, InstructionData, Opcode, StackSlot, Value,
 };
@@ -301,6 +302,16 @@ impl Body {
         let found = func.dfg.resolve_aliases(value);
         self.resolved[value.as_u32() as usize].set(found);
         found
+    }
+
+    /// Make the class of each alias that is used what the value has that it stands for.
+    pub(crate) fn class_aliases(&self, classes: &mut [Class]) {
+        for (value, resolved) in self.resolved.iter().enumerate() {
+            let resolved = resolved.get();
+            if !resolved.is_reserved_value() && resolved.as_u32() as usize != value {
+                classes[value] = classes[resolved.as_u32() as usize];
+            }
+        }
     }
 
     /// Where `value`, which must not be an alias, is defined.

@@ -20,6 +20,7 @@ use crate::guards::{self, Proofs};
 use crate::history::History;
 use crate::memory::{Access, access, passed_on};
 use crate::report::{Counts, Inconclusive, Report, Violation};
+use crate::rewrite::{Graph, Known};
 use crate::safepoint::{Safepoints, Version};
 use crate::slots::{Content, Hold, Loc, Location, Reload, Root, Slots};
 use crate::uses::{Demand, UseKind};
@@ -36,7 +37,7 @@ pub(crate) fn check(
     func: &Function,
     options: &Options,
     history: &History,
-) -> (Report, Vec<Class>, Proofs) {
+) -> (Report, Known, Proofs) {
     let cfg = Cfg::new(func);
     let body = Body::new(func, &cfg);
     let safepoints = Safepoints::numbered(&cfg, body.safepoints.clone());
@@ -67,10 +68,7 @@ pub(crate) fn check(
     };
     checker.run();
     let proofs = checker.check_dereferences(&history.proofs);
-    let classes = checker.values.take();
-    let (report, body) = checker.finish();
-    body.put_back();
-    (report, classes, proofs)
+    checker.finish(proofs)
 }
 
 pub(crate) struct Checker<'a> {
@@ -112,7 +110,7 @@ impl Checker<'_> {
         }
     }
 
-    fn finish(mut self) -> (Report, Box<Body>) {
+    fn finish(mut self, proofs: Proofs) -> (Report, Known, Proofs) {
         let position = |violation: &Violation| {
             let inst = violation.error.inst();
             let node = self.cfg.node_of_inst(self.func, inst);
@@ -126,7 +124,19 @@ impl Checker<'_> {
                 .then_with(|| a.error.code().cmp(&b.error.code()))
         });
         self.report.violations.dedup_by(|a, b| a.error == b.error);
-        (self.report, self.body)
+        let mut classes = self.values.take();
+        self.body.class_aliases(&mut classes);
+        self.body.put_back();
+        let graph = Graph {
+            cfg: self.cfg,
+            safepoints: self.safepoints,
+            insts: self.func.dfg.num_insts(),
+        };
+        let known = Known {
+            classes,
+            graph: Some(graph),
+        };
+        (self.report, known, proofs)
     }
 
     /// What a collection rewrites, and objects that it could see half made.

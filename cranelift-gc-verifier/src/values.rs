@@ -23,10 +23,10 @@ use crate::cfg::{Cfg, Node, destinations};
 use crate::history::History;
 use crate::memory::Passed;
 use crate::slots::{Hold, Slots};
+use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{
     BlockArg, Function, GcFact, InstructionData, Opcode, Value, ValueDef,
 };
-use std::collections::BTreeSet;
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,7 +43,7 @@ pub(crate) enum Class {
 pub(crate) struct Values {
     classes: Vec<Class>,
     /// Those that stand for values which do not age, by a rewrite.
-    untraced: BTreeSet<Value>,
+    untraced: EntitySet<Value>,
 }
 
 impl Values {
@@ -133,7 +133,7 @@ impl Values {
     }
 
     fn is_untraced(&self, func: &Function, value: Value) -> bool {
-        is_untraced(func, value) || self.untraced.contains(&value)
+        is_untraced(func, value) || self.untraced.contains(value)
     }
 
     fn raise(&mut self, value: Value, class: Class) -> bool {

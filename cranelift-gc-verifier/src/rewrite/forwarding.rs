@@ -147,9 +147,10 @@ enum Met {
     Conflict(Inst, Unjustified, Role),
 }
 
-/// The bytes of a value in memory, by lane.
+/// The bytes of a value in memory.
 struct Bytes {
-    lanes: Lanes,
+    /// It has a signature.
+    value: Value,
     size: u32,
     is_big: bool,
 }
@@ -161,33 +162,55 @@ impl Bytes {
         access: &Access,
         value: Value,
     ) -> Option<Self> {
-        let lanes = signatures.of(scene.func, value)?;
+        if !signatures.has(scene.func, value) {
+            return None;
+        }
         let endianness = access.flags.explicit_endianness();
         Some(Bytes {
-            lanes,
+            value: signatures.root(scene.func, value),
             size: access.size,
             is_big: endianness.unwrap_or(scene.endianness) == Endianness::Big,
         })
     }
 
-    /// The byte at `index` in memory.
-    fn byte(&self, lane: usize, index: i64) -> u8 {
+    /// The byte at `index` in memory, if the bits are those of `lane`.
+    fn byte(&self, lanes: &Lanes, lane: usize, index: i64) -> u8 {
         let index = match self.is_big {
             true => i64::from(self.size) - 1 - index,
             false => index,
         };
-        (self.lanes.bits[lane] >> (8 * index)) as u8
+        (lanes.bits[lane] >> (8 * index)) as u8
     }
 
     /// Is there a lane in which the bytes that `other`, `distance` bytes behind this, shares with
     /// this one differ?
-    fn differs(&self, other: &Bytes, distance: i64) -> bool {
+    fn differs(
+        &self,
+        func: &Function,
+        signatures: &mut Signatures,
+        other: &Bytes,
+        distance: i64,
+    ) -> bool {
+        let is_same =
+            (self.value, self.size, self.is_big) == (other.value, other.size, other.is_big);
+        if is_same && distance == 0 {
+            return false;
+        }
+        let (Some(lanes), Some(others)) = (
+            signatures.of(func, self.value),
+            signatures.of(func, other.value),
+        ) else {
+            return false;
+        };
         let start = distance.max(0);
         let end = (distance + i64::from(other.size)).min(self.size.into());
-        let valid = self.lanes.valid & other.lanes.valid;
+        let valid = lanes.valid & others.valid;
+        let differs = |lane, i| {
+            self.byte(&lanes, lane, i) != other.byte(&others, lane, i - distance)
+        };
         (0..LANES)
             .filter(|lane| valid & (1 << lane) != 0)
-            .any(|lane| (start..end).any(|i| self.byte(lane, i) != other.byte(lane, i - distance)))
+            .any(|lane| (start..end).any(|i| differs(lane, i)))
     }
 }
 
@@ -359,7 +382,7 @@ impl<'a, 's> Known<'a, 's> {
         }
         let data = other.data.expect("it is a store");
         match Bytes::new(self.scene, self.signatures, other, data) {
-            Some(bytes) if self.bytes.differs(&bytes, distance) => {
+            Some(bytes) if self.bytes.differs(func, self.signatures, &bytes, distance) => {
                 Met::Conflict(inst, Unjustified::Overwritten, Role::Clobber)
             }
             Some(_) | None => Met::Stop,
@@ -374,7 +397,7 @@ impl<'a, 's> Known<'a, 's> {
         }
         let result = other.result.expect("it is a load");
         match Bytes::new(self.scene, self.signatures, other, result) {
-            Some(bytes) if !self.bytes.differs(&bytes, 0) => Met::Stop,
+            Some(bytes) if !self.bytes.differs(func, self.signatures, &bytes, 0) => Met::Stop,
             Some(_) | None => Met::Go,
         }
     }

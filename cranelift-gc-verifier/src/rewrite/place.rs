@@ -44,57 +44,27 @@ pub(crate) enum Relation {
 
 impl Place {
     /// Where `access` goes.
-    pub(crate) fn of(func: &Function, signatures: &Signatures, access: &Access) -> Place {
-        let mut offset = i64::from(access.offset);
-        let mut addr = signatures.root(func, access.addr);
-        let mut base = Base::Value(addr);
-        // NB: Longer chains than this are none that anyone wrote.
-        for _ in 0..32 {
-            let ValueDef::Result(inst, _) = func.dfg.value_def(addr) else {
-                break;
-            };
-            let (next, add) = match func.dfg.insts[inst] {
-                InstructionData::StackAddr {
-                    stack_slot,
-                    offset: start,
-                    ..
-                } => {
-                    offset = offset.wrapping_add(start.into());
-                    base = Base::Slot(stack_slot);
-                    break;
-                }
-                InstructionData::Binary {
-                    opcode: Opcode::Iadd,
-                    args: [a, b],
-                } => {
-                    let (a, b) = (signatures.root(func, a), signatures.root(func, b));
-                    match (constant(func, a), constant(func, b)) {
-                        (_, Some(n)) => (a, n as i64),
-                        (Some(n), None) => (b, n as i64),
-                        (None, None) => break,
-                    }
-                }
-                InstructionData::Binary {
-                    opcode: Opcode::Isub,
-                    args: [a, b],
-                } => match constant(func, signatures.root(func, b)) {
-                    Some(n) => (signatures.root(func, a), (n as i64).wrapping_neg()),
-                    None => break,
-                },
-                _ => break,
-            };
-            addr = next;
-            offset = offset.wrapping_add(add);
-            base = Base::Value(addr);
-        }
+    pub(crate) fn of(func: &Function, signatures: &mut Signatures, access: &Access) -> Place {
+        let (base, offset) = match signatures.places[access.addr] {
+            // NB: What it is relative to may have been found to be another value since.
+            Some((Base::Value(base), _)) if signatures.root(func, base) != base => {
+                base_of(func, signatures, access.addr)
+            }
+            Some(known) => known,
+            None => base_of(func, signatures, access.addr),
+        };
+        signatures.places[access.addr] = Some((base, offset));
         // Addresses of fewer bits wrap where these do not.
         if func.dfg.value_type(access.addr).bits() != 64 && !matches!(base, Base::Slot(_)) {
-            offset = access.offset.into();
-            base = Base::Value(signatures.root(func, access.addr));
+            return Place {
+                base: Base::Value(signatures.root(func, access.addr)),
+                offset: access.offset.into(),
+                size: access.size,
+            };
         }
         Place {
             base,
-            offset,
+            offset: offset.wrapping_add(access.offset.into()),
             size: access.size,
         }
     }
@@ -132,6 +102,55 @@ impl Place {
             Base::Value(_) => None,
         }
     }
+}
+
+/// What `addr` is relative to, and what is added to that.
+fn base_of(func: &Function, signatures: &Signatures, addr: Value) -> (Base, i64) {
+    let mut offset = 0i64;
+    let mut addr = signatures.root(func, addr);
+    let mut base = Base::Value(addr);
+    // NB: Longer chains than this are none that anyone wrote.
+    for _ in 0..32 {
+        let ValueDef::Result(inst, _) = func.dfg.value_def(addr) else {
+            break;
+        };
+        let (next, add) = match func.dfg.insts[inst] {
+            InstructionData::StackAddr {
+                stack_slot,
+                offset: start,
+                ..
+            } => {
+                offset = offset.wrapping_add(start.into());
+                base = Base::Slot(stack_slot);
+                break;
+            }
+            InstructionData::Binary {
+                opcode: Opcode::Iadd,
+                args: [a, b],
+            } => {
+                let (a, b) = (signatures.root(func, a), signatures.root(func, b));
+                match constant(func, b) {
+                    Some(n) => (a, n as i64),
+                    None => match constant(func, a) {
+                        Some(n) => (b, n as i64),
+                        None => break,
+                    },
+                }
+            }
+            InstructionData::Binary {
+                opcode: Opcode::Isub,
+                args: [a, b],
+            } => match constant(func, signatures.root(func, b)) {
+                Some(n) => (signatures.root(func, a), (n as i64).wrapping_neg()),
+                None => break,
+            },
+            _ => break,
+        };
+        addr = next;
+        offset = offset.wrapping_add(add);
+        base = Base::Value(addr);
+    }
+    (base, offset)
 }
 
 /// Where the value of an expression can change: the definitions that it is made of.

@@ -13,10 +13,12 @@
 //! is how SAT sweeping finds candidates in circuits (Mishchenko et al., "FRAIGs", 2005).
 
 use super::eval::{Outcome, Question, eval, is_opaque};
+use super::place::Base;
 use crate::memory::access;
+use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Type, Value, ValueDef};
+use cranelift_codegen::packed_option::PackedOption;
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
 
 /// The number of assignments.
 pub(crate) const LANES: usize = 16;
@@ -56,7 +58,9 @@ pub(crate) struct Signatures {
     memo: Vec<Option<u32>>,
     known: Vec<Lanes>,
     /// Values that were found to be others.
-    same: BTreeMap<Value, Value>,
+    same: SecondaryMap<Value, PackedOption<Value>>,
+    /// What stands for the address of each access that was looked at, and what is added to it.
+    pub(super) places: SecondaryMap<Value, Option<(Base, i64)>>,
 }
 
 /// The memo of a value that has no signature.
@@ -69,7 +73,7 @@ impl Signatures {
         // NB: What is the same was the same before; that there is an end is not ours to trust.
         for _ in 0..64 {
             value = func.dfg.resolve_aliases(value);
-            if let Some(&same) = self.same.get(&value) {
+            if let Some(same) = self.same[value].expand() {
                 value = same;
             } else if let ValueDef::Union(first, _) = func.dfg.value_def(value) {
                 value = first;
@@ -86,7 +90,7 @@ impl Signatures {
         if value == same {
             return;
         }
-        self.same.insert(value, same);
+        self.same[value] = same.into();
         // What was computed with the leaf that is none would differ from what will be.
         if self.memo(value) != Memo::Missing {
             self.forget();
@@ -123,6 +127,27 @@ impl Signatures {
 
     /// The signature of `value`, if it has one.
     pub(crate) fn of(&mut self, func: &Function, value: Value) -> Option<Lanes> {
+        let known = self.known_of(func, value)?;
+        Some(self.known[known as usize])
+    }
+
+    /// The first lane that holds for both values and in which they differ, if both have signatures.
+    pub(crate) fn difference(&mut self, func: &Function, a: Value, b: Value) -> Option<usize> {
+        let a = self.known_of(func, a)?;
+        let b = self.known_of(func, b)?;
+        if a == b {
+            return None;
+        }
+        self.known[a as usize].difference(&self.known[b as usize])
+    }
+
+    /// Does `value` have a signature?
+    pub(crate) fn has(&mut self, func: &Function, value: Value) -> bool {
+        self.known_of(func, value).is_some()
+    }
+
+    /// The index of the signature of `value`.
+    fn known_of(&mut self, func: &Function, value: Value) -> Option<u32> {
         let value = self.root(func, value);
         // Own stack: the depth of an expression is its author's choice.
         let mut pending: SmallVec<[Value; 16]> = SmallVec::from_slice(&[value]);
@@ -145,7 +170,7 @@ impl Signatures {
             }
         }
         match self.memo(value) {
-            Memo::Known(index) => Some(self.known[index as usize]),
+            Memo::Known(index) => Some(index),
             Memo::Unknown | Memo::Missing => None,
         }
     }
@@ -169,21 +194,15 @@ impl Signatures {
         if is_opaque(data.opcode()) {
             return Some(extended(func, inst, leaf(value, ty)));
         }
-        let args: SmallVec<[Lanes; 3]> = func
-            .dfg
-            .inst_args(inst)
-            .iter()
-            .map(|&arg| match self.memo(self.root(func, arg)) {
-                Memo::Known(index) => Some(self.known[index as usize]),
-                Memo::Unknown | Memo::Missing => None,
-            })
-            .collect::<Option<_>>()?;
-        let arg_types: SmallVec<[Type; 3]> = func
-            .dfg
-            .inst_args(inst)
-            .iter()
-            .map(|&arg| func.dfg.value_type(arg))
-            .collect();
+        let mut args = SmallVec::<[&Lanes; 3]>::new();
+        let mut arg_types = SmallVec::<[Type; 3]>::new();
+        for &arg in func.dfg.inst_args(inst) {
+            match self.memo(self.root(func, arg)) {
+                Memo::Known(index) => args.push(&self.known[index as usize]),
+                Memo::Unknown | Memo::Missing => return None,
+            }
+            arg_types.push(func.dfg.value_type(arg));
+        }
         let question = Question {
             data,
             arg_types: &arg_types,
@@ -211,7 +230,7 @@ impl Signatures {
     }
 }
 
-fn lanewise(question: &Question<'_>, args: &[Lanes]) -> Option<Lanes> {
+fn lanewise(question: &Question<'_>, args: &[&Lanes]) -> Option<Lanes> {
     let mut lanes = Lanes {
         bits: [0; LANES],
         valid: 0,
@@ -220,8 +239,11 @@ fn lanewise(question: &Question<'_>, args: &[Lanes]) -> Option<Lanes> {
         question.data.opcode(),
         Opcode::Select | Opcode::SelectSpectreGuard
     );
+    let mut operands: SmallVec<[u128; 3]> = args.iter().map(|_| 0).collect();
     for lane in 0..LANES {
-        let operands: SmallVec<[u128; 3]> = args.iter().map(|arg| arg.bits[lane]).collect();
+        for (operand, arg) in operands.iter_mut().zip(args) {
+            *operand = arg.bits[lane];
+        }
         let holds = |index: usize| args[index].valid & (1 << lane) != 0;
         let all_hold = match is_select {
             // The arm that is not taken does not matter.
