@@ -28,14 +28,14 @@ use std::sync::OnceLock;
 pub(crate) struct Kind(u16);
 
 impl Kind {
-    /// It may load or store.
+    /// It accesses memory. Of an opcode: it may.
     pub(crate) const MEMORY: Kind = Kind(1);
     /// It is a call.
     pub(crate) const CALLS: Kind = Kind(1 << 1);
     /// It is a safepoint, if its callee may collect.
     pub(crate) const SAFEPOINT: Kind = Kind(1 << 2);
-    /// It may hand an operand on, or something that is added up of operands.
-    pub(crate) const PASSES: Kind = Kind(1 << 3);
+    /// It hands one of its [operands](Body::operands) on.
+    pub(crate) const SAME: Kind = Kind(1 << 3);
     /// It traps on a condition.
     pub(crate) const TRAPS: Kind = Kind(1 << 4);
     /// It compares integers.
@@ -48,10 +48,29 @@ impl Kind {
     const SPECTRE: Kind = Kind(1 << 8);
     /// It returns.
     pub(crate) const RETURNS: Kind = Kind(1 << 9);
+    /// It hands on what is derived from its [operands](Body::operands).
+    pub(crate) const DERIVED: Kind = Kind(1 << 10);
+    /// The terms of its result, as an address, are those of its [operands](Body::operands).
+    pub(crate) const ADDS_UP: Kind = Kind(1 << 11);
+    /// It is a `trapz`.
+    pub(crate) const TRAPS_ON_ZERO: Kind = Kind(1 << 12);
+    /// It is a `brif`.
+    pub(crate) const DECIDES: Kind = Kind(1 << 13);
+    /// It may load, or read memory in passing.
+    pub(crate) const LOADS: Kind = Kind(1 << 14);
+    /// It is an `atomic_cas`.
+    pub(crate) const SWAPS: Kind = Kind(1 << 15);
+
+    /// It hands a value on.
+    pub(crate) const PASSES: Kind = Kind::SAME.or(Kind::DERIVED);
 
     /// Is it one of `kinds`?
     pub(crate) fn is(self, kinds: Kind) -> bool {
         self.0 & kinds.0 != 0
+    }
+
+    fn without(self, other: Kind) -> Kind {
+        Kind(self.0 & !other.0)
     }
 
     /// Those of both.
@@ -64,6 +83,7 @@ impl Kind {
         .or(Kind::RETURNS)
         .or(Kind::SAFEPOINT)
         .or(Kind::PASSES)
+        .or(Kind::ADDS_UP)
         .or(Kind::TRAPS)
         .or(Kind::COMPARES)
         .or(Kind::BRANCHES);
@@ -82,23 +102,27 @@ impl Kind {
         set(opcode.is_safepoint(), Kind::SAFEPOINT);
         set(opcode.is_branch(), Kind::BRANCHES);
         set(matches!(opcode, Trapz | Trapnz), Kind::TRAPS);
+        set(opcode == Trapz, Kind::TRAPS_ON_ZERO);
+        set(opcode == Brif, Kind::DECIDES);
+        set(opcode.can_load(), Kind::LOADS);
+        set(opcode == AtomicCas, Kind::SWAPS);
         set(opcode == Icmp, Kind::COMPARES);
         set(opcode == StackAddr, Kind::STACK_ADDR);
         set(opcode == SelectSpectreGuard, Kind::SPECTRE);
-        // NB: What `passed_by` knows, and what the terms of an address are found through.
-        let passes = matches!(
-            opcode,
-            Uextend
-                | Sextend
-                | Ireduce
-                | Bitcast
-                | Iadd
-                | Isub
-                | Select
-                | SelectSpectreGuard
-                | UaddOverflowTrap
+        // NB: This says again what `passed_by` says, so that it is not asked of each instruction.
+        set(
+            matches!(opcode, Ireduce | Bitcast | Select | SelectSpectreGuard),
+            Kind::SAME,
         );
-        set(passes, Kind::PASSES);
+        set(
+            matches!(opcode, Uextend | Sextend | Iadd | Isub),
+            Kind::DERIVED,
+        );
+        let adds_up = matches!(
+            opcode,
+            Iadd | UaddOverflowTrap | Uextend | Select | SelectSpectreGuard
+        );
+        set(adds_up, Kind::ADDS_UP);
         kind
     }
 }
@@ -116,25 +140,24 @@ fn kinds() -> &'static [Kind; 256] {
 }
 
 /// An instruction that matters.
+///
+/// NB: There are many of them, and each analysis looks at all.
 #[derive(Clone, Copy)]
 pub(crate) struct Item {
     pub(crate) inst: Inst,
-    pub(crate) kind: Kind,
-    pub(crate) data: InstructionData,
     /// The first result.
     pub(crate) result: PackedOption<Value>,
-    /// An index into `accesses`, if it is an access.
-    access: u32,
+    /// An index into `accesses` if it is an access, or else into `operands`.
+    at: u32,
+    pub(crate) kind: Kind,
 }
 
-/// No access.
-const NONE: u32 = u32::MAX;
-
-impl Item {
-    /// What it hands on.
-    pub(crate) fn passed(&self) -> Passed {
-        passed_by(&self.data)
-    }
+/// A memory access, with its instruction.
+#[derive(Clone, Copy)]
+pub(crate) struct Memory {
+    pub(crate) inst: Inst,
+    /// Aliases are not resolved.
+    pub(crate) access: Access,
 }
 
 /// A value that an edge passes to a block parameter.
@@ -181,7 +204,8 @@ pub(crate) struct Body {
     items: Vec<Item>,
     /// For each node, where its items begin; and where the last ones end.
     starts: Vec<u32>,
-    accesses: Vec<Access>,
+    accesses: Vec<Memory>,
+    operands: Vec<Value>,
     block_passes: Vec<BlockPass>,
     /// For each node, where the values begin that it passes; and where the last ones end.
     pass_starts: Vec<u32>,
@@ -236,6 +260,7 @@ impl Body {
             items,
             starts,
             accesses,
+            operands,
             block_passes,
             pass_starts,
             resolved,
@@ -250,6 +275,7 @@ impl Body {
         items.clear();
         starts.clear();
         accesses.clear();
+        operands.clear();
         block_passes.clear();
         pass_starts.clear();
         resolved.clear();
@@ -289,7 +315,23 @@ impl Body {
 
     /// The access that `item` makes, if it makes one.
     pub(crate) fn access(&self, item: &Item) -> Option<&Access> {
-        self.accesses.get(item.access as usize)
+        let is_access = item.kind.is(Kind::MEMORY);
+        is_access.then(|| &self.accesses[item.at as usize].access)
+    }
+
+    /// All accesses, in order.
+    pub(crate) fn accesses(&self) -> &[Memory] {
+        &self.accesses
+    }
+
+    /// The two operands of `item`, aliases resolved: those that are compared, or that it hands on or
+    /// derives from; one that is alone stands twice.
+    pub(crate) fn operands(&self, item: &Item) -> [Value; 2] {
+        debug_assert!(!item.kind.is(Kind::MEMORY.or(Kind::CALLS).or(Kind::RETURNS)));
+        [
+            self.operands[item.at as usize],
+            self.operands[item.at as usize + 1],
+        ]
     }
 
     /// What `value` is an alias of, or itself.
@@ -403,17 +445,48 @@ impl Reader<'_> {
         if kind.is(Kind::SPECTRE) {
             self.guarded_address(inst, &data);
         }
+        let (kind, at) = match access {
+            Some(access) => {
+                self.body.accesses.push(Memory { inst, access });
+                (kind, self.body.accesses.len() - 1)
+            }
+            None => {
+                let kind = self.operands(&data, kind.without(Kind::MEMORY));
+                (kind, self.body.operands.len() - 2)
+            }
+        };
         self.body.items.push(Item {
             inst,
-            kind,
-            data,
             result: first.into(),
-            access: match access {
-                Some(_) => self.body.accesses.len() as u32,
-                None => NONE,
-            },
+            at: at as u32,
+            kind,
         });
-        self.body.accesses.extend(access);
+    }
+
+    /// Keep the two operands that matter of an instruction that makes no access. Returns its kind.
+    fn operands(&mut self, data: &InstructionData, kind: Kind) -> Kind {
+        let nothing = [Value::reserved_value(); 2];
+        let operands = match *data {
+            InstructionData::IntCompare { args, .. } | InstructionData::IntAddTrap { args, .. } => {
+                args
+            }
+            InstructionData::CondTrap { arg, .. } | InstructionData::Brif { arg, .. } => [arg; 2],
+            _ if kind.is(Kind::PASSES) => match passed_by(data) {
+                Passed::Same([Some(a), b]) | Passed::Derived([Some(a), b]) => [a, b.unwrap_or(a)],
+                // NB: An opcode may come in another format than the one that is followed.
+                Passed::Nothing | Passed::Same([None, _]) | Passed::Derived([None, _]) => {
+                    self.body.operands.extend(nothing);
+                    return kind.without(Kind::PASSES.or(Kind::ADDS_UP));
+                }
+            },
+            _ => {
+                self.body.operands.extend(nothing);
+                return kind;
+            }
+        };
+        let operands = operands.map(|operand| self.body.resolve(self.func, operand));
+        self.body.operands.extend(operands);
+        kind
     }
 
     fn block_passes(&mut self, cfg: &Cfg, node: Node, last: Inst) {

@@ -27,7 +27,7 @@ use crate::uses::{Demand, UseKind};
 use crate::values::{Class, Values};
 use crate::witness::{Step, Witness};
 use crate::{Options, bounds, evidence, objects, recheck, rewritten};
-use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Type, Value, types};
+use cranelift_codegen::ir::{Function, GcCollector, Inst, Type, Value, types};
 use std::cell::OnceCell;
 
 /// Verify `func` as it stands.
@@ -402,11 +402,12 @@ impl Checker<'_> {
             if let Some(data) = data {
                 self.check_use(item.inst, data, UseKind::Escape, now);
             }
-            if let InstructionData::AtomicCas { args, .. } = item.data {
-                self.check_use(item.inst, args[1], UseKind::Escape, now);
+            if item.kind.is(Kind::SWAPS) {
+                let expected = func.dfg.inst_args(item.inst)[1];
+                self.check_use(item.inst, expected, UseKind::Escape, now);
             }
         } else if item.kind.is(Kind::CALLS.or(Kind::RETURNS)) {
-            for &arg in item.data.arguments(&func.dfg.value_lists) {
+            for &arg in func.dfg.inst_args(item.inst) {
                 self.check_use(item.inst, arg, UseKind::Escape, now);
             }
         } else if item.kind.is(Kind::COMPARES) {
@@ -460,11 +461,8 @@ impl Checker<'_> {
 
     /// Two references of different age must not be compared: one was moved since.
     fn check_comparison(&mut self, item: &Item, now: Version) {
-        let InstructionData::IntCompare { args, .. } = item.data else {
-            return;
-        };
         let inst = item.inst;
-        let args = args.map(|arg| self.body.resolve(self.func, arg));
+        let args = self.body.operands(item);
         if self.collector != GcCollector::Moving
             || args
                 .iter()

@@ -14,15 +14,15 @@
 //! Versions count the safepoints that may rewrite it: one that only collects leaves a heap where it
 //! is unless the collector moves.
 
-use crate::body::{BlockPass, Body, Def, Item, Kind};
+use crate::body::{BlockPass, Body, Def, Item, Kind, Memory};
 use crate::cfg::{Cfg, Node};
 use crate::error::{GcError, Movable};
-use crate::memory::{Access, Passed, access, passed_on};
+use crate::memory::{Access, access, passed_on};
 use crate::path::{Forbidden, Point, Search};
 use crate::safepoint::{Safepoints, Version, may_move};
 use crate::witness::{Role, Step, push_path};
 use cranelift_codegen::ir::{
-    Function, GcCollector, GcFact, Inst, InstructionData, Opcode, Type, Value, ValueDef, types,
+    Function, GcCollector, GcFact, Inst, Type, Value, ValueDef, types,
 };
 
 /// What is wrong, and the path that shows it.
@@ -48,19 +48,16 @@ pub(crate) fn check(
 ) -> Rewritten {
     let mut rewritten = Rewritten::default();
     let mut sources = Vec::new();
-    for item in body.items() {
-        let Some(access) = body.access(item) else {
-            continue;
-        };
+    for Memory { inst, access } in body.accesses() {
         let Some(what) = source(func, access, collector) else {
             continue;
         };
         rewritten.loads += 1;
-        if let Some(finding) = movable(func, cfg, item.inst, access, what) {
+        if let Some(finding) = movable(func, cfg, *inst, access, what) {
             rewritten.findings.push(finding);
         }
         if what != Source::Reference {
-            sources.push(item.inst);
+            sources.push(*inst);
         }
     }
     if !sources.is_empty() {
@@ -225,13 +222,9 @@ impl<'a> Ages<'a> {
         if !item.kind.is(Kind::PASSES) {
             return None;
         }
-        let age = match item.passed() {
-            Passed::Nothing => return None,
-            passed => passed
-                .operands()
-                .map(|operand| self.age(operand))
-                .fold(Version::AGELESS, Version::meet),
-        };
+        let operands = self.body.operands(item);
+        let [a, b] = operands.map(|operand| self.ages[operand.as_u32() as usize]);
+        let age = a.meet(b);
         // NB: None of these instructions has more results than one.
         (age != Version::AGELESS).then_some((item.result.expand()?, age))
     }
@@ -255,31 +248,26 @@ impl<'a> Ages<'a> {
 
     /// An operand that `item` relies on and that is stale: an address, or what decides a branch.
     fn stale_operand(&self, item: &Item, now: Version) -> Option<Value> {
-        let value = match item.data {
-            InstructionData::Brif { arg, .. } => return self.stale_comparison(arg, now),
-            _ => self.body.access(item)?.addr,
-        };
+        if item.kind.is(Kind::DECIDES) {
+            let [condition, _] = self.body.operands(item);
+            return self.stale_comparison(condition, now);
+        }
+        let value = self.body.access(item)?.addr;
         let value = self.body.resolve(self.func, value);
         (!self.age(value).is_fresh_at(now)).then_some(value)
     }
 
     /// A stale operand of the comparison that `condition` is.
     fn stale_comparison(&self, condition: Value, now: Version) -> Option<Value> {
-        let func = self.func;
-        let condition = self.body.resolve(func, condition);
         // NB: What is no item, or defined where nothing gets, is no comparison that is executed.
         let Def::Item(index) = self.body.def(condition) else {
             return None;
         };
-        let InstructionData::IntCompare {
-            opcode: Opcode::Icmp,
-            args,
-            ..
-        } = self.body.items()[index as usize].data
-        else {
+        let item = &self.body.items()[index as usize];
+        if !item.kind.is(Kind::COMPARES) {
             return None;
-        };
-        let args = args.map(|arg| self.body.resolve(func, arg));
+        }
+        let args = self.body.operands(item);
         args.into_iter()
             .find(|&arg| !self.age(arg).is_fresh_at(now))
     }

@@ -18,10 +18,9 @@
 //!
 //! Constants and other pure results are plain: null, and the i31 that arithmetic makes, do not age.
 
-use crate::body::{BlockPass, Body, Def, Kind};
+use crate::body::{BlockPass, Body, Def, Item, Kind};
 use crate::cfg::{Cfg, Node, destinations};
 use crate::history::History;
-use crate::memory::Passed;
 use crate::slots::{Hold, Slots};
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{
@@ -121,7 +120,7 @@ impl Values {
             && !self.is_untraced(func, value)
             && match body.def(value) {
                 Def::Param => true,
-                Def::Item(index) => is_opaque(&body.items()[index as usize].data),
+                Def::Item(index) => is_opaque(&func.dfg.insts[body.items()[index as usize].inst]),
                 // It may be in code that cannot be reached.
                 Def::Elsewhere => match func.dfg.value_def(value) {
                     ValueDef::Param(..) => true,
@@ -149,7 +148,7 @@ impl Values {
             if !item.kind.is(Kind::PASSES) {
                 continue;
             }
-            let class = self.result_class(func, body, item.passed());
+            let class = self.result_class(body, item);
             if class != Class::Plain
                 && let Some(result) = item.result.expand()
                 && !self.is_untraced(func, result)
@@ -171,15 +170,11 @@ impl Values {
         again
     }
 
-    fn result_class(&self, func: &Function, body: &Body, passed: Passed) -> Class {
-        let operands = passed.operands();
-        let class = operands
-            .map(|operand| self.class(body.resolve(func, operand)))
-            .max()
-            .unwrap_or(Class::Plain);
-        match passed {
-            Passed::Derived(_) if class != Class::Plain => Class::Derived,
-            Passed::Nothing | Passed::Same(_) | Passed::Derived(_) => class,
+    fn result_class(&self, body: &Body, item: &Item) -> Class {
+        let [a, b] = body.operands(item).map(|operand| self.class(operand));
+        match a.max(b) {
+            Class::Reference if item.kind.is(Kind::DERIVED) => Class::Derived,
+            class => class,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::cfg::{Cfg, Node};
 use crate::hazard::Hazards;
 use crate::values::{Class, Values};
 use cranelift_codegen::entity::SecondaryMap;
-use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value, ValueDef, types};
+use cranelift_codegen::ir::{Function, Inst, Value, ValueDef, types};
 use cranelift_codegen::packed_option::PackedOption;
 use smallvec::SmallVec;
 
@@ -62,13 +62,12 @@ impl Sites {
         for node in cfg.nodes() {
             for item in body.items_of(node) {
                 let inst = item.inst;
-                if let InstructionData::CondTrap {
-                    opcode: Opcode::Trapz,
-                    arg,
-                    ..
-                } = item.data
-                {
-                    note_trapz(&mut trapz[body.resolve(func, arg)], inst);
+                if item.kind.is(Kind::TRAPS_ON_ZERO) {
+                    let [arg, _] = body.operands(item);
+                    if trapz.keys().len() == 0 {
+                        trapz.resize(func.dfg.num_values());
+                    }
+                    note_trapz(&mut trapz[arg], inst);
                 } else if let Some(access) = body.access(item) {
                     let terms = terms(func, body, access.addr);
                     let proof = proofs.get(inst);
@@ -182,10 +181,9 @@ const MAX_TERMS: usize = 24;
 /// The terms of `addr` that can be references: of 32 bits.
 fn terms(func: &Function, body: &Body, addr: Value) -> SmallVec<[Value; 4]> {
     let mut terms = SmallVec::new();
-    let mut pending = SmallVec::<[Value; 8]>::from_slice(&[addr]);
+    let mut pending = SmallVec::<[Value; 8]>::from_slice(&[body.resolve(func, addr)]);
     let mut looked_at = 0;
     while let Some(value) = pending.pop() {
-        let value = body.resolve(func, value);
         looked_at += 1;
         if looked_at > MAX_TERMS {
             break;
@@ -198,32 +196,15 @@ fn terms(func: &Function, body: &Body, addr: Value) -> SmallVec<[Value; 4]> {
         let mut is_opaque = def == Def::Param;
         if let Def::Item(index) = def {
             let item = &body.items()[index as usize];
-            is_opaque = item.kind.is(Kind::CALLS) || item.data.opcode().can_load();
-            match item.data {
-                InstructionData::Binary {
-                    opcode: Opcode::Iadd,
-                    args,
+            if item.kind.is(Kind::ADDS_UP) {
+                let [a, b] = body.operands(item);
+                pending.push(a);
+                if a != b {
+                    pending.push(b);
                 }
-                | InstructionData::IntAddTrap { args, .. } => {
-                    pending.extend(args);
-                    continue;
-                }
-                InstructionData::Unary {
-                    opcode: Opcode::Uextend,
-                    arg,
-                } => {
-                    pending.push(arg);
-                    continue;
-                }
-                InstructionData::Ternary {
-                    opcode: Opcode::Select | Opcode::SelectSpectreGuard,
-                    args,
-                } => {
-                    pending.extend([args[1], args[2]]);
-                    continue;
-                }
-                _ => {}
+                continue;
             }
+            is_opaque = item.kind.is(Kind::CALLS.or(Kind::LOADS));
         }
         if is_opaque && func.dfg.value_type(value) == types::I32 {
             push_once(&mut terms, value);
