@@ -23,6 +23,7 @@ mod flow;
 mod near;
 mod replay;
 mod roots;
+mod settled;
 mod sites;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
 use flow::{Area, Flow, Scratch, Subject};
 use replay::Replay;
 use roots::Roots;
+use settled::Settled;
 use sites::{Site, Sites};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
@@ -236,7 +238,9 @@ impl Judge<'_> {
             let reference = self.roots.of(site.reference);
             groups.entry(reference).or_default().push(site);
         }
-        let mut scratch = Scratch::new(self.func, self.cfg);
+        let references = groups.keys().copied();
+        let settled = Settled::new(self.func, self.cfg, self.roots, references);
+        let mut scratch = Scratch::new(self.func, self.cfg, settled);
         scratch.budget = MIN_VISITS + VISITS_PER_BLOCK * self.cfg.len() as u64;
         for (reference, sites) in groups {
             let start = definition(self.func, self.cfg, reference);
@@ -267,7 +271,7 @@ impl Judge<'_> {
         };
         let mut far = Vec::new();
         for site in sites {
-            if near::is_guarded(subject, site) {
+            if near::is_guarded(subject, scratch.settled(), site) {
                 guards.settle(site);
             } else {
                 far.push(*site);

@@ -21,7 +21,7 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    fn of(truth: Truth, wanted: bool) -> Way {
+    pub(crate) fn of(truth: Truth, wanted: bool) -> Way {
         match truth {
             Truth::Unknown => Way::Unknown,
             Truth::Certain(is) if is == wanted => Way::Open,
@@ -84,8 +84,11 @@ pub(crate) fn for_each_param(
     let Some(inst) = func.layout.last_inst(cfg.block(edge.from)) else {
         return;
     };
-    let dest = destinations(func, inst)[edge.dest as usize];
     let params = func.dfg.block_params(cfg.block(edge.to));
+    if params.is_empty() {
+        return;
+    }
+    let dest = destinations(func, inst)[edge.dest as usize];
     for (arg, &param) in dest.args(&func.dfg.value_lists).zip(params) {
         let bits = match arg {
             BlockArg::Value(arg) => eval(func, known, arg),

@@ -268,7 +268,8 @@ impl Eval<'_> {
     }
 }
 
-fn is_load(func: &Function, inst: Inst) -> bool {
+/// Is `inst` a load?
+pub(crate) fn is_load(func: &Function, inst: Inst) -> bool {
     let opcode = func.dfg.insts[inst].opcode();
     opcode.can_load() && !opcode.is_call()
 }

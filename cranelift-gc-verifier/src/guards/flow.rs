@@ -14,17 +14,20 @@
 
 use super::branch::{Start, Way, for_each_param, way_along, way_past};
 use super::eval::Bits;
+use super::settled::Settled;
 use super::sites::Site;
 use crate::cfg::{Cfg, Edge, Node};
 use cranelift_codegen::ir::{Function, Inst, Value};
 use smallvec::SmallVec;
-use std::collections::BTreeSet;
 
 /// Memory for analyses of one function after another.
-pub(crate) struct Scratch {
+pub(crate) struct Scratch<'a> {
+    settled: Settled<'a>,
     /// The analysis that the marks of these belong to.
     stamp: u32,
     executable: Vec<u32>,
+    /// The same as bits, to find the next one.
+    executed: Vec<u64>,
     params: Vec<(u32, Bits)>,
     region_stamp: u32,
     in_region: Vec<u32>,
@@ -32,9 +35,11 @@ pub(crate) struct Scratch {
     pub(crate) budget: u64,
 }
 
-impl Scratch {
-    pub(crate) fn new(func: &Function, cfg: &Cfg) -> Self {
+impl<'a> Scratch<'a> {
+    pub(crate) fn new(func: &'a Function, cfg: &'a Cfg, settled: Settled<'a>) -> Self {
         Scratch {
+            settled,
+            executed: vec![0; cfg.len().div_ceil(64)],
             stamp: 0,
             executable: vec![0; cfg.len()],
             params: vec![(0, Bits::Unknown); func.dfg.num_values()],
@@ -42,6 +47,28 @@ impl Scratch {
             in_region: vec![0; cfg.len()],
             budget: 0,
         }
+    }
+
+    /// What is settled in the function.
+    pub(crate) fn settled(&self) -> &Settled<'a> {
+        &self.settled
+    }
+
+    /// `node` is executed. Returns whether that was not known.
+    fn execute(&mut self, node: Node) -> bool {
+        self.executed[node as usize / 64] |= 1 << (node % 64);
+        core::mem::replace(&mut self.executable[node as usize], self.stamp) != self.stamp
+    }
+
+    /// The first node from `node` on that is executed.
+    fn executed_from(&self, node: Node) -> Option<Node> {
+        let mut index = node as usize / 64;
+        let mut word = self.executed.get(index)? & (u64::MAX << (node % 64));
+        while word == 0 {
+            index += 1;
+            word = *self.executed.get(index)?;
+        }
+        Some(index as Node * 64 + word.trailing_zeros())
     }
 
     /// Find the blocks from which one of `sites` is reached without entering `start` again.
@@ -115,23 +142,21 @@ impl Subject<'_> {
 }
 
 /// One analysis: the reference is `word`.
-pub(crate) struct Flow<'a, 's> {
+pub(crate) struct Flow<'a, 's, 'f> {
     subject: Subject<'a>,
-    scratch: &'s mut Scratch,
+    scratch: &'s mut Scratch<'f>,
     area: Area,
     word: u32,
-    /// What was found to be executed.
-    executed: BTreeSet<Node>,
 }
 
 /// How many blocks are visited of all that the definition dominates.
 const MAX_DOMINATED: u64 = 64;
 
-impl<'a, 's> Flow<'a, 's> {
+impl<'a, 's, 'f> Flow<'a, 's, 'f> {
     /// Find what is reached in `area`. None if that takes too long.
     pub(crate) fn run(
         subject: Subject<'a>,
-        scratch: &'s mut Scratch,
+        scratch: &'s mut Scratch<'f>,
         area: Area,
         word: u32,
     ) -> Option<Self> {
@@ -146,20 +171,20 @@ impl<'a, 's> Flow<'a, 's> {
             scratch,
             area,
             word,
-            executed: BTreeSet::from([subject.start.node]),
         };
-        flow.scratch.executable[subject.start.node as usize] = flow.scratch.stamp;
+        flow.scratch.executed.fill(0);
+        flow.scratch.execute(subject.start.node);
         let mut changed = true;
         while changed {
             changed = false;
             // NB: A sweep in reverse post-order takes in what it adds ahead of itself.
-            let mut next = flow.executed.first().copied();
+            let mut next = flow.scratch.executed_from(0);
             while let Some(node) = next {
                 let cost = 1 + subject.traps[node as usize].len() as u64;
                 let rest = flow.scratch.budget.checked_sub(cost);
                 flow.scratch.budget = rest.filter(|&rest| rest >= least)?;
                 changed |= flow.visit(node);
-                next = flow.executed.range(node + 1..).next().copied();
+                next = flow.scratch.executed_from(node + 1);
             }
         }
         Some(flow)
@@ -177,27 +202,22 @@ impl<'a, 's> Flow<'a, 's> {
     }
 
     fn known(&self, value: Value) -> Option<Bits> {
-        let (stamp, bits) = self.scratch.params[value.as_u32() as usize];
-        let param = self
-            .param_node(value)
-            .map(|_| match stamp == self.scratch.stamp {
+        self.subject.known(self.word, value, None).or_else(|| {
+            if self.param_node(value).is_none() {
+                return self.scratch.settled.bits(value);
+            }
+            let (stamp, bits) = self.scratch.params[value.as_u32() as usize];
+            Some(match stamp == self.scratch.stamp {
                 true => bits,
                 false => Bits::Unknown,
-            });
-        self.subject.known(self.word, value, param)
+            })
+        })
     }
 
     /// The block that `value` is a parameter of, if it is one that is given what is followed here.
     fn param_node(&self, value: Value) -> Option<Node> {
-        let Subject {
-            func, cfg, start, ..
-        } = self.subject;
-        match func.dfg.value_def(value) {
-            cranelift_codegen::ir::ValueDef::Param(block, _) => cfg
-                .node(block)
-                .filter(|&node| node != start.node && self.is_in_area(node)),
-            _ => None,
-        }
+        let node = self.scratch.settled.param_node(value);
+        node.filter(|&node| node != self.subject.start.node && self.is_in_area(node))
     }
 
     fn first_of(&self, node: Node) -> Option<Inst> {
@@ -232,11 +252,14 @@ impl<'a, 's> Flow<'a, 's> {
         let Subject {
             func, cfg, start, ..
         } = self.subject;
-        let known = |value| self.known(value);
+        let way = || {
+            let settled = self.scratch.settled.way_along(edge);
+            settled.unwrap_or_else(|| way_along(func, cfg, &|value| self.known(value), edge))
+        };
         self.is_executable(edge.from)
             && edge.to != start.node
             && self.is_in_area(edge.to)
-            && matches!(way_along(func, cfg, &known, edge), Way::Open | Way::Unsure)
+            && matches!(way(), Way::Open | Way::Unsure)
     }
 
     /// Returns whether something is known that was not.
@@ -256,11 +279,7 @@ impl<'a, 's> Flow<'a, 's> {
                 given.push((param, bits));
             });
             let stamp = self.scratch.stamp;
-            let mark = &mut self.scratch.executable[edge.to as usize];
-            if core::mem::replace(mark, stamp) != stamp {
-                self.executed.insert(edge.to);
-                changed = true;
-            }
+            changed |= self.scratch.execute(edge.to);
             for (param, bits) in given {
                 let (at, old) = self.scratch.params[param.as_u32() as usize];
                 let old = if at == stamp { old } else { Bits::Unknown };
