@@ -113,6 +113,7 @@ pub(crate) fn judge(
         let judge = Judge {
             func,
             cfg,
+            body,
             roots: &roots,
             traps: &traps(cfg, body),
         };
@@ -220,6 +221,7 @@ impl Guards {
 struct Judge<'a> {
     func: &'a Function,
     cfg: &'a Cfg,
+    body: &'a Body,
     roots: &'a Roots,
     traps: &'a [SmallVec<[Inst; 2]>],
 }
@@ -239,7 +241,7 @@ impl Judge<'_> {
             groups.entry(reference).or_default().push(site);
         }
         let references = groups.keys().copied();
-        let settled = Settled::new(self.func, self.cfg, self.roots, references);
+        let settled = Settled::new(self.func, self.cfg, self.body, self.roots, references);
         let mut scratch = Scratch::new(self.func, self.cfg, settled);
         scratch.budget = MIN_VISITS + VISITS_PER_BLOCK * self.cfg.len() as u64;
         for (reference, sites) in groups {

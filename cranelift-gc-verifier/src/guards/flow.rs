@@ -13,7 +13,7 @@
 //! none of them are given anything from elsewhere.
 
 use super::branch::{Start, Way, for_each_param, way_along, way_past};
-use super::eval::Bits;
+use super::eval::{Bits, Known};
 use super::settled::Settled;
 use super::sites::Site;
 use crate::cfg::{Cfg, Edge, Node};
@@ -149,6 +149,25 @@ pub(crate) struct Flow<'a, 's, 'f> {
     word: u32,
 }
 
+impl Known for Flow<'_, '_, '_> {
+    fn bits(&self, value: Value) -> Option<Bits> {
+        self.subject.known(self.word, value, None).or_else(|| {
+            if self.param_node(value).is_none() {
+                return self.scratch.settled.bits(value);
+            }
+            let (stamp, bits) = self.scratch.params[value.as_u32() as usize];
+            Some(match stamp == self.scratch.stamp {
+                true => bits,
+                false => Bits::Unknown,
+            })
+        })
+    }
+
+    fn resolve(&self, _: &Function, value: Value) -> Value {
+        self.scratch.settled.resolve(value)
+    }
+}
+
 /// How many blocks are visited of all that the definition dominates.
 const MAX_DOMINATED: u64 = 64;
 
@@ -201,19 +220,6 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
         self.scratch.executable[node as usize] == self.scratch.stamp
     }
 
-    fn known(&self, value: Value) -> Option<Bits> {
-        self.subject.known(self.word, value, None).or_else(|| {
-            if self.param_node(value).is_none() {
-                return self.scratch.settled.bits(value);
-            }
-            let (stamp, bits) = self.scratch.params[value.as_u32() as usize];
-            Some(match stamp == self.scratch.stamp {
-                true => bits,
-                false => Bits::Unknown,
-            })
-        })
-    }
-
     /// The block that `value` is a parameter of, if it is one that is given what is followed here.
     fn param_node(&self, value: Value) -> Option<Node> {
         let node = self.scratch.settled.param_node(value);
@@ -227,12 +233,11 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
 
     /// The first trap of `node` that is not passed.
     fn stop(&self, node: Node) -> Option<Inst> {
-        let known = |value| self.known(value);
         let traps = self.subject.traps(node, self.first_of(node));
         traps
             .iter()
             .copied()
-            .find(|&trap| match way_past(self.subject.func, &known, trap) {
+            .find(|&trap| match way_past(self.subject.func, self, trap) {
                 Way::Never | Way::Unknown => true,
                 Way::Open | Way::Unsure => false,
             })
@@ -254,7 +259,7 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
         } = self.subject;
         let way = || {
             let settled = self.scratch.settled.way_along(edge);
-            settled.unwrap_or_else(|| way_along(func, cfg, &|value| self.known(value), edge))
+            settled.unwrap_or_else(|| way_along(func, cfg, self, edge))
         };
         self.is_executable(edge.from)
             && edge.to != start.node
@@ -274,8 +279,7 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
                 continue;
             }
             let mut given = SmallVec::<[(Value, Bits); 4]>::new();
-            let known = |value| self.known(value);
-            for_each_param(func, cfg, &known, edge, |param, bits| {
+                for_each_param(func, cfg, self, edge, |param, bits| {
                 given.push((param, bits));
             });
             let stamp = self.scratch.stamp;

@@ -9,6 +9,7 @@ use super::branch::{Start, Way, way_along, way_past};
 use super::flow::Subject;
 use super::settled::Settled;
 use super::sites::Site;
+use cranelift_codegen::ir::Value;
 
 /// How many blocks are looked at.
 const MAX_BLOCKS: usize = 8;
@@ -29,7 +30,7 @@ fn is_excluded(subject: Subject, settled: &Settled, site: &Site, word: u32) -> b
     let Subject {
         func, cfg, start, ..
     } = subject;
-    let known = |value| {
+    let known = |value: Value| {
         let of_reference = subject.known(word, value, None);
         of_reference.or_else(|| settled.bits(value))
     };

@@ -10,6 +10,7 @@
 use super::branch::Way;
 use super::eval::{Bits, Truth, eval, is_load, truth};
 use super::roots::Roots;
+use crate::body::Body;
 use crate::cfg::{Cfg, Edge, Node};
 use cranelift_codegen::ir::{Function, InstructionData, Value, ValueDef};
 use std::cell::Cell;
@@ -18,6 +19,7 @@ use std::cell::Cell;
 pub(crate) struct Settled<'a> {
     func: &'a Function,
     cfg: &'a Cfg,
+    body: &'a Body,
     /// By value.
     values: Vec<Cell<State>>,
     /// By node.
@@ -58,6 +60,7 @@ impl<'a> Settled<'a> {
     pub(crate) fn new(
         func: &'a Function,
         cfg: &'a Cfg,
+        body: &'a Body,
         roots: &Roots,
         references: impl Iterator<Item = Value>,
     ) -> Self {
@@ -74,10 +77,16 @@ impl<'a> Settled<'a> {
         Settled {
             func,
             cfg,
+            body,
             values,
             branches: vec![Cell::new(Branch::Unasked); cfg.len()],
             param_nodes,
         }
+    }
+
+    /// What `value` is an alias of, or itself.
+    pub(crate) fn resolve(&self, value: Value) -> Value {
+        self.body.resolve(self.func, value)
     }
 
     /// The node that `value` is a parameter of, if it is one.
@@ -95,7 +104,7 @@ impl<'a> Settled<'a> {
         if !self.is_settled(value, MAX_DEPTH) {
             return None;
         }
-        let bits = eval(self.func, &|_| None, value);
+        let bits = eval(self.func, &|_: Value| None, value);
         state.set(State::Settled(Some(bits)));
         Some(bits)
     }
@@ -120,9 +129,9 @@ impl<'a> Settled<'a> {
         };
         match func.dfg.insts[inst] {
             InstructionData::Brif { arg, .. } => {
-                let arg = func.dfg.resolve_aliases(arg);
+                let arg = self.resolve(arg);
                 match self.is_settled(arg, MAX_DEPTH) {
-                    true => Branch::If(truth(func, &|_| None, arg)),
+                    true => Branch::If(truth(func, &|_: Value| None, arg)),
                     false => Branch::Depends,
                 }
             }
@@ -144,7 +153,7 @@ impl<'a> Settled<'a> {
             (ValueDef::Result(inst, _), _) if is_load(func, inst) => true,
             (ValueDef::Result(inst, _), Some(depth)) => {
                 let mut args = func.dfg.inst_args(inst).iter();
-                args.all(|&arg| self.is_settled(func.dfg.resolve_aliases(arg), depth))
+                args.all(|&arg| self.is_settled(self.resolve(arg), depth))
             }
             (ValueDef::Result(..) | ValueDef::Param(..) | ValueDef::Union(..), _) => false,
         };
