@@ -235,6 +235,11 @@ impl FunctionGuard for Guard {
         Ok(())
     }
 
+    /// The verifier has its own.
+    fn reads_graphs(&self) -> bool {
+        false
+    }
+
     fn restored(&mut self, _func: &Function, pass: Pass) {
         let violations = match self.chosen.take() {
             Some((_, report)) => report.violations,
