@@ -86,7 +86,7 @@ impl Kind {
         .or(Kind::ADDS_UP)
         .or(Kind::TRAPS)
         .or(Kind::COMPARES)
-        .or(Kind::BRANCHES);
+        .or(Kind::DECIDES);
 
     fn of(opcode: Opcode) -> Kind {
         use Opcode::*;
@@ -173,6 +173,8 @@ pub(crate) struct BlockPass {
 pub(crate) struct SlotAccess {
     pub(crate) inst: Inst,
     pub(crate) node: Node,
+    /// How many safepoints that may collect come before it.
+    pub(crate) passed: u32,
     pub(crate) slot: StackSlot,
     pub(crate) offset: i64,
     pub(crate) access: Access,
@@ -198,6 +200,27 @@ pub(crate) enum Def {
     Elsewhere,
 }
 
+/// What is known of a value.
+#[derive(Clone)]
+struct OfValue {
+    /// What it is an alias of, itself, or a reserved value as long as nobody asked.
+    resolved: Cell<Value>,
+    /// 0, 1 for a parameter, or the index of the item that defines it, and 2.
+    def: u32,
+    /// 0, or an index into `watched`, and 1.
+    watch: u32,
+}
+
+impl OfValue {
+    fn nothing() -> Self {
+        OfValue {
+            resolved: Cell::new(Value::reserved_value()),
+            def: 0,
+            watch: 0,
+        }
+    }
+}
+
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Body {
@@ -209,10 +232,7 @@ pub(crate) struct Body {
     block_passes: Vec<BlockPass>,
     /// For each node, where the values begin that it passes; and where the last ones end.
     pass_starts: Vec<u32>,
-    /// By value: what it is an alias of, itself, or a reserved value as long as nobody asked.
-    resolved: Vec<Cell<Value>>,
-    /// By value: 0, 1 for a parameter, or the item's index and 2.
-    defs: Vec<u32>,
+    values: Vec<OfValue>,
     /// The safepoints that may collect.
     pub(crate) safepoints: Vec<Safepoint>,
     /// In order.
@@ -221,8 +241,6 @@ pub(crate) struct Body {
     pub(crate) escapes: BTreeMap<StackSlot, Inst>,
     /// For each address that a bounds check makes null, whether something relies on that.
     guarded: Vec<bool>,
-    /// By value: 0, or an index into `watched` and 1.
-    watch: Vec<u32>,
     watched: Vec<Watched>,
 }
 
@@ -263,13 +281,11 @@ impl Body {
             operands,
             block_passes,
             pass_starts,
-            resolved,
-            defs,
+            values: of_values,
             safepoints,
             slot_accesses,
             escapes,
             guarded,
-            watch,
             watched,
         } = self;
         items.clear();
@@ -278,16 +294,12 @@ impl Body {
         operands.clear();
         block_passes.clear();
         pass_starts.clear();
-        resolved.clear();
-        resolved.resize(values, Cell::new(Value::reserved_value()));
-        defs.clear();
-        defs.resize(values, 0);
+        of_values.clear();
+        of_values.resize(values, OfValue::nothing());
         safepoints.clear();
         slot_accesses.clear();
         escapes.clear();
         guarded.clear();
-        watch.clear();
-        watch.resize(values, 0);
         watched.clear();
     }
 
@@ -337,19 +349,20 @@ impl Body {
     /// What `value` is an alias of, or itself.
     #[inline]
     pub(crate) fn resolve(&self, func: &Function, value: Value) -> Value {
-        let known = self.resolved[value.as_u32() as usize].get();
+        let resolved = &self.values[value.as_u32() as usize].resolved;
+        let known = resolved.get();
         if !known.is_reserved_value() {
             return known;
         }
         let found = func.dfg.resolve_aliases(value);
-        self.resolved[value.as_u32() as usize].set(found);
+        resolved.set(found);
         found
     }
 
     /// Make the class of each alias that is used what the value has that it stands for.
     pub(crate) fn class_aliases(&self, classes: &mut [Class]) {
-        for (value, resolved) in self.resolved.iter().enumerate() {
-            let resolved = resolved.get();
+        for (value, resolved) in self.values.iter().enumerate() {
+            let resolved = resolved.resolved.get();
             if !resolved.is_reserved_value() && resolved.as_u32() as usize != value {
                 classes[value] = classes[resolved.as_u32() as usize];
             }
@@ -358,7 +371,7 @@ impl Body {
 
     /// Where `value`, which must not be an alias, is defined.
     pub(crate) fn def(&self, value: Value) -> Def {
-        match self.defs[value.as_u32() as usize] {
+        match self.values[value.as_u32() as usize].def {
             0 => Def::Elsewhere,
             1 => Def::Param,
             index => Def::Item(index - 2),
@@ -398,6 +411,7 @@ impl Reader<'_> {
         }
         if let Some(last) = last {
             self.block_passes(cfg, node, last);
+            self.watch_passed(cfg, node, last);
         }
     }
 
@@ -407,9 +421,9 @@ impl Reader<'_> {
             value,
             "what is in the layout defines no alias"
         );
-        let index = value.as_u32() as usize;
-        self.body.resolved[index].set(value);
-        self.body.defs[index] = def;
+        let known = &mut self.body.values[value.as_u32() as usize];
+        known.resolved.set(value);
+        known.def = def;
     }
 
     fn inst(&mut self, node: Node, inst: Inst) {
@@ -434,7 +448,7 @@ impl Reader<'_> {
             false => None,
         };
         if !self.body.watched.is_empty() {
-            self.watch_operands(node, inst, &data, kind, access.as_ref());
+            self.watch_operands(node, inst, &data, access.as_ref());
         }
         if !is_item {
             return;
@@ -514,12 +528,12 @@ impl Reader<'_> {
 
     fn set_watched(&mut self, value: Value, what: Watched) {
         self.body.watched.push(what);
-        self.body.watch[value.as_u32() as usize] = self.body.watched.len() as u32;
+        self.body.values[value.as_u32() as usize].watch = self.body.watched.len() as u32;
     }
 
     fn watched(&self, value: Value) -> Option<Watched> {
         let value = self.body.resolve(self.func, value);
-        match self.body.watch[value.as_u32() as usize] {
+        match self.body.values[value.as_u32() as usize].watch {
             0 => None,
             index => Some(self.body.watched[index as usize - 1]),
         }
@@ -557,24 +571,48 @@ impl Reader<'_> {
         node: Node,
         inst: Inst,
         data: &InstructionData,
-        kind: Kind,
         access: Option<&Access>,
     ) {
         let func = self.func;
         let args = data.arguments(&func.dfg.value_lists);
-        // Most instructions have nothing to do with them.
+        // Most instructions have nothing to do with them. What a branch passes to blocks comes later.
         let mut is_concerned = false;
         for &arg in args {
-            let value = self.body.resolve(func, arg);
-            is_concerned |= self.body.watch[value.as_u32() as usize] != 0;
-        }
-        if kind.is(Kind::BRANCHES) {
-            let mut values = func.dfg.inst_values(inst);
-            is_concerned |= values.any(|value| self.watched(value).is_some());
+            let mut known = &self.body.values[arg.as_u32() as usize];
+            // NB: An alias is never watched itself.
+            if known.resolved.get() != arg {
+                let value = self.body.resolve(func, arg);
+                known = &self.body.values[value.as_u32() as usize];
+            }
+            is_concerned |= known.watch != 0;
         }
         if is_concerned {
             self.watch_guarded(inst, access);
             self.watch_slots(node, inst, data, access);
+        }
+    }
+
+    /// The same for what the branch `inst`, at the end of `node`, passes to blocks.
+    fn watch_passed(&mut self, cfg: &Cfg, node: Node, inst: Inst) {
+        let func = self.func;
+        let data = &func.dfg.insts[inst];
+        if self.body.watched.is_empty() || !self.kinds[data.opcode() as usize].is(Kind::BRANCHES) {
+            return;
+        }
+        let dests = match data {
+            InstructionData::Jump { .. } => 1,
+            InstructionData::Brif { .. } => 2,
+            _ => destinations(func, inst).len(),
+        };
+        let start = self.body.pass_starts[node as usize] as usize;
+        let mut passes = self.body.block_passes[start..].iter();
+        let is_concerned = passes.any(|pass| self.body.values[pass.arg.as_u32() as usize].watch != 0)
+            // What is passed along an edge that a constant excludes is used, too.
+            || cfg.succs(node).count() < dests
+                && func.dfg.inst_values(inst).any(|value| self.watched(value).is_some());
+        if is_concerned {
+            self.watch_guarded(inst, None);
+            self.watch_slots(node, inst, data, None);
         }
     }
 
@@ -604,6 +642,7 @@ impl Reader<'_> {
             self.body.slot_accesses.push(SlotAccess {
                 inst,
                 node,
+                passed: self.body.safepoints.len() as u32,
                 slot,
                 offset: offset + i64::from(access.offset),
                 access: *access,

@@ -18,7 +18,7 @@ use crate::cfg::{Cfg, Node, constant};
 use crate::error::{GcError, Held, NonReference};
 use crate::guards::{self, Proofs};
 use crate::history::History;
-use crate::memory::{Access, access, passed_on};
+use crate::memory::{Access, passed_on};
 use crate::report::{Counts, Inconclusive, Report, Violation};
 use crate::rewrite::{Graph, Known};
 use crate::safepoint::{Safepoints, Version};
@@ -185,7 +185,8 @@ impl Checker<'_> {
     fn check_roots(&mut self) {
         for index in 0..self.safepoints.all.len() {
             let inst = self.safepoints.all[index].inst;
-            for root in self.slots.roots[index].clone() {
+            for number in 0..self.slots.roots_of(index).len() {
+                let root = self.slots.roots_of(index)[number];
                 self.check_root(inst, &root);
             }
         }
@@ -244,6 +245,10 @@ impl Checker<'_> {
         }
         if self.values.class(data) == Class::Derived {
             return Some(NonReference::Derived);
+        }
+        // NB: Nothing that is known to be a reference is a constant.
+        if self.values.class(data) == Class::Reference {
+            return None;
         }
         // Null is 0, and i31s are odd, of the references that are indices into a heap.
         let n = constant(self.func, data)?;
@@ -356,26 +361,29 @@ impl Checker<'_> {
         if is_plain(&first) && !item.kind.is(Kind::CALLS) {
             return;
         }
-        let inst = item.inst;
-        let results = func.dfg.inst_results(inst);
-        if results.iter().all(is_plain) {
+        if item.kind.is(Kind::CALLS) {
+            for &result in func.dfg.inst_results(item.inst) {
+                self.set_age(result, now);
+            }
             return;
         }
-        let mut operands = passed_on(func, inst).operands().peekable();
-        let is_made_of_others =
-            operands.peek().is_some() && results.len() == 1 && !self.is_cut_to_size(inst);
-        let age = if is_made_of_others {
-            operands
-                .map(|operand| self.age(func.dfg.resolve_aliases(operand)))
-                .fold(Version::AGELESS, Version::meet)
-        } else if self.stays_valid(inst) {
-            Version::AGELESS
-        } else {
-            now
+        let age = match self.passed_age(item) {
+            Some(age) => age,
+            None if self.stays_valid(item) => Version::AGELESS,
+            None => now,
         };
-        for &result in results {
-            self.set_age(result, age);
+        self.set_age(first, age);
+    }
+
+    /// The version at which what `item` hands on is fresh. Nothing, if it makes a reference by cutting
+    /// a plain value to size.
+    fn passed_age(&self, item: &Item) -> Option<Version> {
+        if !item.kind.is(Kind::PASSES) {
+            return None;
         }
+        let [a, b] = self.body.operands(item);
+        let is_cut_to_size = [a, b].iter().all(|&v| self.values.class(v) == Class::Plain);
+        (!is_cut_to_size).then(|| self.age(a).meet(self.age(b)))
     }
 
     /// Does `inst` make a reference by cutting a plain value to size?
@@ -387,10 +395,12 @@ impl Checker<'_> {
         })
     }
 
-    /// Does `inst` load a reference from where it stays for good, so that it is alive for good?
-    fn stays_valid(&self, inst: Inst) -> bool {
+    /// Does `item` load a reference from where it stays for good, so that it is alive for good?
+    fn stays_valid(&self, item: &Item) -> bool {
         self.collector == GcCollector::NonMoving
-            && access(self.func, inst)
+            && self
+                .body
+                .access(item)
                 .is_some_and(|access| access.result.is_some() && access.flags.readonly())
     }
 

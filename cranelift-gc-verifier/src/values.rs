@@ -79,7 +79,7 @@ impl Values {
         for &value in func.dfg.gc_info.declared() {
             self.seed_one(func, body, value);
         }
-        for root in slots.roots.iter().flatten() {
+        for root in &slots.roots {
             match root.content.hold {
                 Hold::Is { origin, data } => {
                     self.seed_one(func, body, origin);

@@ -21,7 +21,7 @@
 //! all of its bytes. It is a conflict if it first comes to a load of some of them, a safepoint whose
 //! stack map names the slot, or, unless the memory is a slot, a call, a trap or a return.
 
-use super::place::{Leaves, Place, Relation};
+use super::place::{Base, Leaves, Place, Relation, known_base_of};
 use super::signature::{LANES, Lanes, Signatures};
 use crate::cfg::{Cfg, Node};
 use crate::error::{Deed, GcError, Unjustified};
@@ -263,7 +263,7 @@ impl<'a, 's> Known<'a, 's> {
         let cfg = self.scene.cfg;
         let start = cfg.node_of_inst(func, self.at)?;
         // For each block that was entered from behind, the block after it on the way.
-        let mut next: Vec<Option<Node>> = vec![None; cfg.len()];
+        let mut next: Vec<Option<Node>> = Vec::new();
         let mut pending = Vec::new();
         let mut at = (start, func.layout.prev_inst(self.at));
         loop {
@@ -285,7 +285,7 @@ impl<'a, 's> Known<'a, 's> {
         node: Node,
         mut inst: Option<Inst>,
         pending: &mut Vec<Node>,
-        next: &mut [Option<Node>],
+        next: &mut Vec<Option<Node>>,
     ) -> Option<Option<(Inst, Unjustified, Role)>> {
         let Scene { func, cfg, .. } = self.scene;
         while let Some(at) = inst {
@@ -302,6 +302,8 @@ impl<'a, 's> Known<'a, 's> {
         if self.leaves.blocks.contains(&cfg.block(node)) {
             return None;
         }
+        // NB: Most questions are answered in the block where they are asked.
+        next.resize(cfg.len(), None);
         for edge in cfg.preds(node) {
             let from = edge.from as usize;
             if next[from].is_none() {
@@ -321,12 +323,32 @@ impl<'a, 's> Known<'a, 's> {
         if opcode.is_call() {
             return self.meet_call(inst);
         }
+        if self.is_elsewhere(inst) {
+            return Met::Go;
+        }
         match access(func, inst) {
             Some(other) if other.data.is_some() => self.meet_store(inst, &other),
             Some(other) => self.meet_load(&other),
             None if opcode.can_store() || opcode == Opcode::Fence => Met::Stop,
             None => Met::Go,
         }
+    }
+
+    /// Is `inst` an access through another base, as most are? Nothing is decided by those.
+    fn is_elsewhere(&mut self, inst: Inst) -> bool {
+        let func = self.scene.func;
+        let (addr, writes) = match func.dfg.insts[inst] {
+            InstructionData::Load { arg, .. } => (arg, false),
+            InstructionData::Store { args, .. } => (args[1], true),
+            _ => return false,
+        };
+        let (base, _) = known_base_of(func, self.signatures, addr);
+        if base == self.place.base {
+            return false;
+        }
+        let are_slots = matches!((base, self.place.base), (Base::Slot(_), Base::Slot(_)));
+        self.may_be_written |= writes && !are_slots;
+        true
     }
 
     /// Before this, there was no such value, or no such address.

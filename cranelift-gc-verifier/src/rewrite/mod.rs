@@ -35,7 +35,7 @@ use crate::cfg::Cfg;
 use crate::code::Code;
 use crate::error::GcError;
 use crate::report::{Inconclusive, Violation};
-use crate::safepoint::{Safepoints, may_collect};
+use crate::safepoint::{Safepoint, Safepoints, may_collect};
 use crate::values::Class;
 use crate::witness::Witness;
 use crate::{Options, recheck};
@@ -68,13 +68,44 @@ impl Graph {
     ///
     /// NB: The safepoints are looked for among what is new, and where they were.
     fn is_of(&mut self, func: &Function) -> bool {
+        self.has_no_new_safepoints(func) && self.has_its_safepoints(func) && self.cfg.is_graph_of(func)
+    }
+
+    fn has_no_new_safepoints(&mut self, func: &Function) -> bool {
         let insts = func.dfg.num_insts();
-        let new = core::mem::replace(&mut self.insts, insts)..insts;
-        let mut new = new.map(|inst| Inst::from_u32(inst as u32));
+        let mut new = (self.insts..insts).map(|inst| Inst::from_u32(inst as u32));
+        let is_none_new = !new.any(|inst| may_collect(func, inst));
+        if is_none_new {
+            self.insts = insts;
+        }
+        is_none_new
+    }
+
+    fn has_its_safepoints(&self, func: &Function) -> bool {
         let mut all = self.safepoints.all.iter();
-        !new.any(|inst| may_collect(func, inst))
-            && all.all(|at| self.cfg.node_of_inst(func, at.inst) == Some(at.node))
-            && self.cfg.is_graph_of(func)
+        all.all(|at| self.cfg.node_of_inst(func, at.inst) == Some(at.node))
+    }
+
+    /// That of `func`, of which this was the graph.
+    ///
+    /// NB: Mostly, a branch has become a jump, so that the safepoints are among those that were there.
+    fn again(&mut self, func: &Function) -> Self {
+        let cfg = Cfg::new(func);
+        let is_known = |node| self.cfg.node(cfg.block(node)).is_some();
+        if !cfg.nodes().all(is_known) || !self.has_no_new_safepoints(func) {
+            return Graph::new(func);
+        }
+        let all = self.safepoints.all.iter().filter_map(|at| {
+            let node = cfg.node_of_inst(func, at.inst)?;
+            Some(Safepoint { node, ..*at })
+        });
+        let mut all: Vec<Safepoint> = all.collect();
+        all.sort_by_key(|at| at.node);
+        Graph {
+            safepoints: Safepoints::numbered(&cfg, all),
+            cfg,
+            insts: self.insts,
+        }
     }
 }
 
@@ -159,15 +190,16 @@ impl Rewrites {
             self.signatures = Signatures::default();
         }
         // A panic here must not take down a compiler that would do without the verifier.
-        let judged = catch_unwind(AssertUnwindSafe(|| match self.needs_no_look(func, rewrite) {
-            true => None,
-            false => Some(self.judge_one(func, rewrite)),
-        }));
-        let judged = match judged {
-            Ok(None) => return None,
-            Ok(Some(judged)) => Ok(judged),
-            Err(panic) => Err(panic),
-        };
+        let needs_look = AssertUnwindSafe(|| !self.needs_no_look(func, rewrite));
+        match catch_unwind(needs_look).unwrap_or(true) {
+            true => self.look(func, rewrite),
+            false => None,
+        }
+    }
+
+    fn look(&mut self, func: &Function, rewrite: Rewrite) -> Option<Violation> {
+        // The same goes for this.
+        let judged = catch_unwind(AssertUnwindSafe(|| self.judge_one(func, rewrite)));
         match judged {
             Ok(None) => {
                 self.done(func, rewrite);
@@ -425,12 +457,15 @@ impl Rewrites {
     }
 
     fn prepare(&mut self, func: &Function) {
-        if core::mem::take(&mut self.is_in_question)
-            && self.graph.as_mut().is_some_and(|graph| !graph.is_of(func))
-        {
-            self.graph = None;
+        let is_in_question = core::mem::take(&mut self.is_in_question);
+        match &mut self.graph {
+            None => self.graph = Some(Graph::new(func)),
+            Some(graph) => {
+                if is_in_question && !graph.is_of(func) {
+                    *graph = graph.again(func);
+                }
+            }
         }
-        self.graph.get_or_insert_with(|| Graph::new(func));
     }
 
     fn with_scene<T>(

@@ -45,23 +45,7 @@ pub(crate) enum Relation {
 impl Place {
     /// Where `access` goes.
     pub(crate) fn of(func: &Function, signatures: &mut Signatures, access: &Access) -> Place {
-        let (base, offset) = match signatures.places[access.addr] {
-            // NB: What it is relative to may have been found to be another value since.
-            Some((Base::Value(base), _)) if signatures.root(func, base) != base => {
-                base_of(func, signatures, access.addr)
-            }
-            Some(known) => known,
-            None => base_of(func, signatures, access.addr),
-        };
-        signatures.places[access.addr] = Some((base, offset));
-        // Addresses of fewer bits wrap where these do not.
-        if func.dfg.value_type(access.addr).bits() != 64 && !matches!(base, Base::Slot(_)) {
-            return Place {
-                base: Base::Value(signatures.root(func, access.addr)),
-                offset: access.offset.into(),
-                size: access.size,
-            };
-        }
+        let (base, offset) = known_base_of(func, signatures, access.addr);
         Place {
             base,
             offset: offset.wrapping_add(access.offset.into()),
@@ -102,6 +86,29 @@ impl Place {
             Base::Value(_) => None,
         }
     }
+}
+
+/// What `addr` is relative to, and what is added to that. It is remembered.
+pub(crate) fn known_base_of(
+    func: &Function,
+    signatures: &mut Signatures,
+    addr: Value,
+) -> (Base, i64) {
+    if let Some(known) = signatures.places[addr] {
+        // NB: What it is relative to may have been found to be another value since.
+        match known.0 {
+            Base::Value(base) if signatures.root(func, base) != base => {}
+            Base::Value(_) | Base::Slot(_) => return known,
+        }
+    }
+    let (mut base, mut offset) = base_of(func, signatures, addr);
+    // Addresses of fewer bits wrap where these do not.
+    if func.dfg.value_type(addr).bits() != 64 && !matches!(base, Base::Slot(_)) {
+        base = Base::Value(signatures.root(func, addr));
+        offset = 0;
+    }
+    signatures.places[addr] = Some((base, offset));
+    (base, offset)
 }
 
 /// What `addr` is relative to, and what is added to that.

@@ -230,7 +230,48 @@ impl Signatures {
     }
 }
 
+/// What is simple, and common: the same as [`lanewise`] makes of it.
+fn simple(question: &Question<'_>, args: &[&Lanes]) -> Option<Lanes> {
+    let are_ints = question.ty.is_int() && question.arg_types.iter().all(|ty| ty.is_int());
+    if !are_ints {
+        return None;
+    }
+    let low = low_bits(question.ty);
+    let binary = |f: fn(u128, u128) -> u128| {
+        let &[a, b] = args else { return None };
+        Some(Lanes {
+            bits: core::array::from_fn(|lane| f(a.bits[lane], b.bits[lane]) & low),
+            valid: a.valid & b.valid,
+        })
+    };
+    match question.data.opcode() {
+        Opcode::Iadd => binary(u128::wrapping_add),
+        Opcode::Isub => binary(u128::wrapping_sub),
+        Opcode::Band => binary(|a, b| a & b),
+        Opcode::Bor => binary(|a, b| a | b),
+        Opcode::Bxor => binary(|a, b| a ^ b),
+        Opcode::Uextend | Opcode::Ireduce => {
+            let &[a] = args else { return None };
+            Some(Lanes {
+                bits: a.bits.map(|bits| bits & low),
+                valid: a.valid,
+            })
+        }
+        Opcode::Iconst => match *question.data {
+            InstructionData::UnaryImm { imm, .. } => Some(Lanes {
+                bits: [imm.bits() as u64 as u128 & low; LANES],
+                valid: u16::MAX,
+            }),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 fn lanewise(question: &Question<'_>, args: &[&Lanes]) -> Option<Lanes> {
+    if let Some(lanes) = simple(question, args) {
+        return Some(lanes);
+    }
     let mut lanes = Lanes {
         bits: [0; LANES],
         valid: 0,
@@ -365,28 +406,31 @@ fn leaf(value: Value, ty: Type) -> Lanes {
         bits: [0; LANES],
         valid: u16::MAX,
     };
+    let low = low_bits(ty);
     for (lane, bits) in lanes.bits.iter_mut().enumerate() {
-        let seed = mix(u64::from(value.as_u32()) ^ ((lane as u64 + 1) << 32));
+        let seed = || mix(u64::from(value.as_u32()) ^ ((lane as u64 + 1) << 32));
         // In the first two lanes all leaves are alike, for what only shows between equals.
-        let corner = match lane {
-            0 => Some(seed_of_lane(ty, 0)),
-            1 => Some(seed_of_lane(ty, 1)),
-            2..=6 => Some(seed_of_lane(ty, seed % 8)),
-            _ => None,
-        };
-        *bits = corner.unwrap_or_else(|| random(seed)) & low_bits(ty);
+        *bits = low
+            & match lane {
+                0 => corner(ty, low, 0),
+                1 => corner(ty, low, 1),
+                2..=6 => corner(ty, low, seed() % 8),
+                _ => random(seed()),
+            };
     }
     lanes
 }
 
-fn seed_of_lane(ty: Type, which: u64) -> u128 {
-    let sign = (low_bits(ty) >> 1).wrapping_add(1);
+/// A value of `ty`, whose bits are the `low` ones, that a rule may forget.
+#[inline]
+fn corner(ty: Type, low: u128, which: u64) -> u128 {
+    let sign = (low >> 1).wrapping_add(1);
     let is_float = ty.is_float();
     match which {
         0 => 0,
         1 if is_float => float_bits(ty, 1.0),
         1 => 1,
-        2 => low_bits(ty),
+        2 => low,
         3 => sign,
         4 => sign - 1,
         5 if is_float => float_bits(ty, -2.5),
