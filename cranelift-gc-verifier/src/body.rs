@@ -177,7 +177,8 @@ pub(crate) struct SlotAccess {
     pub(crate) passed: u32,
     pub(crate) slot: StackSlot,
     pub(crate) offset: i64,
-    pub(crate) access: Access,
+    /// An index into [`Body::accesses`].
+    pub(crate) access: u32,
 }
 
 /// What is known of a value that the walk watches.
@@ -329,6 +330,11 @@ impl Body {
     pub(crate) fn access(&self, item: &Item) -> Option<&Access> {
         let is_access = item.kind.is(Kind::MEMORY);
         is_access.then(|| &self.accesses[item.at as usize].access)
+    }
+
+    /// The access to a slot.
+    pub(crate) fn access_at(&self, at: &SlotAccess) -> &Access {
+        &self.accesses[at.access as usize].access
     }
 
     /// All accesses, in order.
@@ -588,6 +594,7 @@ impl Reader<'_> {
         }
         if is_concerned {
             self.watch_guarded(inst, access);
+            // NB: The access is about to be the next one of the body.
             self.watch_slots(node, inst, data, access);
         }
     }
@@ -619,6 +626,9 @@ impl Reader<'_> {
     /// An operand that is null if it is out of bounds: does `inst` trap then, or pass it on?
     fn watch_guarded(&mut self, inst: Inst, access: Option<&Access>) {
         let func = self.func;
+        if self.body.guarded.is_empty() {
+            return;
+        }
         for value in func.dfg.inst_values(inst) {
             if let Some(Watched::Guarded(index)) = self.watched(value) {
                 let value = func.dfg.resolve_aliases(value);
@@ -645,7 +655,7 @@ impl Reader<'_> {
                 passed: self.body.safepoints.len() as u32,
                 slot,
                 offset: offset + i64::from(access.offset),
-                access: *access,
+                access: self.body.accesses.len() as u32,
             });
             // The address may be what is stored, too.
             if let Some((slot, _)) = access.data.and_then(|data| self.slot_of(data)) {

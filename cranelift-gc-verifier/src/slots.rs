@@ -29,6 +29,7 @@
 use crate::body::{Body, SlotAccess};
 use crate::cfg::{Cfg, Edge, Node};
 use crate::history::History;
+use crate::memory::Access;
 use crate::report::Inconclusive;
 use crate::safepoint::{Safepoints, Version};
 use cranelift_codegen::entity::SecondaryMap;
@@ -224,7 +225,6 @@ impl Slots {
         collector: GcCollector,
         history: &History,
     ) -> Self {
-        let accesses = &body.slot_accesses;
         let mut slots = Slots {
             locations: Vec::new(),
             roots: Vec::new(),
@@ -235,7 +235,7 @@ impl Slots {
             inconclusive: Vec::new(),
             entries: 0,
         };
-        let mut by_slot = slots.find_locations(func, safepoints, accesses);
+        let mut by_slot = slots.find_locations(func, safepoints, body);
         for (&slot, &inst) in &body.escapes {
             if !core::mem::take(&mut by_slot[slot]).is_empty() {
                 let reason = Inconclusive::SlotEscapes { slot, inst };
@@ -283,7 +283,7 @@ impl Slots {
         &mut self,
         func: &Function,
         safepoints: &Safepoints,
-        accesses: &[SlotAccess],
+        body: &Body,
     ) -> BySlot {
         let mut by_slot = BySlot::new();
         // For each slot, the safepoint whose map named it last, and one.
@@ -318,13 +318,13 @@ impl Slots {
                 }
             }
         }
-        for access in accesses {
+        for access in &body.slot_accesses {
             let is_spill_or_reload = func.dfg.gc_info.spill_origin(access.inst).is_some();
             if let (true, Ok(offset)) = (is_spill_or_reload, u32::try_from(access.offset)) {
                 let location = Location {
                     slot: access.slot,
                     offset,
-                    ty: access.access.ty,
+                    ty: body.access_at(access).ty,
                     mapped: false,
                 };
                 self.add_location(&mut by_slot, location);
@@ -394,7 +394,14 @@ impl Slots {
                 match (access, safepoint) {
                     (None, None) => break,
                     (Some(access), _) if access.passed as usize == passed => {
-                        self.access_events(func, access, by_slot, history, &mut events.all);
+                        let made = body.access_at(access);
+                        self.access_events(
+                            func,
+                            (access, made),
+                            by_slot,
+                            history,
+                            &mut events.all,
+                        );
                         accesses.next();
                     }
                     (_, Some(safepoint)) => {
@@ -415,7 +422,7 @@ impl Slots {
     fn access_events(
         &self,
         func: &Function,
-        at: &SlotAccess,
+        (at, access): (&SlotAccess, &Access),
         by_slot: &BySlot,
         history: &History,
         events: &mut Vec<(Inst, Event)>,
@@ -424,12 +431,12 @@ impl Slots {
             let location = &self.locations[loc as usize];
             let start = i64::from(location.offset);
             let end = start + i64::from(location.ty.bytes());
-            if at.offset >= end || at.offset + i64::from(at.access.size) <= start {
+            if at.offset >= end || at.offset + i64::from(access.size) <= start {
                 continue;
             }
-            let covers = at.offset == start && at.access.size == location.ty.bytes();
-            let event = match (at.access.data, at.access.result) {
-                (Some(data), _) if covers && at.access.plain => {
+            let covers = at.offset == start && access.size == location.ty.bytes();
+            let event = match (access.data, access.result) {
+                (Some(data), _) if covers && access.plain => {
                     let data = func.dfg.resolve_aliases(data);
                     let origin = func.dfg.gc_info.spill_origin(at.inst);
                     let origin = origin.map_or(data, |origin| func.dfg.resolve_aliases(origin));
@@ -437,8 +444,8 @@ impl Slots {
                     Event::Store { loc, origin, data }
                 }
                 (Some(_), _) => Event::Clobber { loc },
-                (None, Some(result)) if covers && at.access.plain => {
-                    if at.access.ty != location.ty {
+                (None, Some(result)) if covers && access.plain => {
+                    if access.ty != location.ty {
                         continue;
                     }
                     Event::Load { loc, result }

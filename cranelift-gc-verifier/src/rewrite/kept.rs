@@ -82,8 +82,12 @@ impl Classes {
     }
 
     /// What `value` was when the function was looked at last; it may be an alias by now.
+    #[inline]
     fn what_was(&mut self, func: &Function, value: Value) -> What {
-        self.what_was_within(func, value, 4)
+        match self.classes.get(value.as_u32() as usize) {
+            Some(&class) => class,
+            None => self.what_was_within(func, value, 4),
+        }
     }
 
     fn what_was_within(&mut self, func: &Function, value: Value, depth: u32) -> What {
@@ -112,14 +116,19 @@ impl Classes {
     /// Does `value`, or an operand of the instruction that makes it, have to do with references?
     ///
     /// NB: It is asked of both sides of each rewrite, of which few do.
+    #[inline]
     pub(crate) fn touches(&mut self, func: &Function, value: Value) -> bool {
+        match self.touches.get(value.as_u32() as usize) {
+            Some(&Some(touches)) if !self.is_raised => touches,
+            _ => self.find_touches(func, value),
+        }
+    }
+
+    fn find_touches(&mut self, func: &Function, value: Value) -> bool {
         if self.is_raised {
             return self.touches_now(func, value);
         }
         let index = value.as_u32() as usize;
-        if let Some(&Some(touches)) = self.touches.get(index) {
-            return touches;
-        }
         let mut is_plain = |&value: &Value| self.what_was(func, value) == What::Plain;
         let touches = !is_plain(&value)
             || match func.dfg.value_def(value) {
@@ -127,7 +136,9 @@ impl Classes {
                 ValueDef::Param(..) | ValueDef::Union(..) => false,
             };
         if self.touches.len() <= index {
-            self.touches.resize(func.dfg.num_values(), None);
+            // NB: More values come with every question.
+            let room = func.dfg.num_values() * 5 / 4;
+            self.touches.resize(room, None);
         }
         self.touches[index] = Some(touches);
         touches

@@ -143,7 +143,17 @@ impl Signatures {
 
     /// Does `value` have a signature?
     pub(crate) fn has(&mut self, func: &Function, value: Value) -> bool {
-        self.known_of(func, value).is_some()
+        let root = self.root(func, value);
+        // NB: That of a leaf is not computed before it is compared.
+        match func.dfg.value_def(root) {
+            ValueDef::Param(..) => has_lanes(func.dfg.value_type(root)),
+            ValueDef::Result(inst, _)
+                if is_opaque(func.dfg.insts[inst].opcode()) && !is_pure_load(func, inst) =>
+            {
+                has_lanes(func.dfg.value_type(root))
+            }
+            ValueDef::Result(..) | ValueDef::Union(..) => self.known_of(func, root).is_some(),
+        }
     }
 
     /// The index of the signature of `value`.
@@ -178,7 +188,7 @@ impl Signatures {
     /// The signature of `value`, all of whose operands have been visited.
     fn compute(&mut self, func: &Function, value: Value) -> Option<Lanes> {
         let ty = func.dfg.value_type(value);
-        if ty.is_dynamic_vector() || ty.bits() > 128 {
+        if !has_lanes(ty) {
             return None;
         }
         let ValueDef::Result(inst, result) = func.dfg.value_def(value) else {
@@ -266,6 +276,11 @@ fn simple(question: &Question<'_>, args: &[&Lanes]) -> Option<Lanes> {
         },
         _ => None,
     }
+}
+
+/// Does a value of `ty` fit into lanes?
+fn has_lanes(ty: Type) -> bool {
+    !ty.is_dynamic_vector() && ty.bits() <= 128
 }
 
 fn lanewise(question: &Question<'_>, args: &[&Lanes]) -> Option<Lanes> {
