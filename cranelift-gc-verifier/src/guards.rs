@@ -39,7 +39,7 @@ use crate::witness::{Role, Step};
 use branch::Start;
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
-use flow::{Area, Flow, Scratch, Subject};
+use flow::{Flow, Scratch, Subject};
 use replay::Replay;
 use roots::Roots;
 use settled::Settled;
@@ -328,14 +328,11 @@ struct Group<'a> {
 impl Group<'_> {
     /// See where `found` gets.
     fn try_word(&mut self, found: Found, scratch: &mut Scratch, guards: &mut Guards) {
-        if self.try_area(found, Area::Dominated, scratch, guards) {
-            return;
-        }
         if scratch.budget > 0 {
             if !core::mem::replace(&mut self.has_region, true) {
                 scratch.find_region(self.subject.cfg, self.subject.start, self.sites);
             }
-            if self.try_area(found, Area::Region, scratch, guards) {
+            if self.try_region(found, scratch, guards) {
                 return;
             }
         }
@@ -347,15 +344,14 @@ impl Group<'_> {
     }
 
     /// Returns whether that was not too much.
-    fn try_area(
+    fn try_region(
         &mut self,
         found: Found,
-        area: Area,
         scratch: &mut Scratch,
         guards: &mut Guards,
     ) -> bool {
         let Found { hazard, word } = found;
-        let Some(flow) = Flow::run(self.subject, scratch, area, word) else {
+        let Some(flow) = Flow::run(self.subject, scratch, word) else {
             return false;
         };
         for (site, state) in self.sites.iter().zip(&mut self.states) {

@@ -7,10 +7,10 @@
 //! is wrong until a path was found (see [`replay`](super::replay)).
 //!
 //! **Math.** Conditional constant propagation (Wegman, Zadeck: "Constant Propagation with
-//! Conditional Branches", TOPLAS 1991) from the definition of the reference on, over the blocks
-//! that it dominates, or those of them that lead to a dereference of it without defining it again.
-//! No path leaves the former and comes back without defining it again, so that the parameters of
-//! none of them are given anything from elsewhere.
+//! Conditional Branches", TOPLAS 1991) from the definition of the reference on, over those blocks
+//! that it dominates which lead to a dereference of it without defining it again. No path leaves them
+//! and comes back without defining it again, so that the parameters of none of them are given anything
+//! from elsewhere.
 
 use super::branch::{Start, Way, for_each_param, way_along, way_past};
 use super::eval::{Bits, Known};
@@ -71,11 +71,15 @@ impl<'a> Scratch<'a> {
         Some(index as Node * 64 + word.trailing_zeros())
     }
 
-    /// Find the blocks from which one of `sites` is reached without entering `start` again.
+    /// Find the blocks that `start` dominates and from which one of `sites` is reached without entering
+    /// `start` again.
     pub(crate) fn find_region(&mut self, cfg: &Cfg, start: Start, sites: &[Site]) {
         self.region_stamp += 1;
         let mut pending = Vec::new();
         let mut visit = |node: Node, pending: &mut Vec<Node>| {
+            if !cfg.dominates(start.node, node) {
+                return;
+            }
             let mark = &mut self.in_region[node as usize];
             if core::mem::replace(mark, self.region_stamp) != self.region_stamp {
                 self.budget = self.budget.saturating_sub(1);
@@ -93,15 +97,6 @@ impl<'a> Scratch<'a> {
             }
         }
     }
-}
-
-/// Which blocks are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Area {
-    /// All that the definition dominates. Most references that are null or i31 do not get far.
-    Dominated,
-    /// Those of the region that was found last.
-    Region,
 }
 
 /// The reference that is followed.
@@ -145,7 +140,6 @@ impl Subject<'_> {
 pub(crate) struct Flow<'a, 's, 'f> {
     subject: Subject<'a>,
     scratch: &'s mut Scratch<'f>,
-    area: Area,
     word: u32,
 }
 
@@ -168,27 +162,17 @@ impl Known for Flow<'_, '_, '_> {
     }
 }
 
-/// How many blocks are visited of all that the definition dominates.
-const MAX_DOMINATED: u64 = 64;
-
 impl<'a, 's, 'f> Flow<'a, 's, 'f> {
-    /// Find what is reached in `area`. None if that takes too long.
+    /// Find what is reached in the region that was found last. None if that takes too long.
     pub(crate) fn run(
         subject: Subject<'a>,
         scratch: &'s mut Scratch<'f>,
-        area: Area,
         word: u32,
     ) -> Option<Self> {
         scratch.stamp += 1;
-        let limit = match area {
-            Area::Dominated => MAX_DOMINATED.min(scratch.budget),
-            Area::Region => scratch.budget,
-        };
-        let least = scratch.budget - limit;
         let mut flow = Flow {
             subject,
             scratch,
-            area,
             word,
         };
         flow.scratch.executed.fill(0);
@@ -200,8 +184,7 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
             let mut next = flow.scratch.executed_from(0);
             while let Some(node) = next {
                 let cost = 1 + subject.traps[node as usize].len() as u64;
-                let rest = flow.scratch.budget.checked_sub(cost);
-                flow.scratch.budget = rest.filter(|&rest| rest >= least)?;
+                flow.scratch.budget = flow.scratch.budget.checked_sub(cost)?;
                 changed |= flow.visit(node);
                 next = flow.scratch.executed_from(node + 1);
             }
@@ -210,10 +193,7 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
     }
 
     fn is_in_area(&self, node: Node) -> bool {
-        match self.area {
-            Area::Dominated => self.subject.cfg.dominates(self.subject.start.node, node),
-            Area::Region => self.scratch.in_region[node as usize] == self.scratch.region_stamp,
-        }
+        self.scratch.in_region[node as usize] == self.scratch.region_stamp
     }
 
     fn is_executable(&self, node: Node) -> bool {
