@@ -17,6 +17,7 @@
 //! then: the pass may have put an equal value of a weaker type in place of the reference, but not
 //! have removed a guard.
 
+mod alike;
 mod branch;
 mod eval;
 mod flow;
@@ -36,6 +37,7 @@ use crate::report::Inconclusive;
 use crate::slots::Slots;
 use crate::values::Values;
 use crate::witness::{Role, Step};
+use alike::Alike;
 use branch::Start;
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
@@ -297,8 +299,10 @@ impl Judge<'_> {
             sites,
             states: vec![State::Guarded; sites.len()],
             has_region: false,
+            alike: None,
         };
         for hazard in Hazard::ALL {
+            group.alike = None;
             if sites.iter().any(|site| site.hazards.contains(hazard)) {
                 for &word in hazard.representatives() {
                     group.try_word(Found { hazard, word }, scratch, guards);
@@ -323,11 +327,18 @@ struct Group<'a> {
     states: Vec<State>,
     /// Was the region of the sites found?
     has_region: bool,
+    /// What the analysis of the last word of the same class depends on.
+    alike: Option<Alike>,
 }
 
 impl Group<'_> {
     /// See where `found` gets.
     fn try_word(&mut self, found: Found, scratch: &mut Scratch, guards: &mut Guards) {
+        let last = self.alike.as_ref();
+        if last.is_some_and(|last| last.is_like(self.subject, scratch, found.word)) {
+            return;
+        }
+        self.alike = None;
         if scratch.budget > 0 {
             if !core::mem::replace(&mut self.has_region, true) {
                 scratch.find_region(self.subject.cfg, self.subject.start, self.sites);
@@ -369,6 +380,7 @@ impl Group<'_> {
                 None => {}
             }
         }
+        self.alike = flow.into_alike();
         true
     }
 }

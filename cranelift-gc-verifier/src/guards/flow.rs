@@ -12,12 +12,13 @@
 //! and comes back without defining it again, so that the parameters of none of them are given anything
 //! from elsewhere.
 
+use super::alike::{Alike, Reads};
 use super::branch::{Start, Way, for_each_param, way_along, way_past};
 use super::eval::{Bits, Known};
 use super::settled::Settled;
 use super::sites::Site;
 use crate::cfg::{Cfg, Edge, Node};
-use cranelift_codegen::ir::{Function, Inst, Value};
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Value};
 use smallvec::SmallVec;
 
 /// Memory for analyses of one function after another.
@@ -47,6 +48,14 @@ impl<'a> Scratch<'a> {
             in_region: vec![0; cfg.len()],
             budget: 0,
         }
+    }
+
+    /// Is `value` a parameter that is given what is followed here?
+    pub(crate) fn is_param(&self, subject: Subject, value: Value) -> bool {
+        let node = self.settled.param_node(value);
+        node.is_some_and(|node| {
+            node != subject.start.node && self.in_region[node as usize] == self.region_stamp
+        })
     }
 
     /// What is settled in the function.
@@ -141,19 +150,23 @@ pub(crate) struct Flow<'a, 's, 'f> {
     subject: Subject<'a>,
     scratch: &'s mut Scratch<'f>,
     word: u32,
+    reads: Reads,
 }
 
 impl Known for Flow<'_, '_, '_> {
     fn bits(&self, value: Value) -> Option<Bits> {
-        self.subject.known(self.word, value, None).or_else(|| {
-            if self.param_node(value).is_none() {
-                return self.scratch.settled.bits(value);
-            }
-            let (stamp, bits) = self.scratch.params[value.as_u32() as usize];
-            Some(match stamp == self.scratch.stamp {
-                true => bits,
-                false => Bits::Unknown,
-            })
+        if let Some(bits) = self.subject.known(self.word, value, None) {
+            self.reads.reference();
+            return Some(bits);
+        }
+        if !self.scratch.is_param(self.subject, value) {
+            return self.scratch.settled.bits(value);
+        }
+        self.reads.param();
+        let (stamp, bits) = self.scratch.params[value.as_u32() as usize];
+        Some(match stamp == self.scratch.stamp {
+            true => bits,
+            false => Bits::Unknown,
         })
     }
 
@@ -174,6 +187,7 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
             subject,
             scratch,
             word,
+            reads: Reads::default(),
         };
         flow.scratch.executed.fill(0);
         flow.scratch.execute(subject.start.node);
@@ -200,12 +214,6 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
         self.scratch.executable[node as usize] == self.scratch.stamp
     }
 
-    /// The block that `value` is a parameter of, if it is one that is given what is followed here.
-    fn param_node(&self, value: Value) -> Option<Node> {
-        let node = self.scratch.settled.param_node(value);
-        node.filter(|&node| node != self.subject.start.node && self.is_in_area(node))
-    }
-
     fn first_of(&self, node: Node) -> Option<Inst> {
         let Start { node: at, inst } = self.subject.start;
         inst.filter(|_| at == node)
@@ -217,10 +225,37 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
         traps
             .iter()
             .copied()
-            .find(|&trap| match way_past(self.subject.func, self, trap) {
+            .find(|&trap| match self.way_past(trap) {
                 Way::Never | Way::Unknown => true,
                 Way::Open | Way::Unsure => false,
             })
+    }
+
+    fn way_past(&self, trap: Inst) -> Way {
+        let func = self.subject.func;
+        let way = way_past(func, self, trap);
+        self.reads.settle(func.dfg.inst_args(trap).first().copied());
+        way
+    }
+
+    fn way_along(&self, edge: Edge) -> Way {
+        let Subject { func, cfg, .. } = self.subject;
+        if let Some(way) = self.scratch.settled.way_along(edge) {
+            return way;
+        }
+        let way = way_along(func, cfg, self, edge);
+        let inst = func.layout.last_inst(cfg.block(edge.from));
+        // NB: What a table is indexed with is more than true or false.
+        self.reads.settle(inst.and_then(|inst| match func.dfg.insts[inst] {
+            InstructionData::Brif { arg, .. } => Some(arg),
+            _ => None,
+        }));
+        way
+    }
+
+    /// What the analysis of this word depends on, if that is simple.
+    pub(crate) fn into_alike(self) -> Option<Alike> {
+        self.reads.into_alike(self.word)
     }
 
     /// Is `site` reached?
@@ -234,17 +269,11 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
 
     /// Is control known to take `edge` at times?
     pub(crate) fn takes(&self, edge: Edge) -> bool {
-        let Subject {
-            func, cfg, start, ..
-        } = self.subject;
-        let way = || {
-            let settled = self.scratch.settled.way_along(edge);
-            settled.unwrap_or_else(|| way_along(func, cfg, self, edge))
-        };
+        let start = self.subject.start;
         self.is_executable(edge.from)
             && edge.to != start.node
             && self.is_in_area(edge.to)
-            && matches!(way(), Way::Open | Way::Unsure)
+            && matches!(self.way_along(edge), Way::Open | Way::Unsure)
     }
 
     /// Returns whether something is known that was not.
@@ -262,6 +291,7 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
                 for_each_param(func, cfg, self, edge, |param, bits| {
                 given.push((param, bits));
             });
+            self.reads.settle(None);
             let stamp = self.scratch.stamp;
             changed |= self.scratch.execute(edge.to);
             for (param, bits) in given {
