@@ -439,6 +439,10 @@ impl Reader<'_> {
         if kind.is(Kind::STACK_ADDR) {
             return self.stack_addr(inst, &data);
         }
+        debug_assert!(
+            kind.is(Kind::PASSES) || matches!(passed_by(&data), Passed::Nothing),
+            "what passes something on is known to"
+        );
         let is_item = kind.is(Kind::ITEM);
         let mut first = None;
         if is_item {

@@ -451,3 +451,55 @@ pub(crate) fn constant(func: &Function, value: Value) -> Option<u64> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::parse;
+
+    const FUNCTION: &str = "function %f(i32) -> i32 {
+    block0(v0: i32):
+        brif v0, block1, block2
+    block1:
+        jump block3(v0)
+    block2:
+        br_table v0, block3(v0), [block1, block3(v0)]
+    block3(v1: i32):
+        return v1
+    }";
+
+    #[test]
+    fn a_graph_is_that_of_a_function_with_the_same_edges() {
+        let graph = Cfg::new(&parse(FUNCTION));
+        assert_eq!(graph.len(), 4);
+        assert!(graph.is_graph_of(&parse(FUNCTION)));
+        let same = FUNCTION.replace("jump block3(v0)", "v2 = iadd v0, v0\n jump block3(v2)");
+        assert!(graph.is_graph_of(&parse(&same)));
+        let changes = [
+            ("brif v0, block1, block2", "jump block2"),
+            ("brif v0, block1, block2", "jump block1"),
+            ("brif v0, block1, block2", "brif v0, block2, block1"),
+            ("[block1, block3(v0)]", "[block1]"),
+            ("[block1, block3(v0)]", "[block1, block1]"),
+            ("jump block3(v0)", "return v0"),
+        ];
+        for (from, to) in changes {
+            assert!(FUNCTION.contains(from), "{from}");
+            let changed = parse(&FUNCTION.replacen(from, to, 1));
+            assert!(!graph.is_graph_of(&changed), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn edges_lead_there_and_back() {
+        let graph = Cfg::new(&parse(FUNCTION));
+        for node in graph.nodes() {
+            for edge in graph.succs(node) {
+                assert_eq!(edge.from, node);
+                assert!(graph.preds(edge.to).any(|back| back == edge));
+            }
+        }
+        let count: usize = graph.nodes().map(|node| graph.preds(node).count()).sum();
+        assert_eq!(count, 6);
+    }
+}

@@ -120,13 +120,24 @@ impl Safepoints {
     pub(crate) fn before(&self, func: &Function, cfg: &Cfg, inst: Inst) -> Option<Version> {
         let node = cfg.node_of_inst(func, inst)?;
         let start = self.first_in(node);
-        let earlier = self.all[start..].iter().take_while(|safepoint| {
-            safepoint.node == node && func.layout.pp_cmp(safepoint.inst, inst).is_lt()
-        });
-        Some(match earlier.count() {
-            0 => self.at_start(node),
-            count => Safepoints::version_after(start + count - 1),
+        Some(match self.first_from(func, node, inst) {
+            first if first == start => self.at_start(node),
+            first => Safepoints::version_after(first - 1),
         })
+    }
+
+    /// The index of the first safepoint of `node` that is `inst`, or comes after it.
+    fn first_from(&self, func: &Function, node: Node, inst: Inst) -> usize {
+        let start = self.first_in(node);
+        let of_node = &self.all[start..self.first_in(node + 1)];
+        start + of_node.partition_point(|at| func.layout.pp_cmp(at.inst, inst).is_lt())
+    }
+
+    /// The index of the safepoint `inst`, if it is one.
+    pub(crate) fn index_of(&self, func: &Function, cfg: &Cfg, inst: Inst) -> Option<usize> {
+        let index = self.first_from(func, cfg.node_of_inst(func, inst)?, inst);
+        let found = self.all.get(index);
+        found.is_some_and(|at| at.inst == inst).then_some(index)
     }
 
     /// The index of the first safepoint in `node`, or after it. Those of one block stand together.

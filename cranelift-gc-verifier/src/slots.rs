@@ -382,7 +382,11 @@ impl Slots {
         by_slot: &BySlot,
         history: &History,
     ) -> Events {
-        let mut events = Events::default();
+        let len = body.slot_accesses.len() + body.safepoints.len();
+        let mut events = Events {
+            all: Vec::with_capacity(len),
+            starts: Vec::with_capacity(cfg.len() + 1),
+        };
         let mut accesses = body.slot_accesses.iter().peekable();
         let mut passed = 0;
         // Accesses and safepoints come in the order of the code; merge them.
@@ -604,6 +608,11 @@ impl Flow<'_> {
     /// Walk once more, with the contents known, and note what reloads and stack maps see.
     fn report(&self, slots: &mut Slots) {
         slots.roots.reserve(self.mapped.locs.len());
+        slots.root_starts.reserve(self.safepoints.all.len() + 1);
+        let is_load = |(_, event): &&(Inst, Event)| matches!(event, Event::Load { .. });
+        slots
+            .reloads
+            .reserve(self.events.all.iter().filter(is_load).count());
         let mut contents = Vec::new();
         for node in self.cfg.nodes() {
             let events = self.events.of(node);

@@ -228,8 +228,7 @@ pub(crate) fn freshness(
         }
         ValueDef::Result(def, _) => {
             let point = Point::at(func, cfg, def)?;
-            let index = safepoints.all.iter().position(|s| s.inst == def);
-            let version = match index {
+            let version = match safepoints.index_of(func, cfg, def) {
                 Some(index) => Safepoints::version_after(index),
                 None => safepoints.before(func, cfg, def)?,
             };
