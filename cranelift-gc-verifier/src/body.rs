@@ -15,9 +15,7 @@ use crate::cfg::{Cfg, Node, constant, destinations};
 use crate::memory::{Access, Passed, access_of, passed_by};
 use crate::safepoint::{Safepoint, collects};
 use crate::values::Class;
-use cranelift_codegen::ir::{
-    BlockArg, Function, Inst, InstructionData, Opcode, StackSlot, Value,
-};
+use cranelift_codegen::ir::{BlockArg, Function, Inst, InstructionData, Opcode, StackSlot, Value};
 use cranelift_codegen::packed_option::{PackedOption, ReservedValue};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -38,7 +38,9 @@ pub(crate) fn compare(
         emitted,
         code,
         is_claimed: vec![false; emitted.records.len()],
-        is_sorted: emitted.records.is_sorted_by_key(|record| record.return_address),
+        is_sorted: emitted
+            .records
+            .is_sorted_by_key(|record| record.return_address),
         report: Report {
             counts: Counts {
                 records: emitted.records.len() as u64,

@@ -355,12 +355,7 @@ impl Group<'_> {
     }
 
     /// Returns whether that was not too much.
-    fn try_region(
-        &mut self,
-        found: Found,
-        scratch: &mut Scratch,
-        guards: &mut Guards,
-    ) -> bool {
+    fn try_region(&mut self, found: Found, scratch: &mut Scratch, guards: &mut Guards) -> bool {
         let Found { hazard, word } = found;
         let Some(flow) = Flow::run(self.subject, scratch, word) else {
             return false;

@@ -12,9 +12,9 @@
 use crate::guards::Proofs;
 use crate::hazard::Hazards;
 use crate::values::is_untraced;
+use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::gc_verifier::Rewrite;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
-use cranelift_codegen::entity::EntitySet;
 use std::collections::BTreeMap;
 
 /// What is known of a function from the rewrites that led to it.

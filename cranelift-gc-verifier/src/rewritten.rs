@@ -21,9 +21,7 @@ use crate::memory::{Access, access, passed_on};
 use crate::path::{Forbidden, Point, Search};
 use crate::safepoint::{Safepoints, Version, may_move};
 use crate::witness::{Role, Step, push_path};
-use cranelift_codegen::ir::{
-    Function, GcCollector, GcFact, Inst, Type, Value, ValueDef, types,
-};
+use cranelift_codegen::ir::{Function, GcCollector, GcFact, Inst, Type, Value, ValueDef, types};
 
 /// What is wrong, and the path that shows it.
 pub(crate) type Finding = (GcError, Vec<Step>);

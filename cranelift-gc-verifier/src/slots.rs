@@ -279,12 +279,7 @@ impl Slots {
 
     /// Make a location of everything that a stack map names or that the spiller stores to, and
     /// judge the entries by themselves.
-    fn find_locations(
-        &mut self,
-        func: &Function,
-        safepoints: &Safepoints,
-        body: &Body,
-    ) -> BySlot {
+    fn find_locations(&mut self, func: &Function, safepoints: &Safepoints, body: &Body) -> BySlot {
         let mut by_slot = BySlot::new();
         // For each slot, the safepoint whose map named it last, and one.
         let mut last_named = SecondaryMap::<StackSlot, u32>::new();
@@ -399,13 +394,7 @@ impl Slots {
                     (None, None) => break,
                     (Some(access), _) if access.passed as usize == passed => {
                         let made = body.access_at(access);
-                        self.access_events(
-                            func,
-                            (access, made),
-                            by_slot,
-                            history,
-                            &mut events.all,
-                        );
+                        self.access_events(func, (access, made), by_slot, history, &mut events.all);
                         accesses.next();
                     }
                     (_, Some(safepoint)) => {

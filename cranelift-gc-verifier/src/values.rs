@@ -23,9 +23,7 @@ use crate::cfg::{Cfg, Node, destinations};
 use crate::history::History;
 use crate::slots::{Hold, Slots};
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::ir::{
-    BlockArg, Function, GcFact, InstructionData, Opcode, Value, ValueDef,
-};
+use cranelift_codegen::ir::{BlockArg, Function, GcFact, InstructionData, Opcode, Value, ValueDef};
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

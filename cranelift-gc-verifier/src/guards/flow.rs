@@ -246,10 +246,11 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
         let way = way_along(func, cfg, self, edge);
         let inst = func.layout.last_inst(cfg.block(edge.from));
         // NB: What a table is indexed with is more than true or false.
-        self.reads.settle(inst.and_then(|inst| match func.dfg.insts[inst] {
-            InstructionData::Brif { arg, .. } => Some(arg),
-            _ => None,
-        }));
+        self.reads
+            .settle(inst.and_then(|inst| match func.dfg.insts[inst] {
+                InstructionData::Brif { arg, .. } => Some(arg),
+                _ => None,
+            }));
         way
     }
 
@@ -288,7 +289,7 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
                 continue;
             }
             let mut given = SmallVec::<[(Value, Bits); 4]>::new();
-                for_each_param(func, cfg, self, edge, |param, bits| {
+            for_each_param(func, cfg, self, edge, |param, bits| {
                 given.push((param, bits));
             });
             self.reads.settle(None);

@@ -205,9 +205,8 @@ impl Bytes {
         let start = distance.max(0);
         let end = (distance + i64::from(other.size)).min(self.size.into());
         let valid = lanes.valid & others.valid;
-        let differs = |lane, i| {
-            self.byte(&lanes, lane, i) != other.byte(&others, lane, i - distance)
-        };
+        let differs =
+            |lane, i| self.byte(&lanes, lane, i) != other.byte(&others, lane, i - distance);
         (0..LANES)
             .filter(|lane| valid & (1 << lane) != 0)
             .any(|lane| (start..end).any(|i| differs(lane, i)))

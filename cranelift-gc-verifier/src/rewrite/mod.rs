@@ -68,7 +68,9 @@ impl Graph {
     ///
     /// NB: The safepoints are looked for among what is new, and where they were.
     fn is_of(&mut self, func: &Function) -> bool {
-        self.has_no_new_safepoints(func) && self.has_its_safepoints(func) && self.cfg.is_graph_of(func)
+        self.has_no_new_safepoints(func)
+            && self.has_its_safepoints(func)
+            && self.cfg.is_graph_of(func)
     }
 
     fn has_no_new_safepoints(&mut self, func: &Function) -> bool {
