@@ -20,6 +20,7 @@ use crate::memory::{Access, access};
 use crate::rewritten::Finding;
 use crate::witness::{Role, Step};
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value};
+use smallvec::SmallVec;
 
 /// Check all of `func`.
 pub(crate) fn check(func: &Function, cfg: &Cfg, body: &Body) -> Vec<Finding> {
@@ -41,7 +42,7 @@ pub(crate) fn check(func: &Function, cfg: &Cfg, body: &Body) -> Vec<Finding> {
 
 /// The addresses that are null when they are out of bounds, and that nothing uses which could tell.
 pub(crate) fn lost(func: &Function) -> Vec<(Inst, Value)> {
-    if func.dfg.gc_info.collector.is_none() {
+    if func.dfg.gc_info.collector.is_none() || !seems_lost(func) {
         return Vec::new();
     }
     let mut guarded: Vec<(Inst, Value)> = insts(func)
@@ -64,6 +65,43 @@ pub(crate) fn lost(func: &Function) -> Vec<(Inst, Value)> {
     let mut used = is_used.into_iter();
     guarded.retain(|_| used.next() == Some(false));
     guarded
+}
+
+/// Is there such an address, as far as one walk in the order of the layout tells?
+///
+/// NB: This is asked of every function, with references or without. Most addresses are relied on by one
+/// of the next instructions, after which operands need not be looked at.
+fn seems_lost(func: &Function) -> bool {
+    let mut pending = SmallVec::<[Value; MAX_PENDING]>::new();
+    for block in func.layout.blocks() {
+        let mut next = func.layout.first_inst(block);
+        while let Some(inst) = next {
+            next = func.layout.next_inst(inst);
+            let format = &func.dfg.insts[inst];
+            if !pending.is_empty() {
+                pending.retain(|&mut value| !is_relied_on_by(func, inst, value));
+            }
+            if let Some(value) = guarded_address(func, inst, format) {
+                if pending.len() == MAX_PENDING {
+                    return true;
+                }
+                pending.push(value);
+            }
+        }
+    }
+    !pending.is_empty()
+}
+
+/// With more of them, it is as well to look at all.
+const MAX_PENDING: usize = 4;
+
+fn is_relied_on_by(func: &Function, inst: Inst, value: Value) -> bool {
+    let is_it = |operand| func.dfg.resolve_aliases(operand) == value;
+    let is_operand = match func.dfg.insts[inst].opcode().is_branch() {
+        true => func.dfg.inst_values(inst).any(is_it),
+        false => func.dfg.inst_args(inst).iter().copied().any(is_it),
+    };
+    is_operand && relies_on(func, access(func, inst).as_ref(), value)
 }
 
 fn insts(func: &Function) -> impl Iterator<Item = Inst> + '_ {

@@ -118,6 +118,10 @@ impl Classes {
     /// NB: It is asked of both sides of each rewrite, of which few do.
     #[inline]
     pub(crate) fn touches(&mut self, func: &Function, value: Value) -> bool {
+        // NB: Nothing comes of nothing: of a function without references, nothing is known.
+        if self.classes.is_empty() {
+            return false;
+        }
         match self.touches.get(value.as_u32() as usize) {
             Some(&Some(touches)) if !self.is_raised => touches,
             _ => self.find_touches(func, value),
