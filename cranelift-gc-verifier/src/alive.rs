@@ -47,7 +47,7 @@ impl Family {
 
     /// Is a member of it, or what a member was handed on as, a root of the safepoint at `index`?
     pub(crate) fn is_kept_by(&self, checker: &Checker<'_>, index: usize) -> bool {
-        let roots = checker.slots.roots[index].iter();
+        let roots = checker.slots.roots_of(index).iter();
         let mut held = roots.flat_map(|root| match root.content.hold {
             Hold::Is { origin, data } => [Some(origin), Some(data)],
             Hold::Conflict(a, b) => [Some(a), Some(b)],

@@ -13,15 +13,21 @@
 //! **Math.** GCV16 at `a = select_spectre_guard c, null, x`, unless some reachable instruction accesses `a`
 //! with a trap code, or uses `a` other than as the address of an access.
 
+use crate::body::Body;
 use crate::cfg::{Cfg, constant};
 use crate::error::GcError;
-use crate::memory::access;
+use crate::memory::{Access, access};
 use crate::rewritten::Finding;
 use crate::witness::{Role, Step};
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value};
+use smallvec::SmallVec;
 
 /// Check all of `func`.
-pub(crate) fn check(func: &Function, cfg: &Cfg) -> Vec<Finding> {
+pub(crate) fn check(func: &Function, cfg: &Cfg, body: &Body) -> Vec<Finding> {
+    // NB: The body knows of no uses in code that cannot be reached, and so of too few.
+    if !body.has_lost_check() {
+        return Vec::new();
+    }
     let lost = lost(func).into_iter();
     lost.filter_map(|(inst, value)| {
         let step = Step {
@@ -36,11 +42,11 @@ pub(crate) fn check(func: &Function, cfg: &Cfg) -> Vec<Finding> {
 
 /// The addresses that are null when they are out of bounds, and that nothing uses which could tell.
 pub(crate) fn lost(func: &Function) -> Vec<(Inst, Value)> {
-    if func.dfg.gc_info.collector.is_none() {
+    if func.dfg.gc_info.collector.is_none() || !seems_lost(func) {
         return Vec::new();
     }
     let mut guarded: Vec<(Inst, Value)> = insts(func)
-        .filter_map(|inst| Some((inst, guarded_address(func, inst)?)))
+        .filter_map(|inst| Some((inst, guarded_address(func, inst, &func.dfg.insts[inst])?)))
         .collect();
     if guarded.is_empty() {
         return guarded;
@@ -52,7 +58,7 @@ pub(crate) fn lost(func: &Function) -> Vec<(Inst, Value)> {
             let value = func.dfg.resolve_aliases(value);
             let found = guarded.binary_search_by_key(&value, |&(_, value)| value);
             if let Ok(index) = found {
-                is_used[index] |= relies_on(func, inst, value);
+                is_used[index] |= relies_on(func, access(func, inst).as_ref(), value);
             }
         }
     }
@@ -61,17 +67,58 @@ pub(crate) fn lost(func: &Function) -> Vec<(Inst, Value)> {
     guarded
 }
 
+/// Is there such an address, as far as one walk in the order of the layout tells?
+///
+/// NB: This is asked of every function, with references or without. Most addresses are relied on by one
+/// of the next instructions, after which operands need not be looked at.
+fn seems_lost(func: &Function) -> bool {
+    let mut pending = SmallVec::<[Value; MAX_PENDING]>::new();
+    for block in func.layout.blocks() {
+        let mut next = func.layout.first_inst(block);
+        while let Some(inst) = next {
+            next = func.layout.next_inst(inst);
+            let format = &func.dfg.insts[inst];
+            if !pending.is_empty() {
+                pending.retain(|&mut value| !is_relied_on_by(func, inst, value));
+            }
+            if let Some(value) = guarded_address(func, inst, format) {
+                if pending.len() == MAX_PENDING {
+                    return true;
+                }
+                pending.push(value);
+            }
+        }
+    }
+    !pending.is_empty()
+}
+
+/// With more of them, it is as well to look at all.
+const MAX_PENDING: usize = 4;
+
+fn is_relied_on_by(func: &Function, inst: Inst, value: Value) -> bool {
+    let is_it = |operand| func.dfg.resolve_aliases(operand) == value;
+    let is_operand = match func.dfg.insts[inst].opcode().is_branch() {
+        true => func.dfg.inst_values(inst).any(is_it),
+        false => func.dfg.inst_args(inst).iter().copied().any(is_it),
+    };
+    is_operand && relies_on(func, access(func, inst).as_ref(), value)
+}
+
 fn insts(func: &Function) -> impl Iterator<Item = Inst> + '_ {
     let blocks = func.layout.blocks();
     blocks.flat_map(|block| func.layout.block_insts(block))
 }
 
-/// The address that `inst` guards by putting null in its place.
-fn guarded_address(func: &Function, inst: Inst) -> Option<Value> {
+/// The address that `inst`, of this `format`, guards by putting null in its place.
+pub(crate) fn guarded_address(
+    func: &Function,
+    inst: Inst,
+    format: &InstructionData,
+) -> Option<Value> {
     let InstructionData::Ternary {
         opcode: Opcode::SelectSpectreGuard,
         args: [_, if_true, if_false],
-    } = func.dfg.insts[inst]
+    } = *format
     else {
         return None;
     };
@@ -79,9 +126,10 @@ fn guarded_address(func: &Function, inst: Inst) -> Option<Value> {
     (is_null(if_true) || is_null(if_false)).then(|| func.dfg.first_result(inst))
 }
 
-/// Does `inst`, of which `value` is an operand, trap when it is null, or pass it on?
-fn relies_on(func: &Function, inst: Inst, value: Value) -> bool {
-    match access(func, inst) {
+/// Does an instruction of which `value` is an operand, and which makes this `access`, trap when it is
+/// null, or pass it on?
+pub(crate) fn relies_on(func: &Function, access: Option<&Access>, value: Value) -> bool {
+    match access {
         Some(access)
             if access
                 .data
@@ -99,8 +147,9 @@ pub(crate) fn is_lost(func: &Function, inst: Inst, value: Value) -> bool {
         let mut operands = func.dfg.inst_values(user);
         operands.any(|operand| func.dfg.resolve_aliases(operand) == value)
     };
-    guarded_address(func, inst) == Some(value)
-        && !insts(func).any(|user| uses(user) && relies_on(func, user, value))
+    let relies_on = |user| relies_on(func, access(func, user).as_ref(), value);
+    guarded_address(func, inst, &func.dfg.insts[inst]) == Some(value)
+        && !insts(func).any(|user| uses(user) && relies_on(user))
 }
 
 #[cfg(test)]

@@ -11,10 +11,7 @@
 //! **Math.** Dominators: Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm" (2001).
 //! Frontiers: Sreedhar, Gao, "A Linear Time Algorithm for Placing φ-Nodes" (POPL 1995).
 
-use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Block, BlockCall, Function, Inst, InstructionData, Value, ValueDef};
-use smallvec::SmallVec;
-use std::collections::BinaryHeap;
 
 /// A block's number in reverse post-order.
 pub(crate) type Node = u32;
@@ -32,63 +29,97 @@ pub(crate) struct Edge {
 }
 
 /// The reachable part of a function.
+///
+/// All of it stands in a few flat arrays: what belongs to a node is a range, or a list that is linked
+/// through the nodes.
+#[derive(Default)]
 pub(crate) struct Cfg {
     blocks: Vec<Block>,
-    node_of: SecondaryMap<Block, Node>,
+    /// By block.
+    node_of: Vec<Node>,
+    /// In the order of the nodes that they leave.
     edges: Vec<Edge>,
-    /// The edges out of each node, as indices into `edges`.
-    succs: Vec<SmallVec<[u32; 2]>>,
-    /// The edges into each node, as indices into `edges`.
-    preds: Vec<SmallVec<[u32; 2]>>,
+    /// For each node, where its edges begin in `edges`; and where the last ones end.
+    succs: Vec<u32>,
+    /// The edges into each node, as indices into `edges`, node after node.
+    preds: Vec<u32>,
+    /// For each node, where those into it begin in `preds`; and where the last ones end.
+    pred_starts: Vec<u32>,
     idom: Vec<Node>,
     level: Vec<u32>,
     /// For each node, the first and the last position of its subtree in a walk over dominators.
     subtree: Vec<(u32, u32)>,
-    dom_children: Vec<SmallVec<[Node; 2]>>,
+    /// For each node, the first of those that it dominates immediately, and the next one that its own
+    /// immediate dominator does.
+    dom_child: Vec<(Node, Node)>,
 }
 
 impl Cfg {
     /// Compute the graph of `func`.
     pub(crate) fn new(func: &Function) -> Self {
-        let mut node_of = SecondaryMap::with_default(UNREACHABLE);
-        node_of.resize(func.dfg.num_blocks());
-        let mut cfg = Cfg {
-            blocks: reverse_post_order(func),
-            node_of,
-            edges: Vec::new(),
-            succs: Vec::new(),
-            preds: Vec::new(),
-            idom: Vec::new(),
-            level: Vec::new(),
-            subtree: Vec::new(),
-            dom_children: Vec::new(),
-        };
+        let mut cfg = Cfg::default();
+        let walk = Walk::new(func);
+        cfg.node_of = walk.node_of;
+        cfg.blocks = walk.post_order;
+        cfg.blocks.reverse();
         for (node, &block) in cfg.blocks.iter().enumerate() {
-            cfg.node_of[block] = node as Node;
+            cfg.node_of[block.as_u32() as usize] = node as Node;
         }
-        cfg.compute_edges(func);
+        cfg.compute_edges(&walk.dests, &walk.ranges);
         cfg.compute_dominators();
         cfg
     }
 
-    fn compute_edges(&mut self, func: &Function) {
-        let len = self.blocks.len();
-        self.succs.resize_with(len, SmallVec::new);
-        self.preds.resize_with(len, SmallVec::new);
-        for from in 0..len as Node {
-            for_each_successor(func, self.block(from), |dest, block| {
-                let to = self.node_of[block];
-                let edge = self.edges.len() as u32;
-                self.edges.push(Edge { from, to, dest });
-                self.succs[from as usize].push(edge);
-                self.preds[to as usize].push(edge);
+    /// Is this the graph of `func` as it stands?
+    ///
+    /// NB: Blocks that cannot be reached do not matter, and which can be is told by the edges.
+    pub(crate) fn is_graph_of(&self, func: &Function) -> bool {
+        let is_same = |node: Node| {
+            let mut edges = self.succs(node);
+            let mut same = true;
+            for_each_successor(func, self.block(node), |dest, block| {
+                same &= edges
+                    .next()
+                    .is_some_and(|edge| edge.dest == dest && self.node(block) == Some(edge.to));
             });
+            same && edges.next().is_none()
+        };
+        func.layout.entry_block() == self.blocks.first().copied() && self.nodes().all(is_same)
+    }
+
+    /// `dests` are the destinations of the blocks, and `ranges` those of each block, by its number.
+    fn compute_edges(&mut self, dests: &[(u32, Block)], ranges: &[(u32, u32)]) {
+        let len = self.blocks.len();
+        self.edges.reserve(dests.len());
+        self.succs.reserve(len + 1);
+        self.pred_starts.resize(len + 2, 0);
+        for (from, &block) in self.blocks.iter().enumerate() {
+            self.succs.push(self.edges.len() as u32);
+            let (start, end) = ranges[block.as_u32() as usize];
+            for &(dest, block) in &dests[start as usize..end as usize] {
+                let from = from as Node;
+                let to = self.node_of[block.as_u32() as usize];
+                self.edges.push(Edge { from, to, dest });
+                self.pred_starts[to as usize + 2] += 1;
+            }
         }
+        self.succs.push(self.edges.len() as u32);
+        // Each start, shifted by one, moves on to the next one's while the edges are filled in.
+        for node in 2..self.pred_starts.len() {
+            self.pred_starts[node] += self.pred_starts[node - 1];
+        }
+        self.preds.resize(self.edges.len(), 0);
+        for (index, edge) in self.edges.iter().enumerate() {
+            let at = &mut self.pred_starts[edge.to as usize + 1];
+            self.preds[*at as usize] = index as u32;
+            *at += 1;
+        }
+        self.pred_starts.pop();
     }
 
     fn compute_dominators(&mut self) {
         let len = self.blocks.len();
-        self.idom = vec![UNREACHABLE; len];
+        self.idom.resize(len, UNREACHABLE);
         if len == 0 {
             return;
         }
@@ -96,10 +127,13 @@ impl Cfg {
         let mut changed = true;
         while changed {
             changed = false;
+            // Without an edge that goes back, every predecessor is visited first.
+            let mut goes_back = false;
             for node in 1..len as Node {
                 let mut idom = UNREACHABLE;
-                for edge in &self.preds[node as usize] {
-                    let pred = self.edges[*edge as usize].from;
+                for &edge in self.pred_edges(node) {
+                    let pred = self.edges[edge as usize].from;
+                    goes_back |= pred >= node;
                     if self.idom[pred as usize] == UNREACHABLE {
                         continue;
                     }
@@ -114,31 +148,34 @@ impl Cfg {
                     changed = true;
                 }
             }
+            changed &= goes_back;
         }
-        self.level = vec![0; len];
-        self.dom_children.resize_with(len, SmallVec::new);
+        self.level.resize(len, 0);
+        self.dom_child.resize(len, (UNREACHABLE, UNREACHABLE));
         for node in 1..len {
-            let idom = self.idom[node];
-            self.level[node] = self.level[idom as usize] + 1;
-            self.dom_children[idom as usize].push(node as Node);
+            let idom = self.idom[node] as usize;
+            self.level[node] = self.level[idom] + 1;
+            self.dom_child[node].1 = self.dom_child[idom].0;
+            self.dom_child[idom].0 = node as Node;
         }
         self.number_subtrees();
     }
 
     fn number_subtrees(&mut self) {
         let len = self.blocks.len();
-        let mut sizes = vec![1_u32; len];
+        // First, what is second is the size of the subtree.
+        self.subtree.resize(len, (0, 1));
         for node in (1..len).rev() {
-            sizes[self.idom[node] as usize] += sizes[node];
+            self.subtree[self.idom[node] as usize].1 += self.subtree[node].1;
         }
         // NB: A dominator comes first, and its number with it.
-        self.subtree = vec![(0, 0); len];
         let mut next = vec![0; len];
         for node in 0..len {
             let idom = self.idom[node] as usize;
+            let size = self.subtree[node].1;
             let first = if node == 0 { 0 } else { next[idom] };
-            next[idom] = first + sizes[node];
-            self.subtree[node] = (first, first + sizes[node] - 1);
+            next[idom] = first + size;
+            self.subtree[node] = (first, first + size - 1);
             next[node] = first + 1;
         }
     }
@@ -178,7 +215,8 @@ impl Cfg {
 
     /// The node of `block`, if it can be reached.
     pub(crate) fn node(&self, block: Block) -> Option<Node> {
-        Some(self.node_of[block]).filter(|&node| node != UNREACHABLE)
+        let node = self.node_of.get(block.as_u32() as usize).copied();
+        node.filter(|&node| node != UNREACHABLE)
     }
 
     /// The node of the block that `inst` is in, if it can be reached.
@@ -190,14 +228,19 @@ impl Cfg {
 
     /// The edges out of `node`.
     pub(crate) fn succs(&self, node: Node) -> impl Iterator<Item = Edge> + '_ {
-        let edges = self.succs[node as usize].iter();
-        edges.map(|&edge| self.edges[edge as usize])
+        let (start, end) = (self.succs[node as usize], self.succs[node as usize + 1]);
+        self.edges[start as usize..end as usize].iter().copied()
     }
 
     /// The edges into `node`.
     pub(crate) fn preds(&self, node: Node) -> impl Iterator<Item = Edge> + '_ {
-        let edges = self.preds[node as usize].iter();
+        let edges = self.pred_edges(node).iter();
         edges.map(|&edge| self.edges[edge as usize])
+    }
+
+    fn pred_edges(&self, node: Node) -> &[u32] {
+        let starts = &self.pred_starts[node as usize..node as usize + 2];
+        &self.preds[starts[0] as usize..starts[1] as usize]
     }
 
     /// The immediate dominator of `node`; the entry has none.
@@ -207,20 +250,20 @@ impl Cfg {
 
     /// The iterated dominance frontier of `defs`, as a mark for each node.
     pub(crate) fn iterated_frontier(&self, defs: &[Node]) -> Vec<bool> {
-        let len = self.len();
-        let mut in_frontier = vec![false; len];
-        let mut walked = vec![false; len];
-        let mut queue: BinaryHeap<(u32, Node)> = defs
-            .iter()
-            .map(|&def| (self.level[def as usize], def))
-            .collect();
+        let mut in_frontier = vec![false; self.len()];
+        if defs.is_empty() {
+            return in_frontier;
+        }
+        let mut walked = vec![false; self.len()];
+        let mut roots = Roots::new(self, defs);
         let mut stack = Vec::new();
         // Roots come deepest first, so that a subtree walked for one root need not be walked again
         // for a root above it: what it could add has been added.
-        while let Some((root_level, root)) = queue.pop() {
+        while let Some(root) = roots.pop() {
             if core::mem::replace(&mut walked[root as usize], true) {
                 continue;
             }
+            let root_level = self.level[root as usize];
             stack.push(root);
             while let Some(node) = stack.pop() {
                 for edge in self.succs(node) {
@@ -229,13 +272,15 @@ impl Cfg {
                         && self.level[to] <= root_level
                         && !core::mem::replace(&mut in_frontier[to], true)
                     {
-                        queue.push((self.level[to], edge.to));
+                        roots.push(edge.to, self.level[to]);
                     }
                 }
-                for &child in &self.dom_children[node as usize] {
+                let mut child = self.dom_child[node as usize].0;
+                while child != UNREACHABLE {
                     if !core::mem::replace(&mut walked[child as usize], true) {
                         stack.push(child);
                     }
+                    child = self.dom_child[child as usize].1;
                 }
             }
         }
@@ -243,38 +288,105 @@ impl Cfg {
     }
 }
 
-/// The blocks that can be reached, in reverse post-order.
-fn reverse_post_order(func: &Function) -> Vec<Block> {
-    let Some(entry) = func.layout.entry_block() else {
-        return Vec::new();
-    };
-    let mut seen = SecondaryMap::<Block, bool>::new();
-    seen.resize(func.dfg.num_blocks());
-    let mut post_order = Vec::new();
-    // Own stack: the depth of a function's graph is its author's choice.
-    let mut stack = vec![(entry, successors(func, entry))];
-    seen[entry] = true;
-    while let Some((block, pending)) = stack.last_mut() {
-        match pending.pop() {
-            Some(succ) => {
-                if !core::mem::replace(&mut seen[succ], true) {
-                    stack.push((succ, successors(func, succ)));
-                }
-            }
-            None => {
-                post_order.push(*block);
-                stack.pop();
-            }
-        }
-    }
-    post_order.reverse();
-    post_order
+/// Nodes from whose subtrees edges are followed, by level; the deepest come first.
+struct Roots {
+    /// For each level, the one that was added last.
+    last: Vec<Node>,
+    /// For each node that was added, the one of the same level that was added before it.
+    before: Vec<Node>,
+    was_added: Vec<bool>,
+    level: usize,
 }
 
-fn successors(func: &Function, block: Block) -> SmallVec<[Block; 2]> {
-    let mut succs = SmallVec::new();
-    for_each_successor(func, block, |_, succ| succs.push(succ));
-    succs
+impl Roots {
+    fn new(cfg: &Cfg, defs: &[Node]) -> Self {
+        let levels = defs.iter().map(|&def| cfg.level[def as usize] as usize);
+        let deepest = levels.max().unwrap_or(0);
+        let mut roots = Roots {
+            last: vec![UNREACHABLE; deepest + 1],
+            before: vec![UNREACHABLE; cfg.len()],
+            was_added: vec![false; cfg.len()],
+            level: deepest,
+        };
+        for &def in defs {
+            roots.push(def, cfg.level[def as usize]);
+        }
+        roots
+    }
+
+    /// Add `node`, unless it was added. No level is deeper than that of what was popped last.
+    fn push(&mut self, node: Node, level: u32) {
+        if !core::mem::replace(&mut self.was_added[node as usize], true) {
+            let last = &mut self.last[level as usize];
+            self.before[node as usize] = core::mem::replace(last, node);
+        }
+    }
+
+    fn pop(&mut self) -> Option<Node> {
+        loop {
+            let node = self.last[self.level];
+            if node != UNREACHABLE {
+                self.last[self.level] = self.before[node as usize];
+                return Some(node);
+            }
+            self.level = self.level.checked_sub(1)?;
+        }
+    }
+}
+
+/// A walk over the blocks that can be reached.
+struct Walk {
+    post_order: Vec<Block>,
+    /// The destinations of all of them, each with its index among those of its branch.
+    dests: Vec<(u32, Block)>,
+    /// By block, where its destinations begin and end.
+    ranges: Vec<(u32, u32)>,
+    /// By block: `SEEN` until numbers are given.
+    node_of: Vec<Node>,
+}
+
+/// The number of a block that can be reached, before it has one.
+const SEEN: Node = UNREACHABLE - 1;
+
+impl Walk {
+    fn new(func: &Function) -> Self {
+        let len = func.dfg.num_blocks();
+        let mut walk = Walk {
+            post_order: Vec::with_capacity(len),
+            dests: Vec::with_capacity(2 * len),
+            ranges: vec![(0, 0); len],
+            node_of: vec![UNREACHABLE; len],
+        };
+        // Own stack, of blocks with the end of their destinations that are to be visited: the depth of
+        // a function's graph is its author's choice.
+        let mut stack = Vec::with_capacity(len);
+        if let Some(entry) = func.layout.entry_block() {
+            walk.enter(func, entry, &mut stack);
+        }
+        while let Some((block, pending)) = stack.last_mut() {
+            let start = walk.ranges[block.as_u32() as usize].0;
+            if *pending == start {
+                walk.post_order.push(*block);
+                stack.pop();
+                continue;
+            }
+            *pending -= 1;
+            let succ = walk.dests[*pending as usize].1;
+            if walk.node_of[succ.as_u32() as usize] == UNREACHABLE {
+                walk.enter(func, succ, &mut stack);
+            }
+        }
+        walk
+    }
+
+    fn enter(&mut self, func: &Function, block: Block, stack: &mut Vec<(Block, u32)>) {
+        let start = self.dests.len() as u32;
+        for_each_successor(func, block, |dest, succ| self.dests.push((dest, succ)));
+        let end = self.dests.len() as u32;
+        self.ranges[block.as_u32() as usize] = (start, end);
+        self.node_of[block.as_u32() as usize] = SEEN;
+        stack.push((block, end));
+    }
 }
 
 /// Call `f` with each destination of `block`'s terminator that a constant condition does not
@@ -284,7 +396,11 @@ fn for_each_successor(func: &Function, block: Block, mut f: impl FnMut(u32, Bloc
         return;
     };
     let dests = destinations(func, inst);
-    let taken = constant_destination(func, inst, dests.len());
+    // NB: One that is alone is not chosen by anything.
+    let taken = match dests.len() {
+        0 | 1 => None,
+        len => constant_destination(func, inst, len),
+    };
     for (index, dest) in dests.iter().enumerate() {
         if taken.is_none_or(|taken| taken == index) {
             f(index as u32, dest.block(&func.dfg.value_lists));
@@ -333,5 +449,57 @@ pub(crate) fn constant(func: &Function, value: Value) -> Option<u64> {
             Some(imm.bits() as u64 & mask)
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::parse;
+
+    const FUNCTION: &str = "function %f(i32) -> i32 {
+    block0(v0: i32):
+        brif v0, block1, block2
+    block1:
+        jump block3(v0)
+    block2:
+        br_table v0, block3(v0), [block1, block3(v0)]
+    block3(v1: i32):
+        return v1
+    }";
+
+    #[test]
+    fn a_graph_is_that_of_a_function_with_the_same_edges() {
+        let graph = Cfg::new(&parse(FUNCTION));
+        assert_eq!(graph.len(), 4);
+        assert!(graph.is_graph_of(&parse(FUNCTION)));
+        let same = FUNCTION.replace("jump block3(v0)", "v2 = iadd v0, v0\n jump block3(v2)");
+        assert!(graph.is_graph_of(&parse(&same)));
+        let changes = [
+            ("brif v0, block1, block2", "jump block2"),
+            ("brif v0, block1, block2", "jump block1"),
+            ("brif v0, block1, block2", "brif v0, block2, block1"),
+            ("[block1, block3(v0)]", "[block1]"),
+            ("[block1, block3(v0)]", "[block1, block1]"),
+            ("jump block3(v0)", "return v0"),
+        ];
+        for (from, to) in changes {
+            assert!(FUNCTION.contains(from), "{from}");
+            let changed = parse(&FUNCTION.replacen(from, to, 1));
+            assert!(!graph.is_graph_of(&changed), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn edges_lead_there_and_back() {
+        let graph = Cfg::new(&parse(FUNCTION));
+        for node in graph.nodes() {
+            for edge in graph.succs(node) {
+                assert_eq!(edge.from, node);
+                assert!(graph.preds(edge.to).any(|back| back == edge));
+            }
+        }
+        let count: usize = graph.nodes().map(|node| graph.preds(node).count()).sum();
+        assert_eq!(count, 6);
     }
 }

@@ -13,19 +13,21 @@
 //! is right when both versions are equal. The contents of a slot are followed in the same terms (see
 //! [`slots`](crate::slots)).
 
+use crate::body::{BlockPass, Body, Item, Kind};
 use crate::cfg::{Cfg, Node, constant};
 use crate::error::{GcError, Held, NonReference};
 use crate::guards::{self, Proofs};
 use crate::history::History;
-use crate::memory::{access, passed_on};
+use crate::memory::{Access, passed_on};
 use crate::report::{Counts, Inconclusive, Report, Violation};
-use crate::safepoint::{Safepoints, Version, may_collect};
+use crate::rewrite::{Graph, Known};
+use crate::safepoint::{Safepoints, Version};
 use crate::slots::{Content, Hold, Loc, Location, Reload, Root, Slots};
-use crate::uses::{Demand, UseKind, uses};
-use crate::values::{Class, Values, for_each_block_arg};
+use crate::uses::{Demand, UseKind};
+use crate::values::{Class, Values};
 use crate::witness::{Step, Witness};
 use crate::{Options, alive, bounds, evidence, objects, recheck, rewritten};
-use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Type, Value, types};
+use cranelift_codegen::ir::{Function, GcCollector, Inst, Type, Value, types};
 use std::cell::OnceCell;
 
 /// Verify `func` as it stands.
@@ -35,13 +37,14 @@ pub(crate) fn check(
     func: &Function,
     options: &Options,
     history: &History,
-) -> (Report, Vec<Class>, Proofs) {
+) -> (Report, Known, Proofs) {
     let cfg = Cfg::new(func);
-    let safepoints = Safepoints::new(func, &cfg);
+    let body = Body::new(func, &cfg);
+    let safepoints = Safepoints::numbered(&cfg, body.safepoints.clone());
     let declared = func.dfg.gc_info.collector.or(options.collector);
     let collector = declared.unwrap_or(GcCollector::Moving);
-    let slots = Slots::new(func, &cfg, &safepoints, collector, history);
-    let values = Values::new(func, &cfg, &slots, history);
+    let slots = Slots::new(func, &cfg, &body, &safepoints, collector, history);
+    let values = Values::new(func, &cfg, &body, &slots, history);
     let mut checker = Checker {
         func,
         options,
@@ -58,14 +61,14 @@ pub(crate) fn check(
             ..Report::default()
         },
         cfg,
+        body,
         safepoints,
         slots,
         values,
     };
     checker.run();
     let proofs = checker.check_dereferences(&history.proofs);
-    let classes = checker.values.take();
-    (checker.finish(), classes, proofs)
+    checker.finish(proofs)
 }
 
 pub(crate) struct Checker<'a> {
@@ -73,6 +76,7 @@ pub(crate) struct Checker<'a> {
     options: &'a Options,
     pub(crate) collector: GcCollector,
     pub(crate) cfg: Cfg,
+    body: Box<Body>,
     pub(crate) safepoints: Safepoints,
     pub(crate) slots: Slots,
     pub(crate) values: Values,
@@ -106,7 +110,7 @@ impl Checker<'_> {
         }
     }
 
-    fn finish(mut self) -> Report {
+    fn finish(mut self, proofs: Proofs) -> (Report, Known, Proofs) {
         let position = |violation: &Violation| {
             let inst = violation.error.inst();
             let node = self.cfg.node_of_inst(self.func, inst);
@@ -120,14 +124,32 @@ impl Checker<'_> {
                 .then_with(|| a.error.code().cmp(&b.error.code()))
         });
         self.report.violations.dedup_by(|a, b| a.error == b.error);
-        self.report
+        let mut classes = self.values.take();
+        self.body.class_aliases(&mut classes);
+        self.body.put_back();
+        let graph = Graph {
+            cfg: self.cfg,
+            safepoints: self.safepoints,
+            insts: self.func.dfg.num_insts(),
+        };
+        let known = Known {
+            classes,
+            graph: Some(graph),
+        };
+        (self.report, known, proofs)
     }
 
     /// What a collection rewrites, and objects that it could see half made.
     fn check_rewritten(&mut self) {
-        let rewritten = rewritten::check(self.func, &self.cfg, &self.safepoints, self.collector);
+        let rewritten = rewritten::check(
+            self.func,
+            &self.cfg,
+            &self.body,
+            &self.safepoints,
+            self.collector,
+        );
         let mut findings = rewritten.findings;
-        findings.extend(bounds::check(self.func, &self.cfg));
+        findings.extend(bounds::check(self.func, &self.cfg, &self.body));
         self.report.counts.rewritten_loads = rewritten.loads;
         if self.collector != GcCollector::Null {
             findings.extend(objects::check(
@@ -163,7 +185,8 @@ impl Checker<'_> {
     fn check_roots(&mut self) {
         for index in 0..self.safepoints.all.len() {
             let inst = self.safepoints.all[index].inst;
-            for root in self.slots.roots[index].clone() {
+            for number in 0..self.slots.roots_of(index).len() {
+                let root = self.slots.roots_of(index)[number];
                 self.check_root(inst, &root);
             }
         }
@@ -222,6 +245,10 @@ impl Checker<'_> {
         }
         if self.values.class(data) == Class::Derived {
             return Some(NonReference::Derived);
+        }
+        // NB: Nothing that is known to be a reference is a constant.
+        if self.values.class(data) == Class::Reference {
+            return None;
         }
         // Null is 0, and i31s are odd, of the references that are indices into a heap.
         let n = constant(self.func, data)?;
@@ -300,18 +327,15 @@ impl Checker<'_> {
         for &param in func.dfg.block_params(block) {
             self.set_age(param, now);
         }
-        for inst in func.layout.block_insts(block) {
-            // Most instructions have nothing to do with references.
-            let mut args = func.dfg.inst_args(inst).iter();
-            if args.any(|&arg| self.values.class(func.dfg.resolve_aliases(arg)) != Class::Plain) {
-                self.check_uses(inst, now);
-                self.check_comparison(inst, now);
-            }
-            if may_collect(func, inst) {
-                now = Safepoints::version_after(*passed);
+        for index in self.body.indices_of(node) {
+            let item = self.body.items()[index];
+            self.check_uses(&item, now);
+            let next = self.safepoints.all.get(*passed);
+            if item.kind.is(Kind::SAFEPOINT) && next.is_some_and(|at| at.inst == item.inst) {
                 *passed += 1;
+                now = Safepoints::version_after(*passed - 1);
             }
-            self.set_result_ages(inst, now);
+            self.set_result_ages(&item, now);
         }
         self.check_block_args(node);
     }
@@ -327,30 +351,39 @@ impl Checker<'_> {
         self.ages[value.as_u32() as usize]
     }
 
-    fn set_result_ages(&mut self, inst: Inst, now: Version) {
+    fn set_result_ages(&mut self, item: &Item, now: Version) {
         let func = self.func;
-        let results = func.dfg.inst_results(inst);
-        if results
-            .iter()
-            .all(|&result| self.values.class(result) == Class::Plain)
-        {
+        let Some(first) = item.result.expand() else {
+            return;
+        };
+        let is_plain = |&result: &Value| self.values.class(result) == Class::Plain;
+        // NB: Nothing but a call makes more than one.
+        if is_plain(&first) && !item.kind.is(Kind::CALLS) {
             return;
         }
-        let mut operands = passed_on(func, inst).operands().peekable();
-        let is_made_of_others =
-            operands.peek().is_some() && results.len() == 1 && !self.is_cut_to_size(inst);
-        let age = if is_made_of_others {
-            operands
-                .map(|operand| self.age(func.dfg.resolve_aliases(operand)))
-                .fold(Version::AGELESS, Version::meet)
-        } else if self.stays_valid(inst) {
-            Version::AGELESS
-        } else {
-            now
-        };
-        for &result in results {
-            self.set_age(result, age);
+        if item.kind.is(Kind::CALLS) {
+            for &result in func.dfg.inst_results(item.inst) {
+                self.set_age(result, now);
+            }
+            return;
         }
+        let age = match self.passed_age(item) {
+            Some(age) => age,
+            None if self.stays_valid(item) => Version::AGELESS,
+            None => now,
+        };
+        self.set_age(first, age);
+    }
+
+    /// The version at which what `item` hands on is fresh. Nothing, if it makes a reference by cutting
+    /// a plain value to size.
+    fn passed_age(&self, item: &Item) -> Option<Version> {
+        if !item.kind.is(Kind::PASSES) {
+            return None;
+        }
+        let [a, b] = self.body.operands(item);
+        let is_cut_to_size = [a, b].iter().all(|&v| self.values.class(v) == Class::Plain);
+        (!is_cut_to_size).then(|| self.age(a).meet(self.age(b)))
     }
 
     /// Does `inst` make a reference by cutting a plain value to size?
@@ -362,30 +395,51 @@ impl Checker<'_> {
         })
     }
 
-    /// Does `inst` load a reference from where it stays for good, so that it is alive for good?
-    fn stays_valid(&self, inst: Inst) -> bool {
+    /// Does `item` load a reference from where it stays for good, so that it is alive for good?
+    fn stays_valid(&self, item: &Item) -> bool {
         self.collector == GcCollector::NonMoving
-            && access(self.func, inst)
+            && self
+                .body
+                .access(item)
                 .is_some_and(|access| access.result.is_some() && access.flags.readonly())
     }
 
-    fn check_uses(&mut self, inst: Inst, now: Version) {
-        for (value, kind) in uses(self.func, inst) {
-            let class = self.values.class(value);
-            if class == Class::Plain {
-                continue;
+    /// Check what [`uses`](crate::uses::uses) says are uses.
+    fn check_uses(&mut self, item: &Item, now: Version) {
+        let func = self.func;
+        if let Some(&Access { addr, data, .. }) = self.body.access(item) {
+            self.check_use(item.inst, addr, UseKind::Address, now);
+            if let Some(data) = data {
+                self.check_use(item.inst, data, UseKind::Escape, now);
             }
-            if kind == UseKind::Address {
-                self.report.counts.dereferences += 1;
+            if item.kind.is(Kind::SWAPS) {
+                let expected = func.dfg.inst_args(item.inst)[1];
+                self.check_use(item.inst, expected, UseKind::Escape, now);
             }
-            if self.is_stale(value, now) {
-                self.reject_stale(StaleUse {
-                    inst,
-                    value,
-                    now,
-                    after: false,
-                });
+        } else if item.kind.is(Kind::CALLS.or(Kind::RETURNS)) {
+            for &arg in func.dfg.inst_args(item.inst) {
+                self.check_use(item.inst, arg, UseKind::Escape, now);
             }
+        } else if item.kind.is(Kind::COMPARES) {
+            self.check_comparison(item, now);
+        }
+    }
+
+    fn check_use(&mut self, inst: Inst, value: Value, kind: UseKind, now: Version) {
+        let value = self.body.resolve(self.func, value);
+        if self.values.class(value) == Class::Plain {
+            return;
+        }
+        if kind == UseKind::Address {
+            self.report.counts.dereferences += 1;
+        }
+        if self.is_stale(value, now) {
+            self.reject_stale(StaleUse {
+                inst,
+                value,
+                now,
+                after: false,
+            });
         }
     }
 
@@ -399,28 +453,26 @@ impl Checker<'_> {
         };
         let now = self.safepoints.at_end(node);
         let mut stale = Vec::new();
-        for_each_block_arg(self.func, &self.cfg, node, |_, value, param| {
+        for &BlockPass { arg, param, .. } in self.body.passed_from(node) {
             let is_checked = self.values.class(param) != Class::Plain;
-            if is_checked && self.is_stale(value, now) && self.is_relied_on(param) {
+            if is_checked && self.is_stale(arg, now) && self.is_relied_on(param) {
                 stale.push(StaleUse {
                     inst,
-                    value,
+                    value: arg,
                     now,
                     after: true,
                 });
             }
-        });
+        }
         for stale_use in stale {
             self.reject_stale(stale_use);
         }
     }
 
     /// Two references of different age must not be compared: one was moved since.
-    fn check_comparison(&mut self, inst: Inst, now: Version) {
-        let InstructionData::IntCompare { args, .. } = self.func.dfg.insts[inst] else {
-            return;
-        };
-        let args = args.map(|arg| self.func.dfg.resolve_aliases(arg));
+    fn check_comparison(&mut self, item: &Item, now: Version) {
+        let inst = item.inst;
+        let args = self.body.operands(item);
         if self.collector != GcCollector::Moving
             || args
                 .iter()
@@ -447,7 +499,14 @@ impl Checker<'_> {
 
     /// Returns what is guarded.
     fn check_dereferences(&mut self, before: &Proofs) -> Proofs {
-        let found = guards::judge(self.func, &self.cfg, &self.slots, &self.values, before);
+        let found = guards::judge(
+            self.func,
+            &self.cfg,
+            &self.body,
+            &self.slots,
+            &self.values,
+            before,
+        );
         let counts = &mut self.report.counts;
         (counts.typed, counts.guarded, counts.unjudged) =
             (found.typed, found.guarded, found.unjudged);

@@ -38,6 +38,9 @@ pub(crate) fn compare(
         emitted,
         code,
         is_claimed: vec![false; emitted.records.len()],
+        is_sorted: emitted
+            .records
+            .is_sorted_by_key(|record| record.return_address),
         report: Report {
             counts: Counts {
                 records: emitted.records.len() as u64,
@@ -62,6 +65,8 @@ struct Emission<'a> {
     code: (Machine, &'a [u8]),
     /// Which records belong to a call.
     is_claimed: Vec<bool>,
+    /// Are the records in the order of their return addresses?
+    is_sorted: bool,
     report: Report,
     faults: Faults<'a>,
 }
@@ -167,7 +172,7 @@ impl<'a> Emission<'a> {
     fn records_at(&self, return_address: u32) -> Vec<usize> {
         let records = &self.emitted.records;
         // NB: Not a binary search where the order itself is in question.
-        if records.is_sorted_by_key(|record| record.return_address) {
+        if self.is_sorted {
             let start = records.partition_point(|record| record.return_address < return_address);
             let len = records[start..].partition_point(|r| r.return_address == return_address);
             return (start..start + len).collect();

@@ -73,7 +73,9 @@ pub(crate) fn unmapped(checker: &Checker<'_>, inst: Inst, loc: Loc) -> Option<(I
 
 /// Does the safepoint at `index` keep what is at `loc`?
 fn is_mapped(checker: &Checker<'_>, index: usize, loc: Loc) -> bool {
-    checker.slots.roots[index]
+    checker
+        .slots
+        .roots_of(index)
         .iter()
         .any(|root| root.loc == loc)
 }
@@ -296,7 +298,9 @@ fn is_root(checker: &Checker<'_>, index: usize, value: Value) -> bool {
             Hold::Is { origin, .. } => Some(origin),
             Hold::Unset | Hold::Conflict(..) | Hold::Partial | Hold::MaybeUnset => None,
         });
-    checker.slots.roots[index]
+    checker
+        .slots
+        .roots_of(index)
         .iter()
         .any(|root| match root.content.hold {
             Hold::Is { origin, data } => {

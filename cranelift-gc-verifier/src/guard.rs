@@ -222,8 +222,8 @@ impl FunctionGuard for Guard {
             && !self.is_rejected()
             && self.is_changed(func, pass)
         {
-            let (report, classes, proofs) = verify_layer(func, &self.options, &self.history);
-            self.judge.set_classes(classes);
+            let (report, known, proofs) = verify_layer(func, &self.options, &self.history);
+            self.judge.set_known(known);
             self.history.proofs = proofs;
             self.first_counts.get_or_insert(report.counts);
             if let (Pass::Input, Some(target)) = (pass, &self.target) {
@@ -235,6 +235,11 @@ impl FunctionGuard for Guard {
         self.enforced()?;
         self.accept();
         Ok(())
+    }
+
+    /// The verifier has its own.
+    fn reads_graphs(&self) -> bool {
+        false
     }
 
     fn restored(&mut self, _func: &Function, pass: Pass) {

@@ -17,16 +17,19 @@
 //! then: the pass may have put an equal value of a weaker type in place of the reference, but not
 //! have removed a guard.
 
+mod alike;
 mod branch;
 mod eval;
 mod flow;
 mod near;
 mod replay;
 mod roots;
+mod settled;
 mod sites;
 #[cfg(test)]
 mod tests;
 
+use crate::body::{Body, Kind};
 use crate::cfg::Cfg;
 use crate::error::GcError;
 use crate::hazard::{Hazard, Hazards};
@@ -34,12 +37,14 @@ use crate::report::Inconclusive;
 use crate::slots::Slots;
 use crate::values::Values;
 use crate::witness::{Role, Step};
+use alike::Alike;
 use branch::Start;
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
-use flow::{Area, Flow, Scratch, Subject};
+use flow::{Flow, Scratch, Subject};
 use replay::Replay;
 use roots::Roots;
+use settled::Settled;
 use sites::{Site, Sites};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
@@ -85,6 +90,7 @@ pub(crate) struct Guards {
 pub(crate) fn judge(
     func: &Function,
     cfg: &Cfg,
+    body: &Body,
     slots: &Slots,
     values: &Values,
     proofs: &Proofs,
@@ -92,7 +98,7 @@ pub(crate) fn judge(
     if func.dfg.gc_info.facts().next().is_none() && proofs.is_empty() {
         return Guards::default();
     }
-    let sites = Sites::new(func, cfg, values, proofs);
+    let sites = Sites::new(func, cfg, body, values, proofs);
     let mut proofs = proofs.clone();
     for &(inst, reference) in &sites.typed {
         proofs.add(inst, reference, Hazards::default());
@@ -109,8 +115,9 @@ pub(crate) fn judge(
         let judge = Judge {
             func,
             cfg,
+            body,
             roots: &roots,
-            traps: &sites.traps,
+            traps: &traps(cfg, body),
         };
         judge.groups(open, &mut guards);
     }
@@ -154,6 +161,16 @@ pub(crate) fn recheck(
         replay.enter(cfg.node(step.block).ok_or("it leaves the reachable code")?)?;
     }
     replay.arrive(inst)
+}
+
+/// The conditional traps of each node, in order.
+fn traps(cfg: &Cfg, body: &Body) -> Vec<SmallVec<[Inst; 2]>> {
+    let of_node = |node| {
+        let items = body.items_of(node).iter();
+        let traps = items.filter(|item| item.kind.is(Kind::TRAPS));
+        traps.map(|item| item.inst).collect()
+    };
+    cfg.nodes().map(of_node).collect()
 }
 
 /// Where `value` is defined, if it can be reached.
@@ -206,6 +223,7 @@ impl Guards {
 struct Judge<'a> {
     func: &'a Function,
     cfg: &'a Cfg,
+    body: &'a Body,
     roots: &'a Roots,
     traps: &'a [SmallVec<[Inst; 2]>],
 }
@@ -224,7 +242,9 @@ impl Judge<'_> {
             let reference = self.roots.of(site.reference);
             groups.entry(reference).or_default().push(site);
         }
-        let mut scratch = Scratch::new(self.func, self.cfg);
+        let references = groups.keys().copied();
+        let settled = Settled::new(self.func, self.cfg, self.body, self.roots, references);
+        let mut scratch = Scratch::new(self.func, self.cfg, settled);
         scratch.budget = MIN_VISITS + VISITS_PER_BLOCK * self.cfg.len() as u64;
         for (reference, sites) in groups {
             let start = definition(self.func, self.cfg, reference);
@@ -255,7 +275,7 @@ impl Judge<'_> {
         };
         let mut far = Vec::new();
         for site in sites {
-            if near::is_guarded(subject, site) {
+            if near::is_guarded(subject, scratch.settled(), site) {
                 guards.settle(site);
             } else {
                 far.push(*site);
@@ -279,8 +299,10 @@ impl Judge<'_> {
             sites,
             states: vec![State::Guarded; sites.len()],
             has_region: false,
+            alike: None,
         };
         for hazard in Hazard::ALL {
+            group.alike = None;
             if sites.iter().any(|site| site.hazards.contains(hazard)) {
                 for &word in hazard.representatives() {
                     group.try_word(Found { hazard, word }, scratch, guards);
@@ -305,19 +327,23 @@ struct Group<'a> {
     states: Vec<State>,
     /// Was the region of the sites found?
     has_region: bool,
+    /// What the analysis of the last word of the same class depends on.
+    alike: Option<Alike>,
 }
 
 impl Group<'_> {
     /// See where `found` gets.
     fn try_word(&mut self, found: Found, scratch: &mut Scratch, guards: &mut Guards) {
-        if self.try_area(found, Area::Dominated, scratch, guards) {
+        let last = self.alike.as_ref();
+        if last.is_some_and(|last| last.is_like(self.subject, scratch, found.word)) {
             return;
         }
+        self.alike = None;
         if scratch.budget > 0 {
             if !core::mem::replace(&mut self.has_region, true) {
                 scratch.find_region(self.subject.cfg, self.subject.start, self.sites);
             }
-            if self.try_area(found, Area::Region, scratch, guards) {
+            if self.try_region(found, scratch, guards) {
                 return;
             }
         }
@@ -329,15 +355,9 @@ impl Group<'_> {
     }
 
     /// Returns whether that was not too much.
-    fn try_area(
-        &mut self,
-        found: Found,
-        area: Area,
-        scratch: &mut Scratch,
-        guards: &mut Guards,
-    ) -> bool {
+    fn try_region(&mut self, found: Found, scratch: &mut Scratch, guards: &mut Guards) -> bool {
         let Found { hazard, word } = found;
-        let Some(flow) = Flow::run(self.subject, scratch, area, word) else {
+        let Some(flow) = Flow::run(self.subject, scratch, word) else {
             return false;
         };
         for (site, state) in self.sites.iter().zip(&mut self.states) {
@@ -355,6 +375,7 @@ impl Group<'_> {
                 None => {}
             }
         }
+        self.alike = flow.into_alike();
         true
     }
 }

@@ -12,9 +12,10 @@
 use crate::guards::Proofs;
 use crate::hazard::Hazards;
 use crate::values::is_untraced;
+use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::gc_verifier::Rewrite;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What is known of a function from the rewrites that led to it.
 ///
@@ -24,7 +25,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct History {
     parent: BTreeMap<Value, Value>,
     /// Values that stand for ones which need no stack map.
-    untraced: BTreeSet<Value>,
+    untraced: EntitySet<Value>,
     /// The dereferences that were guarded before the last pass.
     pub(crate) proofs: Proofs,
 }
@@ -64,7 +65,7 @@ impl History {
     /// A reference of static type `any` may take the place of an equal one of type `i31`: a
     /// field has another type in a subtype, and code behind a cast that fails is never executed. It
     /// is used as what it replaced then, without being rooted, and rightly.
-    pub(crate) fn untraced(&self) -> &BTreeSet<Value> {
+    pub(crate) fn untraced(&self) -> &EntitySet<Value> {
         &self.untraced
     }
 

@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 mod alive;
+mod body;
 mod bounds;
 mod cfg;
 mod check;
@@ -118,10 +119,10 @@ fn verify_layer(
     func: &Function,
     options: &Options,
     history: &History,
-) -> (Report, Vec<values::Class>, Proofs) {
+) -> (Report, rewrite::Known, Proofs) {
     guarded(
         || check::check(func, options, history),
-        |report| (report, Vec::new(), Proofs::default()),
+        |report| (report, rewrite::Known::default(), Proofs::default()),
     )
 }
 

@@ -70,11 +70,17 @@ pub(crate) fn reachable(func: &Function) -> SecondaryMap<Block, bool> {
 /// The safepoints that can be reached, in the order of the layout.
 fn safepoints(func: &Function) -> Vec<Inst> {
     let reached = reachable(func);
-    let blocks = func.layout.blocks().filter(|block| reached[*block]);
-    let insts = blocks.flat_map(|block| func.layout.block_insts(block));
-    insts
-        .filter(|inst| func.dfg.insts[*inst].opcode().is_safepoint())
-        .collect()
+    let mut safepoints = Vec::new();
+    for block in func.layout.blocks().filter(|block| reached[*block]) {
+        let mut next = func.layout.first_inst(block);
+        while let Some(inst) = next {
+            if func.dfg.insts[inst].opcode().is_safepoint() {
+                safepoints.push(inst);
+            }
+            next = func.layout.next_inst(inst);
+        }
+    }
+    safepoints
 }
 
 /// Faults of one function, to become a report.

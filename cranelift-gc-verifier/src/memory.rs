@@ -28,19 +28,28 @@ pub(crate) struct Access {
 /// NB: All formats are spelled out: one that accesses memory and is not known here would make
 /// every analysis of slots unsound.
 pub(crate) fn access(func: &Function, inst: Inst) -> Option<Access> {
-    use InstructionData::*;
-    let dfg = &func.dfg;
     // NB: Most instructions are none, and the opcode tells sooner than the format.
-    let opcode = dfg.insts[inst].opcode();
+    let data = &func.dfg.insts[inst];
+    let opcode = data.opcode();
     if !opcode.can_load() && !opcode.can_store() {
         return None;
     }
-    let result = || dfg.inst_results(inst).first().copied();
-    let (addr, offset, data, result, flags) = match dfg.insts[inst] {
+    access_of(func, data, func.dfg.inst_results(inst).first().copied())
+}
+
+/// The same for an instruction with this `format` and this first result.
+pub(crate) fn access_of(
+    func: &Function,
+    format: &InstructionData,
+    result: Option<Value>,
+) -> Option<Access> {
+    use InstructionData::*;
+    let dfg = &func.dfg;
+    let (addr, offset, data, result, flags) = match *format {
         Load {
             arg, offset, flags, ..
-        } => (arg, offset.into(), None, result(), flags),
-        LoadNoOffset { arg, flags, .. } => (arg, 0, None, result(), flags),
+        } => (arg, offset.into(), None, result, flags),
+        LoadNoOffset { arg, flags, .. } => (arg, 0, None, result, flags),
         Store {
             args,
             offset,
@@ -48,8 +57,8 @@ pub(crate) fn access(func: &Function, inst: Inst) -> Option<Access> {
             ..
         } => (args[1], offset.into(), Some(args[0]), None, flags),
         StoreNoOffset { args, flags, .. } => (args[1], 0, Some(args[0]), None, flags),
-        AtomicRmw { args, flags, .. } => (args[0], 0, Some(args[1]), result(), flags),
-        AtomicCas { args, flags, .. } => (args[0], 0, Some(args[2]), result(), flags),
+        AtomicRmw { args, flags, .. } => (args[0], 0, Some(args[1]), result, flags),
+        AtomicCas { args, flags, .. } => (args[0], 0, Some(args[2]), result, flags),
         Unary { .. }
         | UnaryImm { .. }
         | UnaryIeee16 { .. }
@@ -82,7 +91,7 @@ pub(crate) fn access(func: &Function, inst: Inst) -> Option<Access> {
         | ExceptionHandlerAddress { .. } => return None,
     };
     let ty = dfg.value_type(data.or(result)?);
-    let size = access_size(dfg.insts[inst].opcode()).unwrap_or(ty.bytes());
+    let size = access_size(format.opcode()).unwrap_or(ty.bytes());
     Some(Access {
         addr,
         offset,
@@ -90,7 +99,7 @@ pub(crate) fn access(func: &Function, inst: Inst) -> Option<Access> {
         ty,
         data,
         result,
-        plain: size == ty.bytes() && matches!(dfg.insts[inst], Load { .. } | Store { .. }),
+        plain: size == ty.bytes() && matches!(format, Load { .. } | Store { .. }),
         flags: dfg.mem_flags[flags],
     })
 }
@@ -110,8 +119,13 @@ fn access_size(opcode: cranelift_codegen::ir::Opcode) -> Option<u32> {
 /// The operands whose reference, or derived pointer, the pure instruction `inst` hands on to its
 /// result: as they are, or with something added.
 pub(crate) fn passed_on(func: &Function, inst: Inst) -> Passed {
+    passed_by(&func.dfg.insts[inst])
+}
+
+/// The same for an instruction with this `format`.
+pub(crate) fn passed_by(format: &InstructionData) -> Passed {
     use cranelift_codegen::ir::Opcode::*;
-    match func.dfg.insts[inst] {
+    match *format {
         InstructionData::Unary { opcode, arg } => match opcode {
             Uextend | Sextend => Passed::Derived([Some(arg), None]),
             Ireduce | Bitcast => Passed::Same([Some(arg), None]),

@@ -14,16 +14,14 @@
 //! Versions count the safepoints that may rewrite it: one that only collects leaves a heap where it
 //! is unless the collector moves.
 
+use crate::body::{BlockPass, Body, Def, Item, Kind, Memory};
 use crate::cfg::{Cfg, Node};
 use crate::error::{GcError, Movable};
-use crate::memory::{access, passed_on};
+use crate::memory::{Access, access, passed_on};
 use crate::path::{Forbidden, Point, Search};
 use crate::safepoint::{Safepoints, Version, may_move};
-use crate::values::for_each_block_arg;
 use crate::witness::{Role, Step, push_path};
-use cranelift_codegen::ir::{
-    Function, GcCollector, GcFact, Inst, InstructionData, Opcode, Type, Value, ValueDef, types,
-};
+use cranelift_codegen::ir::{Function, GcCollector, GcFact, Inst, Type, Value, ValueDef, types};
 
 /// What is wrong, and the path that shows it.
 pub(crate) type Finding = (GcError, Vec<Step>);
@@ -42,23 +40,22 @@ pub(crate) struct Rewritten {
 pub(crate) fn check(
     func: &Function,
     cfg: &Cfg,
+    body: &Body,
     collections: &Safepoints,
     collector: GcCollector,
 ) -> Rewritten {
     let mut rewritten = Rewritten::default();
     let mut sources = Vec::new();
-    for node in cfg.nodes() {
-        for inst in func.layout.block_insts(cfg.block(node)) {
-            let Some(what) = source(func, inst, collector) else {
-                continue;
-            };
-            rewritten.loads += 1;
-            if let Some(finding) = movable(func, cfg, inst, what) {
-                rewritten.findings.push(finding);
-            }
-            if what != Source::Reference {
-                sources.push(inst);
-            }
+    for Memory { inst, access } in body.accesses() {
+        let Some(what) = source(func, access, collector) else {
+            continue;
+        };
+        rewritten.loads += 1;
+        if let Some(finding) = movable(func, cfg, *inst, access, what) {
+            rewritten.findings.push(finding);
+        }
+        if what != Source::Reference {
+            sources.push(*inst);
         }
     }
     if !sources.is_empty() {
@@ -66,11 +63,13 @@ pub(crate) fn check(
         let safepoints = match collector {
             GcCollector::Moving => collections,
             GcCollector::NonMoving | GcCollector::Null => {
-                moves = Safepoints::of(func, cfg, may_move);
+                let all = body.safepoints.iter().copied();
+                let all = all.filter(|safepoint| may_move(func, safepoint.inst));
+                moves = Safepoints::numbered(cfg, all.collect());
                 &moves
             }
         };
-        let ages = Ages::new(func, cfg, safepoints, &sources);
+        let ages = Ages::new(func, cfg, body, safepoints, &sources);
         ages.check(&mut rewritten.findings);
     }
     rewritten
@@ -85,13 +84,8 @@ enum Source {
     Reference,
 }
 
-fn source(func: &Function, inst: Inst, collector: GcCollector) -> Option<Source> {
-    // NB: Checked first, for most instructions are no loads.
-    if !func.dfg.insts[inst].opcode().can_load() {
-        return None;
-    }
+fn source(func: &Function, access: &Access, collector: GcCollector) -> Option<Source> {
     let info = &func.dfg.gc_info;
-    let access = access(func, inst)?;
     let result = access.result?;
     let in_region = access
         .flags
@@ -108,8 +102,13 @@ fn source(func: &Function, inst: Inst, collector: GcCollector) -> Option<Source>
 }
 
 /// A load that the optimizer may take for one that it made earlier, or move to an earlier point.
-fn movable(func: &Function, cfg: &Cfg, inst: Inst, what: Source) -> Option<Finding> {
-    let access = access(func, inst)?;
+fn movable(
+    func: &Function,
+    cfg: &Cfg,
+    inst: Inst,
+    access: &Access,
+    what: Source,
+) -> Option<Finding> {
     let why = if access.flags.readonly() {
         Movable::Readonly
     } else if access.flags.can_move() {
@@ -142,6 +141,7 @@ pub(crate) fn is_movable_load(func: &Function, inst: Inst) -> bool {
 struct Ages<'a> {
     func: &'a Function,
     cfg: &'a Cfg,
+    body: &'a Body,
     safepoints: &'a Safepoints,
     /// By value; `AGELESS` for what is not made of it.
     ages: Vec<Version>,
@@ -151,10 +151,17 @@ struct Ages<'a> {
 const POINTER: Type = types::I64;
 
 impl<'a> Ages<'a> {
-    fn new(func: &'a Function, cfg: &'a Cfg, safepoints: &'a Safepoints, sources: &[Inst]) -> Self {
+    fn new(
+        func: &'a Function,
+        cfg: &'a Cfg,
+        body: &'a Body,
+        safepoints: &'a Safepoints,
+        sources: &[Inst],
+    ) -> Self {
         let mut ages = Ages {
             func,
             cfg,
+            body,
             safepoints,
             ages: vec![Version::AGELESS; func.dfg.num_values()],
         };
@@ -174,70 +181,62 @@ impl<'a> Ages<'a> {
     }
 
     fn age(&self, value: Value) -> Version {
-        self.ages[self.func.dfg.resolve_aliases(value).as_u32() as usize]
+        self.ages[self.body.resolve(self.func, value).as_u32() as usize]
     }
 
     /// Returns whether a block that was visited already has to be visited again.
     fn visit(&mut self, node: Node) -> bool {
         let func = self.func;
-        for inst in func.layout.block_insts(self.cfg.block(node)) {
-            if let Some((result, age)) = self.computed(inst) {
+        for item in self.body.items_of(node) {
+            if let Some((result, age)) = self.computed(item) {
                 self.ages[result.as_u32() as usize] = age;
             }
         }
         let mut again = false;
         let end = self.safepoints.at_end(node);
-        let ages = &mut self.ages;
-        for_each_block_arg(func, self.cfg, node, |to, arg, param| {
+        for &BlockPass { to, arg, param } in self.body.passed_from(node) {
+            let age = self.ages[arg.as_u32() as usize];
             // NB: Only pointers are handed on. A bump pointer becomes a reference at a block
             // parameter, and is followed as one from there.
-            if func.dfg.value_type(param) != POINTER {
-                return;
+            if age == Version::AGELESS || func.dfg.value_type(param) != POINTER {
+                continue;
             }
-            let age = ages[arg.as_u32() as usize];
-            let there = self.safepoints.at_start(to);
-            let arrives = match age {
-                Version::AGELESS => Version::AGELESS,
-                age if age == end => there,
-                _ => Version::MIXED,
+            let arrives = match age == end {
+                true => self.safepoints.at_start(to),
+                false => Version::MIXED,
             };
-            let old = &mut ages[param.as_u32() as usize];
+            let old = &mut self.ages[param.as_u32() as usize];
             let new = old.meet(arrives);
             if new != *old {
                 *old = new;
                 again |= to <= node;
             }
-        });
+        }
         again
     }
 
-    /// The version of what `inst` computes, if it is made of state.
-    fn computed(&self, inst: Inst) -> Option<(Value, Version)> {
-        let passed = passed_on(self.func, inst);
-        let age = passed
-            .operands()
-            .map(|operand| self.age(operand))
-            .fold(Version::AGELESS, Version::meet);
-        let [result] = *self.func.dfg.inst_results(inst) else {
+    /// The version of what `item` computes, if it is made of state.
+    fn computed(&self, item: &Item) -> Option<(Value, Version)> {
+        if !item.kind.is(Kind::PASSES) {
             return None;
-        };
-        (age != Version::AGELESS).then_some((result, age))
+        }
+        let operands = self.body.operands(item);
+        let [a, b] = operands.map(|operand| self.ages[operand.as_u32() as usize]);
+        let age = a.meet(b);
+        // NB: None of these instructions has more results than one.
+        (age != Version::AGELESS).then_some((item.result.expand()?, age))
     }
 
     fn check(&self, findings: &mut Vec<Finding>) {
         for node in self.cfg.nodes() {
             let mut now = self.safepoints.at_start(node);
             let mut index = self.safepoints.first_in(node);
-            for inst in self.func.layout.block_insts(self.cfg.block(node)) {
-                if let Some(value) = self.stale_operand(inst, now) {
-                    findings.extend(self.finding(inst, value));
+            for item in self.body.items_of(node) {
+                if let Some(value) = self.stale_operand(item, now) {
+                    findings.extend(self.finding(item.inst, value));
                 }
-                if self
-                    .safepoints
-                    .all
-                    .get(index)
-                    .is_some_and(|s| s.inst == inst)
-                {
+                let next = self.safepoints.all.get(index);
+                if item.kind.is(Kind::SAFEPOINT) && next.is_some_and(|s| s.inst == item.inst) {
                     now = Safepoints::version_after(index);
                     index += 1;
                 }
@@ -245,33 +244,28 @@ impl<'a> Ages<'a> {
         }
     }
 
-    /// An operand that `inst` relies on and that is stale: an address, or what decides a branch.
-    fn stale_operand(&self, inst: Inst, now: Version) -> Option<Value> {
-        let func = self.func;
-        let value = match func.dfg.insts[inst] {
-            InstructionData::Brif { arg, .. } => return self.stale_comparison(arg, now),
-            _ => access(func, inst)?.addr,
-        };
-        let value = func.dfg.resolve_aliases(value);
+    /// An operand that `item` relies on and that is stale: an address, or what decides a branch.
+    fn stale_operand(&self, item: &Item, now: Version) -> Option<Value> {
+        if item.kind.is(Kind::DECIDES) {
+            let [condition, _] = self.body.operands(item);
+            return self.stale_comparison(condition, now);
+        }
+        let value = self.body.access(item)?.addr;
+        let value = self.body.resolve(self.func, value);
         (!self.age(value).is_fresh_at(now)).then_some(value)
     }
 
     /// A stale operand of the comparison that `condition` is.
     fn stale_comparison(&self, condition: Value, now: Version) -> Option<Value> {
-        let func = self.func;
-        let inst = func
-            .dfg
-            .value_def(func.dfg.resolve_aliases(condition))
-            .inst()?;
-        let InstructionData::IntCompare {
-            opcode: Opcode::Icmp,
-            args,
-            ..
-        } = func.dfg.insts[inst]
-        else {
+        // NB: What is no item, or defined where nothing gets, is no comparison that is executed.
+        let Def::Item(index) = self.body.def(condition) else {
             return None;
         };
-        let args = args.map(|arg| func.dfg.resolve_aliases(arg));
+        let item = &self.body.items()[index as usize];
+        if !item.kind.is(Kind::COMPARES) {
+            return None;
+        }
+        let args = self.body.operands(item);
         args.into_iter()
             .find(|&arg| !self.age(arg).is_fresh_at(now))
     }

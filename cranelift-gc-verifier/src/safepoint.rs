@@ -63,37 +63,40 @@ pub(crate) struct Safepoints {
 impl Safepoints {
     /// Find the safepoints of `func` that may collect and number the versions.
     pub(crate) fn new(func: &Function, cfg: &Cfg) -> Self {
-        Safepoints::of(func, cfg, may_collect)
+        let mut all = Vec::new();
+        for node in cfg.nodes() {
+            let insts = func.layout.block_insts(cfg.block(node));
+            let safepoints = insts.filter(|&inst| may_collect(func, inst));
+            all.extend(safepoints.map(|inst| Safepoint { inst, node }));
+        }
+        Safepoints::numbered(cfg, all)
     }
 
-    /// The same for the safepoints that `counts` says count.
-    pub(crate) fn of(func: &Function, cfg: &Cfg, counts: impl Fn(&Function, Inst) -> bool) -> Self {
-        let mut all = Vec::new();
-        let mut last_of = vec![None; cfg.len()];
-        let mut defs = Vec::new();
-        for node in cfg.nodes() {
-            for inst in func.layout.block_insts(cfg.block(node)) {
-                if counts(func, inst) {
-                    all.push(Safepoint { inst, node });
-                    last_of[node as usize] = Some(Version(all.len() as u32));
-                }
-            }
-            if last_of[node as usize].is_some() {
-                defs.push(node);
-            }
-        }
+    /// Number the versions that the safepoints in `all`, in the order of the code, make.
+    pub(crate) fn numbered(cfg: &Cfg, all: Vec<Safepoint>) -> Self {
+        let mut defs: Vec<Node> = all.iter().map(|safepoint| safepoint.node).collect();
+        defs.dedup();
         let joins = cfg.iterated_frontier(&defs);
-        let mut block_in = vec![Version::ENTRY; cfg.len()];
-        let mut block_out = vec![Version::ENTRY; cfg.len()];
+        let mut block_in = Vec::with_capacity(cfg.len());
+        let mut block_out: Vec<Version> = Vec::with_capacity(cfg.len());
+        let mut passed = 0;
         // Reverse post-order visits every block after its dominators.
         for node in cfg.nodes() {
             let index = node as usize;
-            block_in[index] = match cfg.idom(node) {
+            let start = match cfg.idom(node) {
                 _ if joins[index] => Version(all.len() as u32 + 1 + node),
                 Some(idom) => block_out[idom as usize],
                 None => Version::ENTRY,
             };
-            block_out[index] = last_of[index].unwrap_or(block_in[index]);
+            let before = passed;
+            while all.get(passed).is_some_and(|at| at.node == node) {
+                passed += 1;
+            }
+            block_in.push(start);
+            block_out.push(match passed == before {
+                true => start,
+                false => Version(passed as u32),
+            });
         }
         Safepoints {
             all,
@@ -117,13 +120,24 @@ impl Safepoints {
     pub(crate) fn before(&self, func: &Function, cfg: &Cfg, inst: Inst) -> Option<Version> {
         let node = cfg.node_of_inst(func, inst)?;
         let start = self.first_in(node);
-        let earlier = self.all[start..].iter().take_while(|safepoint| {
-            safepoint.node == node && func.layout.pp_cmp(safepoint.inst, inst).is_lt()
-        });
-        Some(match earlier.count() {
-            0 => self.at_start(node),
-            count => Safepoints::version_after(start + count - 1),
+        Some(match self.first_from(func, node, inst) {
+            first if first == start => self.at_start(node),
+            first => Safepoints::version_after(first - 1),
         })
+    }
+
+    /// The index of the first safepoint of `node` that is `inst`, or comes after it.
+    fn first_from(&self, func: &Function, node: Node, inst: Inst) -> usize {
+        let start = self.first_in(node);
+        let of_node = &self.all[start..self.first_in(node + 1)];
+        start + of_node.partition_point(|at| func.layout.pp_cmp(at.inst, inst).is_lt())
+    }
+
+    /// The index of the safepoint `inst`, if it is one.
+    pub(crate) fn index_of(&self, func: &Function, cfg: &Cfg, inst: Inst) -> Option<usize> {
+        let index = self.first_from(func, cfg.node_of_inst(func, inst)?, inst);
+        let found = self.all.get(index);
+        found.is_some_and(|at| at.inst == inst).then_some(index)
     }
 
     /// The index of the first safepoint in `node`, or after it. Those of one block stand together.
@@ -143,10 +157,12 @@ impl Safepoints {
 /// knows not to.
 pub(crate) fn may_collect(func: &Function, inst: Inst) -> bool {
     let data = &func.dfg.insts[inst];
-    if !data.opcode().is_safepoint() {
-        return false;
-    }
-    match *data {
+    data.opcode().is_safepoint() && collects(func, data)
+}
+
+/// May a safepoint of this `format` collect?
+pub(crate) fn collects(func: &Function, format: &InstructionData) -> bool {
+    match *format {
         InstructionData::Call { func_ref, .. } | InstructionData::TryCall { func_ref, .. } => {
             !func.dfg.gc_info.is_nogc(func_ref)
         }

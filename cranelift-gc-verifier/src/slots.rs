@@ -26,17 +26,17 @@
 //! A safepoint that may collect renews what its stack map names: there the collector finds the
 //! reference, and updates it.
 
+use crate::body::{Body, SlotAccess};
 use crate::cfg::{Cfg, Edge, Node};
 use crate::history::History;
-use crate::memory::{Access, access};
+use crate::memory::Access;
 use crate::report::Inconclusive;
 use crate::safepoint::{Safepoints, Version};
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{
-    Function, GcCollector, Inst, InstructionData, Opcode, StackSlot, Type, Value,
+    Function, GcCollector, Inst, StackSlot, Type, UserStackMapEntry, Value,
 };
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
 
 /// An index into [`Slots::locations`].
 pub(crate) type Loc = u32;
@@ -169,8 +169,10 @@ pub(crate) struct Root {
 /// The result of the analysis.
 pub(crate) struct Slots {
     pub(crate) locations: Vec<Location>,
-    /// By safepoint, as in [`Safepoints::all`].
-    pub(crate) roots: Vec<SmallVec<[Root; 4]>>,
+    /// Of one safepoint after another, in the order of [`Safepoints::all`].
+    pub(crate) roots: Vec<Root>,
+    /// For each safepoint, where its roots begin; and where the last ones end.
+    root_starts: Vec<u32>,
     /// In reverse post-order.
     pub(crate) reloads: Vec<Reload>,
     /// Every store that writes to a location, with the value that it stores there for; sorted.
@@ -180,13 +182,37 @@ pub(crate) struct Slots {
     pub(crate) entries: u64,
 }
 
-/// An access to a slot at a known offset, before it is known whether the slot is followed.
-struct SlotAccess {
-    inst: Inst,
-    node: Node,
-    slot: StackSlot,
-    offset: i64,
-    access: Access,
+/// The locations of each slot.
+type BySlot = SecondaryMap<StackSlot, SmallVec<[Loc; 1]>>;
+
+/// What happens to locations, block after block.
+#[derive(Default)]
+struct Events {
+    all: Vec<(Inst, Event)>,
+    /// For each node, where its events begin; and where the last ones end.
+    starts: Vec<u32>,
+}
+
+impl Events {
+    fn of(&self, node: Node) -> &[(Inst, Event)] {
+        let starts = &self.starts[node as usize..node as usize + 2];
+        &self.all[starts[0] as usize..starts[1] as usize]
+    }
+}
+
+/// The locations that stack maps name, safepoint after safepoint.
+#[derive(Default)]
+struct Mapped {
+    locs: Vec<Loc>,
+    /// For each safepoint, where its locations begin; and where the last ones end.
+    starts: Vec<u32>,
+}
+
+impl Mapped {
+    fn of(&self, index: u32) -> &[Loc] {
+        let starts = &self.starts[index as usize..index as usize + 2];
+        &self.locs[starts[0] as usize..starts[1] as usize]
+    }
 }
 
 impl Slots {
@@ -194,45 +220,53 @@ impl Slots {
     pub(crate) fn new(
         func: &Function,
         cfg: &Cfg,
+        body: &Body,
         safepoints: &Safepoints,
         collector: GcCollector,
         history: &History,
     ) -> Self {
-        let (accesses, escapes) = slot_accesses(func, cfg);
         let mut slots = Slots {
             locations: Vec::new(),
             roots: Vec::new(),
+            root_starts: Vec::new(),
             reloads: Vec::new(),
             stores: Vec::new(),
             bad_entries: Vec::new(),
             inconclusive: Vec::new(),
             entries: 0,
         };
-        let mut by_slot = slots.find_locations(func, safepoints, &accesses);
-        for (&slot, &inst) in &escapes {
-            if by_slot.remove(&slot).is_some() {
+        let mut by_slot = slots.find_locations(func, safepoints, body);
+        for (&slot, &inst) in &body.escapes {
+            if !core::mem::take(&mut by_slot[slot]).is_empty() {
                 let reason = Inconclusive::SlotEscapes { slot, inst };
                 slots.inconclusive.push(reason);
             }
         }
         if slots.locations.is_empty() {
-            slots.roots.resize_with(safepoints.all.len(), SmallVec::new);
+            slots.root_starts.resize(safepoints.all.len() + 1, 0);
             return slots;
         }
-        let flow = Flow {
+        let mut flow = Flow {
             func,
             cfg,
             safepoints,
             collector,
             mapped: slots.mapped(func, safepoints, &by_slot),
-            events: slots.events(func, cfg, safepoints, &accesses, &by_slot, history),
+            events: slots.events(func, cfg, body, &by_slot, history),
             history,
             len: slots.locations.len(),
+            outs: Vec::new(),
+            is_visited: vec![false; cfg.len()],
         };
-        let outs = flow.solve();
-        flow.report(&outs, &mut slots);
+        flow.solve();
+        flow.report(&mut slots);
         slots.stores = stores(&flow.events);
         slots
+    }
+
+    /// What the stack map names of the safepoint at `index` of [`Safepoints::all`].
+    pub(crate) fn roots_of(&self, index: usize) -> &[Root] {
+        &self.roots[self.root_starts[index] as usize..self.root_starts[index + 1] as usize]
     }
 
     /// The value that `inst` stores to `loc` for, if it writes there; none if it only clobbers it.
@@ -245,25 +279,31 @@ impl Slots {
 
     /// Make a location of everything that a stack map names or that the spiller stores to, and
     /// judge the entries by themselves.
-    fn find_locations(
-        &mut self,
-        func: &Function,
-        safepoints: &Safepoints,
-        accesses: &[SlotAccess],
-    ) -> BTreeMap<StackSlot, SmallVec<[Loc; 1]>> {
-        let mut by_slot = BTreeMap::new();
-        for safepoint in &safepoints.all {
+    fn find_locations(&mut self, func: &Function, safepoints: &Safepoints, body: &Body) -> BySlot {
+        let mut by_slot = BySlot::new();
+        // For each slot, the safepoint whose map named it last, and one.
+        let mut last_named = SecondaryMap::<StackSlot, u32>::new();
+        for (number, safepoint) in (1..).zip(&safepoints.all) {
             let entries = func.dfg.user_stack_map_entries(safepoint.inst);
             let entries = entries.unwrap_or_default();
             self.entries += entries.len() as u64;
             for (index, entry) in entries.iter().enumerate() {
+                let last = core::mem::replace(&mut last_named[entry.slot], number);
+                // NB: Only what is in the same slot can overlap.
+                let before = match last == number {
+                    true => &entries[..index],
+                    false => &[],
+                };
+                if before.is_empty() && self.find(&by_slot, entry).is_some() {
+                    continue;
+                }
                 let location = Location {
                     slot: entry.slot,
                     offset: entry.offset,
                     ty: entry.ty,
                     mapped: true,
                 };
-                match crate::entry::judge(func, entry, &entries[..index]) {
+                match crate::entry::judge(func, entry, before) {
                     Some(why) => self.bad_entries.push(BadEntry {
                         inst: safepoint.inst,
                         location,
@@ -273,13 +313,13 @@ impl Slots {
                 }
             }
         }
-        for access in accesses {
+        for access in &body.slot_accesses {
             let is_spill_or_reload = func.dfg.gc_info.spill_origin(access.inst).is_some();
             if let (true, Ok(offset)) = (is_spill_or_reload, u32::try_from(access.offset)) {
                 let location = Location {
                     slot: access.slot,
                     offset,
-                    ty: access.access.ty,
+                    ty: body.access_at(access).ty,
                     mapped: false,
                 };
                 self.add_location(&mut by_slot, location);
@@ -288,12 +328,8 @@ impl Slots {
         by_slot
     }
 
-    fn add_location(
-        &mut self,
-        by_slot: &mut BTreeMap<StackSlot, SmallVec<[Loc; 1]>>,
-        location: Location,
-    ) {
-        let locs = by_slot.entry(location.slot).or_default();
+    fn add_location(&mut self, by_slot: &mut BySlot, location: Location) {
+        let locs = &mut by_slot[location.slot];
         let known = locs.iter().any(|&loc| {
             let other = &self.locations[loc as usize];
             other.offset == location.offset && other.ty == location.ty
@@ -304,31 +340,32 @@ impl Slots {
         }
     }
 
-    /// For each safepoint, the locations that its stack map names.
-    fn mapped(
-        &self,
-        func: &Function,
-        safepoints: &Safepoints,
-        by_slot: &BTreeMap<StackSlot, SmallVec<[Loc; 1]>>,
-    ) -> Vec<SmallVec<[Loc; 4]>> {
-        let locations_of = |inst| {
-            let entries = func.dfg.user_stack_map_entries(inst).unwrap_or_default();
-            let mut locs: SmallVec<[Loc; 4]> = entries
-                .iter()
-                .flat_map(|entry| {
-                    let locs = by_slot.get(&entry.slot).into_iter().flatten().copied();
-                    locs.filter(|&loc| {
-                        let location = &self.locations[loc as usize];
-                        location.offset == entry.offset && location.ty == entry.ty
-                    })
-                })
-                .collect();
-            locs.sort_unstable();
-            locs.dedup();
-            locs
-        };
-        let insts = safepoints.all.iter().map(|safepoint| safepoint.inst);
-        insts.map(locations_of).collect()
+    /// The location that `entry` names.
+    fn find(&self, by_slot: &BySlot, entry: &UserStackMapEntry) -> Option<Loc> {
+        let mut locs = by_slot[entry.slot].iter().copied();
+        locs.find(|&loc| {
+            let location = &self.locations[loc as usize];
+            location.offset == entry.offset && location.ty == entry.ty
+        })
+    }
+
+    /// For each safepoint, the locations that its stack map names, sorted.
+    fn mapped(&self, func: &Function, safepoints: &Safepoints, by_slot: &BySlot) -> Mapped {
+        let mut mapped = Mapped::default();
+        let mut locs = Vec::new();
+        for safepoint in &safepoints.all {
+            let entries = func.dfg.user_stack_map_entries(safepoint.inst);
+            let entries = entries.unwrap_or_default().iter();
+            locs.extend(entries.filter_map(|entry| self.find(by_slot, entry)));
+            if !locs.is_sorted_by(|a, b| a < b) {
+                locs.sort_unstable();
+                locs.dedup();
+            }
+            mapped.starts.push(mapped.locs.len() as u32);
+            mapped.locs.append(&mut locs);
+        }
+        mapped.starts.push(mapped.locs.len() as u32);
+        mapped
     }
 
     /// What happens to the locations in each block, in order.
@@ -336,59 +373,63 @@ impl Slots {
         &self,
         func: &Function,
         cfg: &Cfg,
-        safepoints: &Safepoints,
-        accesses: &[SlotAccess],
-        by_slot: &BTreeMap<StackSlot, SmallVec<[Loc; 1]>>,
+        body: &Body,
+        by_slot: &BySlot,
         history: &History,
-    ) -> Vec<Vec<(Inst, Event)>> {
-        let mut events = vec![Vec::new(); cfg.len()];
-        let mut accesses = accesses.iter().peekable();
-        let mut all = safepoints.all.iter().enumerate().peekable();
+    ) -> Events {
+        let len = body.slot_accesses.len() + body.safepoints.len();
+        let mut events = Events {
+            all: Vec::with_capacity(len),
+            starts: Vec::with_capacity(cfg.len() + 1),
+        };
+        let mut accesses = body.slot_accesses.iter().peekable();
+        let mut passed = 0;
         // Accesses and safepoints come in the order of the code; merge them.
         for node in cfg.nodes() {
-            let events: &mut Vec<_> = &mut events[node as usize];
+            events.starts.push(events.all.len() as u32);
             loop {
                 let access = accesses.peek().filter(|access| access.node == node);
-                let safepoint = all.peek().filter(|(_, safepoint)| safepoint.node == node);
-                let access_is_next = match (access, safepoint) {
+                let safepoint = body.safepoints.get(passed).filter(|at| at.node == node);
+                match (access, safepoint) {
                     (None, None) => break,
-                    (Some(_), None) => true,
-                    (None, Some(_)) => false,
-                    (Some(access), Some((_, safepoint))) => {
-                        func.layout.pp_cmp(access.inst, safepoint.inst).is_lt()
+                    (Some(access), _) if access.passed as usize == passed => {
+                        let made = body.access_at(access);
+                        self.access_events(func, (access, made), by_slot, history, &mut events.all);
+                        accesses.next();
                     }
-                };
-                if access_is_next {
-                    let access = accesses.next().expect("it was peeked at");
-                    self.access_events(func, access, by_slot, history, events);
-                } else {
-                    let (index, safepoint) = all.next().expect("it was peeked at");
-                    let index = index as u32;
-                    events.push((safepoint.inst, Event::Safepoint { index }));
+                    (_, Some(safepoint)) => {
+                        let index = passed as u32;
+                        events
+                            .all
+                            .push((safepoint.inst, Event::Safepoint { index }));
+                        passed += 1;
+                    }
+                    (Some(_), None) => unreachable!("the safepoints before it were passed"),
                 }
             }
         }
+        events.starts.push(events.all.len() as u32);
         events
     }
 
     fn access_events(
         &self,
         func: &Function,
-        at: &SlotAccess,
-        by_slot: &BTreeMap<StackSlot, SmallVec<[Loc; 1]>>,
+        (at, access): (&SlotAccess, &Access),
+        by_slot: &BySlot,
         history: &History,
         events: &mut Vec<(Inst, Event)>,
     ) {
-        for &loc in by_slot.get(&at.slot).into_iter().flatten() {
+        for &loc in &by_slot[at.slot] {
             let location = &self.locations[loc as usize];
             let start = i64::from(location.offset);
             let end = start + i64::from(location.ty.bytes());
-            if at.offset >= end || at.offset + i64::from(at.access.size) <= start {
+            if at.offset >= end || at.offset + i64::from(access.size) <= start {
                 continue;
             }
-            let covers = at.offset == start && at.access.size == location.ty.bytes();
-            let event = match (at.access.data, at.access.result) {
-                (Some(data), _) if covers && at.access.plain => {
+            let covers = at.offset == start && access.size == location.ty.bytes();
+            let event = match (access.data, access.result) {
+                (Some(data), _) if covers && access.plain => {
                     let data = func.dfg.resolve_aliases(data);
                     let origin = func.dfg.gc_info.spill_origin(at.inst);
                     let origin = origin.map_or(data, |origin| func.dfg.resolve_aliases(origin));
@@ -396,8 +437,8 @@ impl Slots {
                     Event::Store { loc, origin, data }
                 }
                 (Some(_), _) => Event::Clobber { loc },
-                (None, Some(result)) if covers && at.access.plain => {
-                    if at.access.ty != location.ty {
+                (None, Some(result)) if covers && access.plain => {
+                    if access.ty != location.ty {
                         continue;
                     }
                     Event::Load { loc, result }
@@ -409,102 +450,6 @@ impl Slots {
     }
 }
 
-/// All accesses to stack slots at known offsets, in reverse post-order, and for each slot whose
-/// address is used otherwise the first instruction to do so.
-fn slot_accesses(func: &Function, cfg: &Cfg) -> (Vec<SlotAccess>, BTreeMap<StackSlot, Inst>) {
-    let mut accesses = Vec::new();
-    let mut escapes = BTreeMap::new();
-    // Indices into `known`, plus one.
-    let mut address_of = SecondaryMap::<Value, u32>::new();
-    let mut known: Vec<(StackSlot, i64)> = Vec::new();
-    for node in cfg.nodes() {
-        for inst in func.layout.block_insts(cfg.block(node)) {
-            if let InstructionData::StackAddr {
-                stack_slot, offset, ..
-            } = func.dfg.insts[inst]
-            {
-                known.push((stack_slot, i64::from(i32::from(offset))));
-                address_of[func.dfg.first_result(inst)] = known.len() as u32;
-                continue;
-            }
-            if known.is_empty() {
-                continue;
-            }
-            let slot_of = |value: Value| match address_of[func.dfg.resolve_aliases(value)] {
-                0 => None,
-                index => Some(known[index as usize - 1]),
-            };
-            // Most instructions have nothing to do with slots.
-            let has_address = if func.dfg.insts[inst].opcode().is_branch() {
-                func.dfg.inst_values(inst).any(|v| slot_of(v).is_some())
-            } else {
-                let mut args = func.dfg.inst_args(inst).iter();
-                args.any(|&v| slot_of(v).is_some())
-            };
-            if !has_address {
-                continue;
-            }
-            let access = access(func, inst);
-            if let Some(access) = access
-                && let Some((slot, offset)) = slot_of(access.addr)
-            {
-                accesses.push(SlotAccess {
-                    inst,
-                    node,
-                    slot,
-                    offset: offset + i64::from(access.offset),
-                    access,
-                });
-                // The address may be what is stored, too.
-                if let Some((slot, _)) = access.data.and_then(slot_of) {
-                    escapes.entry(slot).or_insert(inst);
-                }
-                continue;
-            }
-            let moved = moved_address(func, inst, slot_of);
-            if let Some((result, address)) = moved {
-                known.push(address);
-                address_of[result] = known.len() as u32;
-                continue;
-            }
-            if matches!(func.dfg.insts[inst], InstructionData::IntCompare { .. }) {
-                continue;
-            }
-            for value in func.dfg.inst_values(inst) {
-                if let Some((slot, _)) = slot_of(value) {
-                    escapes.entry(slot).or_insert(inst);
-                }
-            }
-        }
-    }
-    (accesses, escapes)
-}
-
-/// The address that `inst` computes by adding a constant to a slot's address, with its result.
-fn moved_address(
-    func: &Function,
-    inst: Inst,
-    slot_of: impl Fn(Value) -> Option<(StackSlot, i64)>,
-) -> Option<(Value, (StackSlot, i64))> {
-    let InstructionData::Binary {
-        opcode: Opcode::Iadd,
-        args: [a, b],
-    } = func.dfg.insts[inst]
-    else {
-        return None;
-    };
-    let (slot, offset, added) = match (slot_of(a), slot_of(b)) {
-        (Some((slot, offset)), None) => (slot, offset, b),
-        (None, Some((slot, offset))) => (slot, offset, a),
-        _ => return None,
-    };
-    let added = crate::cfg::constant(func, added)? as i64;
-    Some((
-        func.dfg.first_result(inst),
-        (slot, offset.checked_add(added)?),
-    ))
-}
-
 /// The dataflow problem.
 struct Flow<'a> {
     func: &'a Function,
@@ -512,62 +457,71 @@ struct Flow<'a> {
     safepoints: &'a Safepoints,
     collector: GcCollector,
     history: &'a History,
-    mapped: Vec<SmallVec<[Loc; 4]>>,
-    events: Vec<Vec<(Inst, Event)>>,
+    mapped: Mapped,
+    events: Events,
+    /// The number of locations.
     len: usize,
+    /// The contents at the end of each block, so many for each, as far as they are known.
+    outs: Vec<Content>,
+    is_visited: Vec<bool>,
 }
 
 impl Flow<'_> {
-    /// The contents at the end of each block, once they have stopped to change.
-    fn solve(&self) -> Vec<Option<Vec<Content>>> {
-        let mut outs: Vec<Option<Vec<Content>>> = vec![None; self.cfg.len()];
+    /// Find the contents at the end of each block, once they have stopped to change.
+    fn solve(&mut self) {
+        self.outs.resize(self.cfg.len() * self.len, UNSET);
         let mut pending = vec![true; self.cfg.len()];
+        let mut contents = Vec::new();
         // Sweeps in reverse post-order; only loops need more than one.
         while let Some(start) = pending.iter().position(|&pending| pending) {
             for node in start as Node..self.cfg.len() as Node {
                 if core::mem::take(&mut pending[node as usize]) {
-                    self.visit(node, &mut outs, &mut pending);
+                    self.visit(node, &mut contents, &mut pending);
                 }
             }
         }
-        outs
+    }
+
+    fn out(&self, node: Node) -> &[Content] {
+        &self.outs[node as usize * self.len..][..self.len]
     }
 
     /// Compute the contents at the end of `node`; if they changed, mark its successors.
-    fn visit(&self, node: Node, outs: &mut [Option<Vec<Content>>], pending: &mut [bool]) {
-        let mut contents = self.at_start(node, outs);
+    fn visit(&mut self, node: Node, contents: &mut Vec<Content>, pending: &mut [bool]) {
+        self.start(node, contents);
         let mut now = self.safepoints.at_start(node);
-        for &(_, event) in &self.events[node as usize] {
-            self.apply(event, &mut now, &mut contents);
+        for &(_, event) in self.events.of(node) {
+            self.apply(event, &mut now, contents);
         }
-        let out = &mut outs[node as usize];
-        if out.as_ref() != Some(&contents) {
+        let was_visited = core::mem::replace(&mut self.is_visited[node as usize], true);
+        if !was_visited || self.out(node) != &contents[..] {
             debug_assert!(
-                out.as_ref().is_none_or(|old| is_below(&contents, old)),
+                !was_visited || is_below(contents, self.out(node)),
                 "contents only go down the lattice"
             );
-            *out = Some(contents);
+            self.outs[node as usize * self.len..][..self.len].copy_from_slice(contents);
             for edge in self.cfg.succs(node) {
                 pending[edge.to as usize] = true;
             }
         }
     }
 
-    fn at_start(&self, node: Node, outs: &[Option<Vec<Content>>]) -> Vec<Content> {
+    /// Put the contents at the start of `node` into `contents`.
+    fn start(&self, node: Node, contents: &mut Vec<Content>) {
+        contents.clear();
         if node == 0 {
-            return vec![UNSET; self.len];
+            return contents.resize(self.len, UNSET);
         }
         let now = self.safepoints.at_start(node);
-        let mut contents: Option<Vec<Content>> = None;
         for Edge { from, .. } in self.cfg.preds(node) {
             // A block that was not visited yet is `⊤`.
-            let Some(out) = &outs[from as usize] else {
+            if !self.is_visited[from as usize] {
                 continue;
-            };
+            }
             let end = self.safepoints.at_end(from);
-            let arriving = out.iter().map(|content| Content {
-                // NB: What is stale must not keep its version over an edge: in a loop, that
-                // version can come round again.
+            // NB: What is stale must not keep its version over an edge: in a loop, that version can
+            // come round again.
+            let arriving = self.out(from).iter().map(|content| Content {
                 fresh: match content.fresh {
                     Version::AGELESS => Version::AGELESS,
                     fresh if fresh == end => now,
@@ -575,17 +529,21 @@ impl Flow<'_> {
                 },
                 ..*content
             });
-            match &mut contents {
-                None => contents = Some(arriving.collect()),
-                Some(contents) => {
-                    for (content, other) in contents.iter_mut().zip(arriving) {
-                        content.hold = content.hold.meet(other.hold);
-                        content.fresh = content.fresh.meet(other.fresh);
-                    }
+            if contents.is_empty() {
+                contents.extend(arriving);
+                continue;
+            }
+            for (content, other) in contents.iter_mut().zip(arriving) {
+                if *content != other {
+                    content.hold = content.hold.meet(other.hold);
+                    content.fresh = content.fresh.meet(other.fresh);
                 }
             }
         }
-        contents.expect("reverse post-order visits some predecessor first")
+        assert!(
+            !contents.is_empty(),
+            "reverse post-order visits some predecessor first"
+        );
     }
 
     fn apply(&self, event: Event, now: &mut Version, contents: &mut [Content]) {
@@ -608,12 +566,14 @@ impl Flow<'_> {
             Event::Load { .. } => {}
             Event::Safepoint { index } => {
                 let after = Safepoints::version_after(index as usize);
-                let mapped = &self.mapped[index as usize];
+                let mapped = self.mapped.of(index);
                 if self.collector == GcCollector::NonMoving {
                     // What is alive through another slot stays valid where it is.
                     for loc in 0..contents.len() {
                         let content = contents[loc];
+                        // NB: What the map names is renewed below.
                         let kept = content.fresh == *now
+                            && mapped.binary_search(&(loc as Loc)).is_err()
                             && mapped.iter().any(|&root| {
                                 same_origin(content.hold, contents[root as usize].hold)
                             });
@@ -635,15 +595,22 @@ impl Flow<'_> {
     }
 
     /// Walk once more, with the contents known, and note what reloads and stack maps see.
-    fn report(&self, outs: &[Option<Vec<Content>>], slots: &mut Slots) {
-        slots.roots.resize_with(self.mapped.len(), SmallVec::new);
+    fn report(&self, slots: &mut Slots) {
+        slots.roots.reserve(self.mapped.locs.len());
+        slots.root_starts.reserve(self.safepoints.all.len() + 1);
+        let is_load = |(_, event): &&(Inst, Event)| matches!(event, Event::Load { .. });
+        slots
+            .reloads
+            .reserve(self.events.all.iter().filter(is_load).count());
+        let mut contents = Vec::new();
         for node in self.cfg.nodes() {
-            if self.events[node as usize].is_empty() {
+            let events = self.events.of(node);
+            if events.is_empty() {
                 continue;
             }
-            let mut contents = self.at_start(node, outs);
+            self.start(node, &mut contents);
             let mut now = self.safepoints.at_start(node);
-            for &(inst, event) in &self.events[node as usize] {
+            for &(inst, event) in events {
                 match event {
                     Event::Load { loc, result } => {
                         let expected = self.func.dfg.gc_info.spill_origin(inst);
@@ -659,26 +626,27 @@ impl Flow<'_> {
                         });
                     }
                     Event::Safepoint { index } => {
-                        let mapped = self.mapped[index as usize].iter();
-                        slots.roots[index as usize] = mapped
-                            .map(|&loc| Root {
-                                loc,
-                                content: contents[loc as usize],
-                                now,
-                            })
-                            .collect();
+                        // NB: They come in the order of their numbers.
+                        slots.root_starts.push(slots.roots.len() as u32);
+                        let mapped = self.mapped.of(index).iter();
+                        slots.roots.extend(mapped.map(|&loc| Root {
+                            loc,
+                            content: contents[loc as usize],
+                            now,
+                        }));
                     }
                     Event::Store { .. } | Event::Clobber { .. } => {}
                 }
                 self.apply(event, &mut now, &mut contents);
             }
         }
+        slots.root_starts.push(slots.roots.len() as u32);
     }
 }
 
-fn stores(events: &[Vec<(Inst, Event)>]) -> Vec<(Inst, Loc, Option<Value>)> {
+fn stores(events: &Events) -> Vec<(Inst, Loc, Option<Value>)> {
     let mut stores = Vec::new();
-    for &(inst, event) in events.iter().flatten() {
+    for &(inst, event) in &events.all {
         match event {
             Event::Store { loc, origin, .. } => stores.push((inst, loc, Some(origin))),
             Event::Clobber { loc } => stores.push((inst, loc, None)),

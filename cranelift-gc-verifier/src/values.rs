@@ -18,14 +18,12 @@
 //!
 //! Constants and other pure results are plain: null, and the i31 that arithmetic makes, do not age.
 
+use crate::body::{BlockPass, Body, Def, Item, Kind};
 use crate::cfg::{Cfg, Node, destinations};
 use crate::history::History;
-use crate::memory::{Passed, passed_on};
 use crate::slots::{Hold, Slots};
-use cranelift_codegen::ir::{
-    BlockArg, Function, GcFact, Inst, InstructionData, Opcode, Value, ValueDef,
-};
-use std::collections::BTreeSet;
+use cranelift_codegen::entity::EntitySet;
+use cranelift_codegen::ir::{BlockArg, Function, GcFact, InstructionData, Opcode, Value, ValueDef};
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,62 +40,68 @@ pub(crate) enum Class {
 pub(crate) struct Values {
     classes: Vec<Class>,
     /// Those that stand for values which do not age, by a rewrite.
-    untraced: BTreeSet<Value>,
+    untraced: EntitySet<Value>,
 }
 
 impl Values {
     /// Classify the values of `func`.
-    pub(crate) fn new(func: &Function, cfg: &Cfg, slots: &Slots, history: &History) -> Self {
+    pub(crate) fn new(
+        func: &Function,
+        cfg: &Cfg,
+        body: &Body,
+        slots: &Slots,
+        history: &History,
+    ) -> Self {
         let mut values = Values {
             classes: vec![Class::Plain; func.dfg.num_values()],
             untraced: history.untraced().clone(),
         };
         for (value, fact) in func.dfg.gc_info.facts() {
             if fact.is_traced() {
-                values.seed_one(func, value);
+                values.seed_one(func, body, value);
             }
         }
-        values.seed(func, slots);
+        values.seed(func, body, slots);
         let mut again = true;
         while again {
             again = false;
             for node in cfg.nodes() {
-                again |= values.visit_block(func, cfg, node);
+                again |= values.visit_block(func, body, node);
             }
-            again |= values.seed_reloads(func, slots);
+            again |= values.seed_reloads(func, body, slots);
         }
         values
     }
 
-    fn seed(&mut self, func: &Function, slots: &Slots) {
+    fn seed(&mut self, func: &Function, body: &Body, slots: &Slots) {
         for &value in func.dfg.gc_info.declared() {
-            self.seed_one(func, value);
+            self.seed_one(func, body, value);
         }
-        for root in slots.roots.iter().flatten() {
+        for root in &slots.roots {
             match root.content.hold {
                 Hold::Is { origin, data } => {
-                    self.seed_one(func, origin);
-                    self.seed_one(func, data);
+                    self.seed_one(func, body, origin);
+                    self.seed_one(func, body, data);
                 }
                 Hold::Conflict(a, b) => {
-                    self.seed_one(func, a);
-                    self.seed_one(func, b);
+                    self.seed_one(func, body, a);
+                    self.seed_one(func, body, b);
                 }
                 Hold::Unset | Hold::Partial | Hold::MaybeUnset => {}
             }
         }
-        self.seed_reloads(func, slots);
+        self.seed_reloads(func, body, slots);
     }
 
     /// Returns whether something was raised: what a slot holds may turn out to be a reference late.
-    fn seed_reloads(&mut self, func: &Function, slots: &Slots) -> bool {
+    fn seed_reloads(&mut self, func: &Function, body: &Body, slots: &Slots) -> bool {
         let mut raised = false;
         for reload in &slots.reloads {
             let held = reload.content.hold.origins();
             let of_reference = held.iter().any(|&value| self.class(value) != Class::Plain);
             // NB: A slot that a stack map names may serve as plain memory elsewhere.
             if reload.expected.is_some() || of_reference {
-                raised |= self.seed_one(func, reload.result);
+                raised |= self.seed_one(func, body, reload.result);
             }
         }
         raised
@@ -105,20 +109,28 @@ impl Values {
 
     /// Make `value` a reference, if it can be one: not an address by its making, nor a constant or
     /// an i31 that does not age.
-    fn seed_one(&mut self, func: &Function, value: Value) -> bool {
-        let value = func.dfg.resolve_aliases(value);
+    fn seed_one(&mut self, func: &Function, body: &Body, value: Value) -> bool {
+        let value = body.resolve(func, value);
+        if self.class(value) >= Class::Reference {
+            return false;
+        }
         let can_be = func.dfg.value_type(value).is_int()
             && !self.is_untraced(func, value)
-            && match func.dfg.value_def(value) {
-                ValueDef::Param(..) => true,
-                ValueDef::Result(inst, _) => is_opaque(func, inst),
-                ValueDef::Union(..) => false,
+            && match body.def(value) {
+                Def::Param => true,
+                Def::Item(index) => is_opaque(&func.dfg.insts[body.items()[index as usize].inst]),
+                // It may be in code that cannot be reached.
+                Def::Elsewhere => match func.dfg.value_def(value) {
+                    ValueDef::Param(..) => true,
+                    ValueDef::Result(inst, _) => is_opaque(&func.dfg.insts[inst]),
+                    ValueDef::Union(..) => false,
+                },
             };
         can_be && self.raise(value, Class::Reference)
     }
 
     fn is_untraced(&self, func: &Function, value: Value) -> bool {
-        is_untraced(func, value) || self.untraced.contains(&value)
+        is_untraced(func, value) || self.untraced.contains(value)
     }
 
     fn raise(&mut self, value: Value, class: Class) -> bool {
@@ -129,36 +141,38 @@ impl Values {
     }
 
     /// Returns whether a block before this one, or this one, has to be visited again.
-    fn visit_block(&mut self, func: &Function, cfg: &Cfg, node: Node) -> bool {
-        for inst in func.layout.block_insts(cfg.block(node)) {
-            let class = self.result_class(func, passed_on(func, inst));
-            if class != Class::Plain && !self.is_untraced(func, func.dfg.first_result(inst)) {
-                self.raise(func.dfg.first_result(inst), class);
+    fn visit_block(&mut self, func: &Function, body: &Body, node: Node) -> bool {
+        for item in body.items_of(node) {
+            if !item.kind.is(Kind::PASSES) {
+                continue;
+            }
+            let class = self.result_class(body, item);
+            if class != Class::Plain
+                && let Some(result) = item.result.expand()
+                && !self.is_untraced(func, result)
+            {
+                self.raise(result, class);
             }
         }
         let mut again = false;
-        for_each_block_arg(func, cfg, node, |to, arg, param| {
+        for &BlockPass { to, arg, param } in body.passed_from(node) {
             let class = self.class(arg);
-            if class != Class::Plain
+            if class > self.class(param)
                 && func.dfg.value_type(arg) == func.dfg.value_type(param)
                 && !self.is_untraced(func, param)
                 && self.raise(param, class)
             {
                 again |= to <= node;
             }
-        });
+        }
         again
     }
 
-    fn result_class(&self, func: &Function, passed: Passed) -> Class {
-        let operands = passed.operands();
-        let class = operands
-            .map(|operand| self.class(func.dfg.resolve_aliases(operand)))
-            .max()
-            .unwrap_or(Class::Plain);
-        match passed {
-            Passed::Derived(_) if class != Class::Plain => Class::Derived,
-            Passed::Nothing | Passed::Same(_) | Passed::Derived(_) => class,
+    fn result_class(&self, body: &Body, item: &Item) -> Class {
+        let [a, b] = body.operands(item).map(|operand| self.class(operand));
+        match a.max(b) {
+            Class::Reference if item.kind.is(Kind::DERIVED) => Class::Derived,
+            class => class,
         }
     }
 
@@ -191,8 +205,7 @@ pub(crate) fn is_untraced(func: &Function, value: Value) -> bool {
 }
 
 /// Does the value of `inst` come from elsewhere, and not from its operands?
-fn is_opaque(func: &Function, inst: Inst) -> bool {
-    let data = &func.dfg.insts[inst];
+fn is_opaque(data: &InstructionData) -> bool {
     let opcode = data.opcode();
     opcode.is_call()
         || opcode.can_load()

@@ -1,11 +1,8 @@
 //! Where control goes, given what is known of values.
 
-use super::eval::{Bits, Truth, eval, truth};
+use super::eval::{Bits, Known, Truth, eval, truth};
 use crate::cfg::{Cfg, Edge, Node, destinations};
 use cranelift_codegen::ir::{BlockArg, Function, Inst, InstructionData, Opcode, Value};
-
-/// What is known of values beside their definitions.
-pub(crate) type Known<'a> = dyn Fn(Value) -> Option<Bits> + 'a;
 
 /// Whether control goes somewhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +18,7 @@ pub(crate) enum Way {
 }
 
 impl Way {
-    fn of(truth: Truth, wanted: bool) -> Way {
+    pub(crate) fn of(truth: Truth, wanted: bool) -> Way {
         match truth {
             Truth::Unknown => Way::Unknown,
             Truth::Certain(is) if is == wanted => Way::Open,
@@ -36,7 +33,7 @@ impl Way {
 ///
 /// NB: `uadd_overflow_trap`, and memory accesses that can trap, are checks of bounds. That they
 /// stop a bad reference is luck.
-pub(crate) fn way_past(func: &Function, known: &Known, inst: Inst) -> Way {
+pub(crate) fn way_past(func: &Function, known: &dyn Known, inst: Inst) -> Way {
     match func.dfg.insts[inst] {
         InstructionData::CondTrap { opcode, arg, .. } => {
             Way::of(truth(func, known, arg), opcode == Opcode::Trapz)
@@ -46,7 +43,7 @@ pub(crate) fn way_past(func: &Function, known: &Known, inst: Inst) -> Way {
 }
 
 /// Does control take `edge`, at the end of its block?
-pub(crate) fn way_along(func: &Function, cfg: &Cfg, known: &Known, edge: Edge) -> Way {
+pub(crate) fn way_along(func: &Function, cfg: &Cfg, known: &dyn Known, edge: Edge) -> Way {
     let Some(inst) = func.layout.last_inst(cfg.block(edge.from)) else {
         return Way::Never;
     };
@@ -77,15 +74,18 @@ pub(crate) fn way_along(func: &Function, cfg: &Cfg, known: &Known, edge: Edge) -
 pub(crate) fn for_each_param(
     func: &Function,
     cfg: &Cfg,
-    known: &Known,
+    known: &dyn Known,
     edge: Edge,
     mut f: impl FnMut(Value, Bits),
 ) {
     let Some(inst) = func.layout.last_inst(cfg.block(edge.from)) else {
         return;
     };
-    let dest = destinations(func, inst)[edge.dest as usize];
     let params = func.dfg.block_params(cfg.block(edge.to));
+    if params.is_empty() {
+        return;
+    }
+    let dest = destinations(func, inst)[edge.dest as usize];
     for (arg, &param) in dest.args(&func.dfg.value_lists).zip(params) {
         let bits = match arg {
             BlockArg::Value(arg) => eval(func, known, arg),

@@ -64,24 +64,41 @@ pub(crate) enum Truth {
     Unsure,
 }
 
+/// What is known of values beside their definitions.
+pub(crate) trait Known {
+    /// The bits of `value`, which must not be an alias, if they are known.
+    fn bits(&self, value: Value) -> Option<Bits>;
+
+    /// What `value` is an alias of, or itself.
+    fn resolve(&self, func: &Function, value: Value) -> Value {
+        func.dfg.resolve_aliases(value)
+    }
+}
+
+impl<F: Fn(Value) -> Option<Bits>> Known for F {
+    fn bits(&self, value: Value) -> Option<Bits> {
+        self(value)
+    }
+}
+
 /// How many operations are evaluated for one value. Conditions are small.
 const FUEL: u32 = 128;
 
 /// Evaluates in one function; `known` says what is known of a value beside its definition.
 pub(crate) struct Eval<'a> {
     func: &'a Function,
-    known: &'a dyn Fn(Value) -> Option<Bits>,
+    known: &'a dyn Known,
     fuel: u32,
 }
 
 /// The bits of `value`.
-pub(crate) fn eval(func: &Function, known: &dyn Fn(Value) -> Option<Bits>, value: Value) -> Bits {
+pub(crate) fn eval(func: &Function, known: &dyn Known, value: Value) -> Bits {
     let fuel = FUEL;
     Eval { func, known, fuel }.value(value)
 }
 
 /// Is `value` other than zero?
-pub(crate) fn truth(func: &Function, known: &dyn Fn(Value) -> Option<Bits>, value: Value) -> Truth {
+pub(crate) fn truth(func: &Function, known: &dyn Known, value: Value) -> Truth {
     let fuel = FUEL;
     Eval { func, known, fuel }.truth(value)
 }
@@ -119,7 +136,6 @@ impl Eval<'_> {
     }
 
     fn definition(&self, value: Value) -> Option<Inst> {
-        let value = self.func.dfg.resolve_aliases(value);
         match self.func.dfg.value_def(value) {
             ValueDef::Result(inst, _) => Some(inst),
             ValueDef::Param(..) | ValueDef::Union(..) => None,
@@ -127,19 +143,21 @@ impl Eval<'_> {
     }
 
     fn value(&mut self, value: Value) -> Bits {
-        let value = self.func.dfg.resolve_aliases(value);
-        if let Some(bits) = (self.known)(value) {
+        let value = self.known.resolve(self.func, value);
+        if let Some(bits) = self.known.bits(value) {
             return bits;
         }
-        if let Some(n) = constant(self.func, value) {
+        let Some(inst) = self.definition(value) else {
+            return Bits::Varying;
+        };
+        if matches!(self.func.dfg.insts[inst], InstructionData::UnaryImm { .. })
+            && let Some(n) = constant(self.func, value)
+        {
             return Bits::Const {
                 n,
                 of_reference: false,
             };
         }
-        let Some(inst) = self.definition(value) else {
-            return Bits::Varying;
-        };
         let Some(fuel) = self.fuel.checked_sub(1) else {
             return Bits::Unsure;
         };
@@ -230,7 +248,7 @@ impl Eval<'_> {
     }
 
     fn compare(&mut self, cond: IntCC, args: [Value; 2]) -> Bits {
-        let [a, b] = args.map(|arg| self.func.dfg.resolve_aliases(arg));
+        let [a, b] = args.map(|arg| self.known.resolve(self.func, arg));
         let ty = self.func.dfg.value_type(a);
         if !is_word(ty) {
             return match (self.value(a), self.value(b)) {
@@ -268,7 +286,8 @@ impl Eval<'_> {
     }
 }
 
-fn is_load(func: &Function, inst: Inst) -> bool {
+/// Is `inst` a load?
+pub(crate) fn is_load(func: &Function, inst: Inst) -> bool {
     let opcode = func.dfg.insts[inst].opcode();
     opcode.can_load() && !opcode.is_call()
 }

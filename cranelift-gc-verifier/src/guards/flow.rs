@@ -7,24 +7,28 @@
 //! is wrong until a path was found (see [`replay`](super::replay)).
 //!
 //! **Math.** Conditional constant propagation (Wegman, Zadeck: "Constant Propagation with
-//! Conditional Branches", TOPLAS 1991) from the definition of the reference on, over the blocks
-//! that it dominates, or those of them that lead to a dereference of it without defining it again.
-//! No path leaves the former and comes back without defining it again, so that the parameters of
-//! none of them are given anything from elsewhere.
+//! Conditional Branches", TOPLAS 1991) from the definition of the reference on, over those blocks
+//! that it dominates which lead to a dereference of it without defining it again. No path leaves them
+//! and comes back without defining it again, so that the parameters of none of them are given anything
+//! from elsewhere.
 
+use super::alike::{Alike, Reads};
 use super::branch::{Start, Way, for_each_param, way_along, way_past};
-use super::eval::Bits;
+use super::eval::{Bits, Known};
+use super::settled::Settled;
 use super::sites::Site;
 use crate::cfg::{Cfg, Edge, Node};
-use cranelift_codegen::ir::{Function, Inst, Value};
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Value};
 use smallvec::SmallVec;
-use std::collections::BTreeSet;
 
 /// Memory for analyses of one function after another.
-pub(crate) struct Scratch {
+pub(crate) struct Scratch<'a> {
+    settled: Settled<'a>,
     /// The analysis that the marks of these belong to.
     stamp: u32,
     executable: Vec<u32>,
+    /// The same as bits, to find the next one.
+    executed: Vec<u64>,
     params: Vec<(u32, Bits)>,
     region_stamp: u32,
     in_region: Vec<u32>,
@@ -32,9 +36,11 @@ pub(crate) struct Scratch {
     pub(crate) budget: u64,
 }
 
-impl Scratch {
-    pub(crate) fn new(func: &Function, cfg: &Cfg) -> Self {
+impl<'a> Scratch<'a> {
+    pub(crate) fn new(func: &'a Function, cfg: &'a Cfg, settled: Settled<'a>) -> Self {
         Scratch {
+            settled,
+            executed: vec![0; cfg.len().div_ceil(64)],
             stamp: 0,
             executable: vec![0; cfg.len()],
             params: vec![(0, Bits::Unknown); func.dfg.num_values()],
@@ -44,11 +50,45 @@ impl Scratch {
         }
     }
 
-    /// Find the blocks from which one of `sites` is reached without entering `start` again.
+    /// Is `value` a parameter that is given what is followed here?
+    pub(crate) fn is_param(&self, subject: Subject, value: Value) -> bool {
+        let node = self.settled.param_node(value);
+        node.is_some_and(|node| {
+            node != subject.start.node && self.in_region[node as usize] == self.region_stamp
+        })
+    }
+
+    /// What is settled in the function.
+    pub(crate) fn settled(&self) -> &Settled<'a> {
+        &self.settled
+    }
+
+    /// `node` is executed. Returns whether that was not known.
+    fn execute(&mut self, node: Node) -> bool {
+        self.executed[node as usize / 64] |= 1 << (node % 64);
+        core::mem::replace(&mut self.executable[node as usize], self.stamp) != self.stamp
+    }
+
+    /// The first node from `node` on that is executed.
+    fn executed_from(&self, node: Node) -> Option<Node> {
+        let mut index = node as usize / 64;
+        let mut word = self.executed.get(index)? & (u64::MAX << (node % 64));
+        while word == 0 {
+            index += 1;
+            word = *self.executed.get(index)?;
+        }
+        Some(index as Node * 64 + word.trailing_zeros())
+    }
+
+    /// Find the blocks that `start` dominates and from which one of `sites` is reached without entering
+    /// `start` again.
     pub(crate) fn find_region(&mut self, cfg: &Cfg, start: Start, sites: &[Site]) {
         self.region_stamp += 1;
         let mut pending = Vec::new();
         let mut visit = |node: Node, pending: &mut Vec<Node>| {
+            if !cfg.dominates(start.node, node) {
+                return;
+            }
             let mark = &mut self.in_region[node as usize];
             if core::mem::replace(mark, self.region_stamp) != self.region_stamp {
                 self.budget = self.budget.saturating_sub(1);
@@ -66,15 +106,6 @@ impl Scratch {
             }
         }
     }
-}
-
-/// Which blocks are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Area {
-    /// All that the definition dominates. Most references that are null or i31 do not get far.
-    Dominated,
-    /// Those of the region that was found last.
-    Region,
 }
 
 /// The reference that is followed.
@@ -115,89 +146,72 @@ impl Subject<'_> {
 }
 
 /// One analysis: the reference is `word`.
-pub(crate) struct Flow<'a, 's> {
+pub(crate) struct Flow<'a, 's, 'f> {
     subject: Subject<'a>,
-    scratch: &'s mut Scratch,
-    area: Area,
+    scratch: &'s mut Scratch<'f>,
     word: u32,
-    /// What was found to be executed.
-    executed: BTreeSet<Node>,
+    reads: Reads,
 }
 
-/// How many blocks are visited of all that the definition dominates.
-const MAX_DOMINATED: u64 = 64;
+impl Known for Flow<'_, '_, '_> {
+    fn bits(&self, value: Value) -> Option<Bits> {
+        if let Some(bits) = self.subject.known(self.word, value, None) {
+            self.reads.reference();
+            return Some(bits);
+        }
+        if !self.scratch.is_param(self.subject, value) {
+            return self.scratch.settled.bits(value);
+        }
+        self.reads.param();
+        let (stamp, bits) = self.scratch.params[value.as_u32() as usize];
+        Some(match stamp == self.scratch.stamp {
+            true => bits,
+            false => Bits::Unknown,
+        })
+    }
 
-impl<'a, 's> Flow<'a, 's> {
-    /// Find what is reached in `area`. None if that takes too long.
+    fn resolve(&self, _: &Function, value: Value) -> Value {
+        self.scratch.settled.resolve(value)
+    }
+}
+
+impl<'a, 's, 'f> Flow<'a, 's, 'f> {
+    /// Find what is reached in the region that was found last. None if that takes too long.
     pub(crate) fn run(
         subject: Subject<'a>,
-        scratch: &'s mut Scratch,
-        area: Area,
+        scratch: &'s mut Scratch<'f>,
         word: u32,
     ) -> Option<Self> {
         scratch.stamp += 1;
-        let limit = match area {
-            Area::Dominated => MAX_DOMINATED.min(scratch.budget),
-            Area::Region => scratch.budget,
-        };
-        let least = scratch.budget - limit;
         let mut flow = Flow {
             subject,
             scratch,
-            area,
             word,
-            executed: BTreeSet::from([subject.start.node]),
+            reads: Reads::default(),
         };
-        flow.scratch.executable[subject.start.node as usize] = flow.scratch.stamp;
+        flow.scratch.executed.fill(0);
+        flow.scratch.execute(subject.start.node);
         let mut changed = true;
         while changed {
             changed = false;
             // NB: A sweep in reverse post-order takes in what it adds ahead of itself.
-            let mut next = flow.executed.first().copied();
+            let mut next = flow.scratch.executed_from(0);
             while let Some(node) = next {
                 let cost = 1 + subject.traps[node as usize].len() as u64;
-                let rest = flow.scratch.budget.checked_sub(cost);
-                flow.scratch.budget = rest.filter(|&rest| rest >= least)?;
+                flow.scratch.budget = flow.scratch.budget.checked_sub(cost)?;
                 changed |= flow.visit(node);
-                next = flow.executed.range(node + 1..).next().copied();
+                next = flow.scratch.executed_from(node + 1);
             }
         }
         Some(flow)
     }
 
     fn is_in_area(&self, node: Node) -> bool {
-        match self.area {
-            Area::Dominated => self.subject.cfg.dominates(self.subject.start.node, node),
-            Area::Region => self.scratch.in_region[node as usize] == self.scratch.region_stamp,
-        }
+        self.scratch.in_region[node as usize] == self.scratch.region_stamp
     }
 
     fn is_executable(&self, node: Node) -> bool {
         self.scratch.executable[node as usize] == self.scratch.stamp
-    }
-
-    fn known(&self, value: Value) -> Option<Bits> {
-        let (stamp, bits) = self.scratch.params[value.as_u32() as usize];
-        let param = self
-            .param_node(value)
-            .map(|_| match stamp == self.scratch.stamp {
-                true => bits,
-                false => Bits::Unknown,
-            });
-        self.subject.known(self.word, value, param)
-    }
-
-    /// The block that `value` is a parameter of, if it is one that is given what is followed here.
-    fn param_node(&self, value: Value) -> Option<Node> {
-        let Subject {
-            func, cfg, start, ..
-        } = self.subject;
-        match func.dfg.value_def(value) {
-            cranelift_codegen::ir::ValueDef::Param(block, _) => cfg
-                .node(block)
-                .filter(|&node| node != start.node && self.is_in_area(node)),
-            _ => None,
-        }
     }
 
     fn first_of(&self, node: Node) -> Option<Inst> {
@@ -207,15 +221,42 @@ impl<'a, 's> Flow<'a, 's> {
 
     /// The first trap of `node` that is not passed.
     fn stop(&self, node: Node) -> Option<Inst> {
-        let known = |value| self.known(value);
         let traps = self.subject.traps(node, self.first_of(node));
         traps
             .iter()
             .copied()
-            .find(|&trap| match way_past(self.subject.func, &known, trap) {
+            .find(|&trap| match self.way_past(trap) {
                 Way::Never | Way::Unknown => true,
                 Way::Open | Way::Unsure => false,
             })
+    }
+
+    fn way_past(&self, trap: Inst) -> Way {
+        let func = self.subject.func;
+        let way = way_past(func, self, trap);
+        self.reads.settle(func.dfg.inst_args(trap).first().copied());
+        way
+    }
+
+    fn way_along(&self, edge: Edge) -> Way {
+        let Subject { func, cfg, .. } = self.subject;
+        if let Some(way) = self.scratch.settled.way_along(edge) {
+            return way;
+        }
+        let way = way_along(func, cfg, self, edge);
+        let inst = func.layout.last_inst(cfg.block(edge.from));
+        // NB: What a table is indexed with is more than true or false.
+        self.reads
+            .settle(inst.and_then(|inst| match func.dfg.insts[inst] {
+                InstructionData::Brif { arg, .. } => Some(arg),
+                _ => None,
+            }));
+        way
+    }
+
+    /// What the analysis of this word depends on, if that is simple.
+    pub(crate) fn into_alike(self) -> Option<Alike> {
+        self.reads.into_alike(self.word)
     }
 
     /// Is `site` reached?
@@ -229,14 +270,11 @@ impl<'a, 's> Flow<'a, 's> {
 
     /// Is control known to take `edge` at times?
     pub(crate) fn takes(&self, edge: Edge) -> bool {
-        let Subject {
-            func, cfg, start, ..
-        } = self.subject;
-        let known = |value| self.known(value);
+        let start = self.subject.start;
         self.is_executable(edge.from)
             && edge.to != start.node
             && self.is_in_area(edge.to)
-            && matches!(way_along(func, cfg, &known, edge), Way::Open | Way::Unsure)
+            && matches!(self.way_along(edge), Way::Open | Way::Unsure)
     }
 
     /// Returns whether something is known that was not.
@@ -251,16 +289,12 @@ impl<'a, 's> Flow<'a, 's> {
                 continue;
             }
             let mut given = SmallVec::<[(Value, Bits); 4]>::new();
-            let known = |value| self.known(value);
-            for_each_param(func, cfg, &known, edge, |param, bits| {
+            for_each_param(func, cfg, self, edge, |param, bits| {
                 given.push((param, bits));
             });
+            self.reads.settle(None);
             let stamp = self.scratch.stamp;
-            let mark = &mut self.scratch.executable[edge.to as usize];
-            if core::mem::replace(mark, stamp) != stamp {
-                self.executed.insert(edge.to);
-                changed = true;
-            }
+            changed |= self.scratch.execute(edge.to);
             for (param, bits) in given {
                 let (at, old) = self.scratch.params[param.as_u32() as usize];
                 let old = if at == stamp { old } else { Bits::Unknown };

@@ -7,7 +7,9 @@
 
 use super::branch::{Start, Way, way_along, way_past};
 use super::flow::Subject;
+use super::settled::Settled;
 use super::sites::Site;
+use cranelift_codegen::ir::Value;
 
 /// How many blocks are looked at.
 const MAX_BLOCKS: usize = 8;
@@ -16,19 +18,22 @@ const MAX_BLOCKS: usize = 8;
 const MAX_TRAPS: usize = 8;
 
 /// Is `site` guarded by what is just before it?
-pub(crate) fn is_guarded(subject: Subject, site: &Site) -> bool {
+pub(crate) fn is_guarded(subject: Subject, settled: &Settled, site: &Site) -> bool {
     let mut words = site
         .hazards
         .iter()
         .flat_map(|hazard| hazard.representatives());
-    words.all(|&word| is_excluded(subject, site, word))
+    words.all(|&word| is_excluded(subject, settled, site, word))
 }
 
-fn is_excluded(subject: Subject, site: &Site, word: u32) -> bool {
+fn is_excluded(subject: Subject, settled: &Settled, site: &Site, word: u32) -> bool {
     let Subject {
         func, cfg, start, ..
     } = subject;
-    let known = |value| subject.known(word, value, None);
+    let known = |value: Value| {
+        let of_reference = subject.known(word, value, None);
+        of_reference.or_else(|| settled.bits(value))
+    };
     let stops = |&trap: &_| way_past(func, &known, trap) == Way::Never;
     let mut node = site.node;
     let mut until = Some(site.inst);
@@ -45,7 +50,8 @@ fn is_excluded(subject: Subject, site: &Site, word: u32) -> bool {
         let (Some(edge), None, false) = (edges.next(), edges.next(), node == first) else {
             return false;
         };
-        if way_along(func, cfg, &known, edge) == Way::Never {
+        let way = settled.way_along(edge);
+        if way.unwrap_or_else(|| way_along(func, cfg, &known, edge)) == Way::Never {
             return true;
         }
         node = edge.from;

@@ -48,7 +48,7 @@ impl<'a> Replay<'a> {
     /// Does control get to `until`, or to the end of the block?
     fn passes(&self, until: Option<Inst>) -> Result<(), &'static str> {
         let func = self.subject.func;
-        let known = |value| self.known(value);
+        let known = |value: Value| self.known(value);
         for &trap in self.subject.traps(self.node, self.after) {
             if until.is_some_and(|until| func.layout.pp_cmp(until, trap).is_lt()) {
                 break;
@@ -63,7 +63,7 @@ impl<'a> Replay<'a> {
     /// Does control take `edge`?
     fn check(&self, edge: Edge) -> Result<(), &'static str> {
         let Subject { func, cfg, .. } = self.subject;
-        let known = |value| self.known(value);
+        let known = |value: Value| self.known(value);
         if way_along(func, cfg, &known, edge) != Way::Open {
             return Err("a branch on it may exclude the reference");
         }
@@ -77,7 +77,7 @@ impl<'a> Replay<'a> {
     fn take(&mut self, edge: Edge) {
         let Subject { func, cfg, .. } = self.subject;
         let mut given = Vec::new();
-        let known = |value| self.known(value);
+        let known = |value: Value| self.known(value);
         for_each_param(func, cfg, &known, edge, |param, bits| {
             given.push((param, bits));
         });

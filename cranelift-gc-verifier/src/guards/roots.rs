@@ -5,11 +5,15 @@
 
 use crate::cfg::Cfg;
 use crate::slots::{Hold, Slots};
+use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, Value, ValueDef};
-use std::collections::BTreeMap;
+use cranelift_codegen::packed_option::PackedOption;
 
 /// For each reload, the value that it is reloaded for.
-pub(crate) struct Roots(BTreeMap<Value, Value>);
+pub(crate) struct Roots {
+    origins: SecondaryMap<Value, PackedOption<Value>>,
+    reloads: Vec<Value>,
+}
 
 /// More reloads of reloads than that are not followed.
 const MAX_STEPS: usize = 32;
@@ -37,14 +41,27 @@ impl Roots {
                 .find(|&value| is_there(value))?;
             Some((reload.result, origin))
         });
-        Roots(origins.collect())
+        let mut roots = Roots {
+            origins: SecondaryMap::new(),
+            reloads: Vec::new(),
+        };
+        for (reload, origin) in origins {
+            roots.origins[reload] = origin.into();
+            roots.reloads.push(reload);
+        }
+        roots
+    }
+
+    /// All reloads.
+    pub(crate) fn reloads(&self) -> impl Iterator<Item = Value> + '_ {
+        self.reloads.iter().copied()
     }
 
     /// What `value`, which must not be an alias, is reloaded for, if it is a reload.
     pub(crate) fn of(&self, mut value: Value) -> Value {
         for _ in 0..MAX_STEPS {
-            match self.0.get(&value) {
-                Some(&origin) if origin != value => value = origin,
+            match self.origins[value].expand() {
+                Some(origin) if origin != value => value = origin,
                 _ => break,
             }
         }

@@ -7,12 +7,12 @@
 //! latter, and an address of something that was declared a reference and has no fact, is counted.
 
 use super::Proofs;
+use crate::body::{Body, Def, Kind};
 use crate::cfg::{Cfg, Node};
 use crate::hazard::Hazards;
-use crate::memory::access;
 use crate::values::{Class, Values};
 use cranelift_codegen::entity::SecondaryMap;
-use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value, ValueDef, types};
+use cranelift_codegen::ir::{Function, Inst, Value, ValueDef, types};
 use cranelift_codegen::packed_option::PackedOption;
 use smallvec::SmallVec;
 
@@ -35,8 +35,6 @@ pub(crate) struct Site {
 pub(crate) struct Sites {
     /// In reverse post-order.
     pub(crate) open: Vec<Site>,
-    /// For each node, its conditional traps, in order.
-    pub(crate) traps: Vec<SmallVec<[Inst; 2]>>,
     /// The dereferences that the type allows, with their references.
     pub(crate) typed: Vec<(Inst, Value)>,
     /// The number of dereferences that nothing can be said about.
@@ -48,23 +46,30 @@ type Trapz = [PackedOption<Inst>; 2];
 
 impl Sites {
     /// Find those of `func`.
-    pub(crate) fn new(func: &Function, cfg: &Cfg, values: &Values, proofs: &Proofs) -> Self {
+    pub(crate) fn new(
+        func: &Function,
+        cfg: &Cfg,
+        body: &Body,
+        values: &Values,
+        proofs: &Proofs,
+    ) -> Self {
         let mut sites = Sites {
             open: Vec::new(),
-            traps: vec![SmallVec::new(); cfg.len()],
             typed: Vec::new(),
             unjudged: 0,
         };
         let mut trapz = SecondaryMap::<Value, Trapz>::new();
         for node in cfg.nodes() {
-            for inst in func.layout.block_insts(cfg.block(node)) {
-                if let InstructionData::CondTrap { opcode, arg, .. } = func.dfg.insts[inst] {
-                    sites.traps[node as usize].push(inst);
-                    if opcode == Opcode::Trapz {
-                        note_trapz(&mut trapz[func.dfg.resolve_aliases(arg)], inst);
+            for item in body.items_of(node) {
+                let inst = item.inst;
+                if item.kind.is(Kind::TRAPS_ON_ZERO) {
+                    let [arg, _] = body.operands(item);
+                    if trapz.keys().len() == 0 {
+                        trapz.resize(func.dfg.num_values());
                     }
-                } else if let Some(access) = access(func, inst) {
-                    let terms = terms(func, access.addr);
+                    note_trapz(&mut trapz[arg], inst);
+                } else if let Some(access) = body.access(item) {
+                    let terms = terms(func, body, access.addr);
                     let proof = proofs.get(inst);
                     let open = sites.judge(func, inst, values, &terms, proof);
                     if let Some((reference, hazards)) = open {
@@ -174,12 +179,11 @@ pub(crate) fn is_opaque(func: &Function, value: Value) -> bool {
 const MAX_TERMS: usize = 24;
 
 /// The terms of `addr` that can be references: of 32 bits.
-fn terms(func: &Function, addr: Value) -> SmallVec<[Value; 4]> {
+fn terms(func: &Function, body: &Body, addr: Value) -> SmallVec<[Value; 4]> {
     let mut terms = SmallVec::new();
-    let mut pending = SmallVec::<[Value; 8]>::from_slice(&[addr]);
+    let mut pending = SmallVec::<[Value; 8]>::from_slice(&[body.resolve(func, addr)]);
     let mut looked_at = 0;
     while let Some(value) = pending.pop() {
-        let value = func.dfg.resolve_aliases(value);
         looked_at += 1;
         if looked_at > MAX_TERMS {
             break;
@@ -188,34 +192,21 @@ fn terms(func: &Function, addr: Value) -> SmallVec<[Value; 4]> {
             push_once(&mut terms, value);
             continue;
         }
-        if let ValueDef::Result(inst, _) = func.dfg.value_def(value) {
-            match func.dfg.insts[inst] {
-                InstructionData::Binary {
-                    opcode: Opcode::Iadd,
-                    args,
+        let def = body.def(value);
+        let mut is_opaque = def == Def::Param;
+        if let Def::Item(index) = def {
+            let item = &body.items()[index as usize];
+            if item.kind.is(Kind::ADDS_UP) {
+                let [a, b] = body.operands(item);
+                pending.push(a);
+                if a != b {
+                    pending.push(b);
                 }
-                | InstructionData::IntAddTrap { args, .. } => {
-                    pending.extend(args);
-                    continue;
-                }
-                InstructionData::Unary {
-                    opcode: Opcode::Uextend,
-                    arg,
-                } => {
-                    pending.push(arg);
-                    continue;
-                }
-                InstructionData::Ternary {
-                    opcode: Opcode::Select | Opcode::SelectSpectreGuard,
-                    args,
-                } => {
-                    pending.extend([args[1], args[2]]);
-                    continue;
-                }
-                _ => {}
+                continue;
             }
+            is_opaque = item.kind.is(Kind::CALLS.or(Kind::LOADS));
         }
-        if func.dfg.value_type(value) == types::I32 && is_opaque(func, value) {
+        if is_opaque && func.dfg.value_type(value) == types::I32 {
             push_once(&mut terms, value);
         }
     }

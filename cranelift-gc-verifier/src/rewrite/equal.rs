@@ -66,9 +66,9 @@ pub(crate) fn values(
     orig: Value,
     new: Value,
 ) -> Option<GcError> {
+    let lane = signatures.difference(func, orig, new)?;
     let expected = signatures.of(func, orig)?;
     let found = signatures.of(func, new)?;
-    let lane = expected.difference(&found)?;
     Some(GcError::UnequalRewrite {
         inst,
         orig: Some(orig),

@@ -21,7 +21,7 @@
 //! all of its bytes. It is a conflict if it first comes to a load of some of them, a safepoint whose
 //! stack map names the slot, or, unless the memory is a slot, a call, a trap or a return.
 
-use super::place::{Leaves, Place, Relation};
+use super::place::{Base, Leaves, Place, Relation, base_of};
 use super::signature::{LANES, Lanes, Signatures, extended};
 use crate::cfg::{Cfg, Node};
 use crate::error::{Deed, GcError, Unjustified};
@@ -155,9 +155,10 @@ enum Met {
     Conflict(Inst, Unjustified, Role),
 }
 
-/// The bytes of a value in memory, by lane.
+/// The bytes of a value in memory.
 struct Bytes {
-    lanes: Lanes,
+    /// It has a signature.
+    value: Value,
     size: u32,
     is_big: bool,
 }
@@ -169,33 +170,54 @@ impl Bytes {
         access: &Access,
         value: Value,
     ) -> Option<Self> {
-        let lanes = signatures.of(scene.func, value)?;
+        if !signatures.has(scene.func, value) {
+            return None;
+        }
         let endianness = access.flags.explicit_endianness();
         Some(Bytes {
-            lanes,
+            value: signatures.root(scene.func, value),
             size: access.size,
             is_big: endianness.unwrap_or(scene.endianness) == Endianness::Big,
         })
     }
 
-    /// The byte at `index` in memory.
-    fn byte(&self, lane: usize, index: i64) -> u8 {
+    /// The byte at `index` in memory, if the bits are those of `lane`.
+    fn byte(&self, lanes: &Lanes, lane: usize, index: i64) -> u8 {
         let index = match self.is_big {
             true => i64::from(self.size) - 1 - index,
             false => index,
         };
-        (self.lanes.bits[lane] >> (8 * index)) as u8
+        (lanes.bits[lane] >> (8 * index)) as u8
     }
 
     /// Is there a lane in which the bytes that `other`, `distance` bytes behind this, shares with
     /// this one differ?
-    fn differs(&self, other: &Bytes, distance: i64) -> bool {
+    fn differs(
+        &self,
+        func: &Function,
+        signatures: &mut Signatures,
+        other: &Bytes,
+        distance: i64,
+    ) -> bool {
+        let is_same =
+            (self.value, self.size, self.is_big) == (other.value, other.size, other.is_big);
+        if is_same && distance == 0 {
+            return false;
+        }
+        let (Some(lanes), Some(others)) = (
+            signatures.of(func, self.value),
+            signatures.of(func, other.value),
+        ) else {
+            return false;
+        };
         let start = distance.max(0);
         let end = (distance + i64::from(other.size)).min(self.size.into());
-        let valid = self.lanes.valid & other.lanes.valid;
+        let valid = lanes.valid & others.valid;
+        let differs =
+            |lane, i| self.byte(&lanes, lane, i) != other.byte(&others, lane, i - distance);
         (0..LANES)
             .filter(|lane| valid & (1 << lane) != 0)
-            .any(|lane| (start..end).any(|i| self.byte(lane, i) != other.byte(lane, i - distance)))
+            .any(|lane| (start..end).any(|i| differs(lane, i)))
     }
 }
 
@@ -248,7 +270,7 @@ impl<'a, 's> Known<'a, 's> {
         let cfg = self.scene.cfg;
         let start = cfg.node_of_inst(func, self.at)?;
         // For each block that was entered from behind, the block after it on the way.
-        let mut next: Vec<Option<Node>> = vec![None; cfg.len()];
+        let mut next: Vec<Option<Node>> = Vec::new();
         let mut pending = Vec::new();
         let mut at = (start, func.layout.prev_inst(self.at));
         loop {
@@ -270,7 +292,7 @@ impl<'a, 's> Known<'a, 's> {
         node: Node,
         mut inst: Option<Inst>,
         pending: &mut Vec<Node>,
-        next: &mut [Option<Node>],
+        next: &mut Vec<Option<Node>>,
     ) -> Option<Option<(Inst, Unjustified, Role)>> {
         let Scene { func, cfg, .. } = self.scene;
         while let Some(at) = inst {
@@ -287,6 +309,8 @@ impl<'a, 's> Known<'a, 's> {
         if self.leaves.blocks.contains(&cfg.block(node)) {
             return None;
         }
+        // NB: Most questions are answered in the block where they are asked.
+        next.resize(cfg.len(), None);
         for edge in cfg.preds(node) {
             let from = edge.from as usize;
             if next[from].is_none() {
@@ -306,12 +330,33 @@ impl<'a, 's> Known<'a, 's> {
         if opcode.is_call() {
             return self.meet_call(inst);
         }
+        if self.is_elsewhere(inst) {
+            return Met::Go;
+        }
         match access(func, inst) {
             Some(other) if other.data.is_some() => self.meet_store(inst, &other),
             Some(other) => self.meet_load(&other),
             None if opcode.can_store() || opcode == Opcode::Fence => Met::Stop,
             None => Met::Go,
         }
+    }
+
+    /// Is `inst` an access through another base, as most are? Nothing is decided by those.
+    fn is_elsewhere(&mut self, inst: Inst) -> bool {
+        let func = self.scene.func;
+        let (addr, flags, writes) = match func.dfg.insts[inst] {
+            InstructionData::Load { arg, flags, .. } => (arg, flags, false),
+            InstructionData::Store { args, flags, .. } => (args[1], flags, true),
+            _ => return false,
+        };
+        let flags = func.dfg.mem_flags[flags];
+        let (base, _) = base_of(func, self.signatures, addr, flags);
+        if base == self.place.base {
+            return false;
+        }
+        let are_slots = matches!((base, self.place.base), (Base::Slot(_), Base::Slot(_)));
+        self.may_be_written |= writes && !are_slots;
+        true
     }
 
     /// Before this, there was no such value, or no such address.
@@ -370,7 +415,7 @@ impl<'a, 's> Known<'a, 's> {
         }
         let data = other.data.expect("it is a store");
         match Bytes::new(self.scene, self.signatures, other, data) {
-            Some(bytes) if self.bytes.differs(&bytes, distance) => {
+            Some(bytes) if self.bytes.differs(func, self.signatures, &bytes, distance) => {
                 Met::Conflict(inst, Unjustified::Overwritten, Role::Clobber)
             }
             Some(_) | None => Met::Stop,
@@ -385,7 +430,7 @@ impl<'a, 's> Known<'a, 's> {
         }
         let result = other.result.expect("it is a load");
         match Bytes::new(self.scene, self.signatures, other, result) {
-            Some(bytes) if !self.bytes.differs(&bytes, 0) => Met::Stop,
+            Some(bytes) if !self.bytes.differs(func, self.signatures, &bytes, 0) => Met::Stop,
             Some(_) | None => Met::Go,
         }
     }

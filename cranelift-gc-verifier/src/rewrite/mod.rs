@@ -36,7 +36,7 @@ use crate::cfg::Cfg;
 use crate::code::Code;
 use crate::error::GcError;
 use crate::report::{Inconclusive, Violation};
-use crate::safepoint::Safepoints;
+use crate::safepoint::{Safepoint, Safepoints, may_collect};
 use crate::values::Class;
 use crate::witness::Witness;
 use crate::{Options, recheck};
@@ -47,13 +47,88 @@ use kept::Classes;
 use signature::Signatures;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+/// The graph of a function as it was looked at.
+pub(crate) struct Graph {
+    pub(crate) cfg: Cfg,
+    pub(crate) safepoints: Safepoints,
+    /// How many instructions had been made by then.
+    pub(crate) insts: usize,
+}
+
+impl Graph {
+    fn new(func: &Function) -> Self {
+        let cfg = Cfg::new(func);
+        Graph {
+            safepoints: Safepoints::new(func, &cfg),
+            cfg,
+            insts: func.dfg.num_insts(),
+        }
+    }
+
+    /// Does it still hold of `func`?
+    ///
+    /// NB: The safepoints are looked for among what is new, and where they were.
+    fn is_of(&mut self, func: &Function) -> bool {
+        self.has_no_new_safepoints(func)
+            && self.has_its_safepoints(func)
+            && self.cfg.is_graph_of(func)
+    }
+
+    fn has_no_new_safepoints(&mut self, func: &Function) -> bool {
+        let insts = func.dfg.num_insts();
+        let mut new = (self.insts..insts).map(|inst| Inst::from_u32(inst as u32));
+        let is_none_new = !new.any(|inst| may_collect(func, inst));
+        if is_none_new {
+            self.insts = insts;
+        }
+        is_none_new
+    }
+
+    fn has_its_safepoints(&self, func: &Function) -> bool {
+        let mut all = self.safepoints.all.iter();
+        all.all(|at| self.cfg.node_of_inst(func, at.inst) == Some(at.node))
+    }
+
+    /// That of `func`, of which this was the graph.
+    ///
+    /// NB: Mostly, a branch has become a jump, so that the safepoints are among those that were there.
+    fn again(&mut self, func: &Function) -> Self {
+        let cfg = Cfg::new(func);
+        let is_known = |node| self.cfg.node(cfg.block(node)).is_some();
+        if !cfg.nodes().all(is_known) || !self.has_no_new_safepoints(func) {
+            return Graph::new(func);
+        }
+        let all = self.safepoints.all.iter().filter_map(|at| {
+            let node = cfg.node_of_inst(func, at.inst)?;
+            Some(Safepoint { node, ..*at })
+        });
+        let mut all: Vec<Safepoint> = all.collect();
+        all.sort_by_key(|at| at.node);
+        Graph {
+            safepoints: Safepoints::numbered(&cfg, all),
+            cfg,
+            insts: self.insts,
+        }
+    }
+}
+
+/// What a look at a whole function finds that is of use while its rewrites are judged.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// What each value is.
+    pub(crate) classes: Vec<Class>,
+    pub(crate) graph: Option<Graph>,
+}
+
 /// Judges the rewrites of one function.
 pub struct Rewrites {
     options: Options,
     endianness: Endianness,
     signatures: Signatures,
     classes: Classes,
-    graph: Option<(Cfg, Safepoints)>,
+    graph: Option<Graph>,
+    /// Has something happened since that can have changed it?
+    is_in_question: bool,
     pass: Pass,
     /// What went wrong in here, once.
     inconclusive: Vec<Inconclusive>,
@@ -68,6 +143,7 @@ impl Rewrites {
             signatures: Signatures::default(),
             classes: Classes::default(),
             graph: None,
+            is_in_question: false,
             pass: Pass::Input,
             inconclusive: Vec::new(),
         }
@@ -77,23 +153,25 @@ impl Rewrites {
     pub fn of(func: &Function, options: Options, endianness: Endianness) -> Self {
         let mut rewrites = Rewrites::new(options, endianness);
         let history = crate::History::default();
-        rewrites.set_classes(crate::verify_layer(func, &options, &history).1);
+        rewrites.set_known(crate::verify_layer(func, &options, &history).1);
         rewrites
     }
 
-    /// What each value is, as the last look at the whole function has it.
-    pub(crate) fn set_classes(&mut self, classes: Vec<Class>) {
-        self.classes = Classes(classes);
+    /// What the last look at the whole function found.
+    pub(crate) fn set_known(&mut self, known: Known) {
+        self.classes = Classes::new(known.classes);
+        self.graph = known.graph;
+        self.is_in_question = true;
     }
 
     /// What each value is, as it was set.
     pub(crate) fn classes(&self) -> &[Class] {
-        &self.classes.0
+        self.classes.as_slice()
     }
 
     /// The pass was undone: it is as if nothing had been asked since `classes` were set.
     pub(crate) fn restart(&mut self, classes: Vec<Class>) {
-        self.classes = Classes(classes);
+        self.classes = Classes::new(classes);
         self.signatures = Signatures::default();
         self.graph = None;
         self.inconclusive.clear();
@@ -111,10 +189,19 @@ impl Rewrites {
         let pass = pass_of(rewrite);
         if self.pass != pass {
             self.pass = pass;
-            self.graph = None;
+            self.is_in_question = true;
             self.signatures = Signatures::default();
         }
         // A panic here must not take down a compiler that would do without the verifier.
+        let needs_look = AssertUnwindSafe(|| !self.needs_no_look(func, rewrite));
+        match catch_unwind(needs_look).unwrap_or(true) {
+            true => self.look(func, rewrite),
+            false => None,
+        }
+    }
+
+    fn look(&mut self, func: &Function, rewrite: Rewrite) -> Option<Violation> {
+        // The same goes for this.
         let judged = catch_unwind(AssertUnwindSafe(|| self.judge_one(func, rewrite)));
         match judged {
             Ok(None) => {
@@ -129,6 +216,25 @@ impl Rewrites {
                 None
             }
         }
+    }
+
+    /// Is it clear without a closer look that nothing is wrong, and that nothing is learnt?
+    ///
+    /// Most rewrites are of values that have nothing to do with references.
+    #[inline]
+    fn needs_no_look(&mut self, func: &Function, rewrite: Rewrite) -> bool {
+        match rewrite {
+            Rewrite::Simplify { orig, new, .. }
+            | Rewrite::Subsume { orig, new, .. }
+            | Rewrite::Gvn { orig, kept: new } => !self.touches(func, orig, new),
+            Rewrite::Hoist { .. } | Rewrite::Remat { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Does one of these take part in what happens to references, or is everything asked about?
+    fn touches(&mut self, func: &Function, a: Value, b: Value) -> bool {
+        self.options.all_rewrites || self.classes.touches(func, a) || self.classes.touches(func, b)
     }
 
     fn note(&mut self, what: &str) {
@@ -146,7 +252,7 @@ impl Rewrites {
             return None;
         }
         let shown = match &self.graph {
-            Some((cfg, _)) if !witness.steps.is_empty() => {
+            Some(Graph { cfg, .. }) if !witness.steps.is_empty() => {
                 recheck::witness(func, cfg, &error, &witness)
             }
             // What shows an unequal rewrite is the assignment.
@@ -219,7 +325,7 @@ impl Rewrites {
     }
 
     /// Is the rewrite of `inst` asked about: does it take part in what happens to references?
-    fn is_asked(&self, func: &Function, inst: Inst) -> bool {
+    fn is_asked(&mut self, func: &Function, inst: Inst) -> bool {
         self.options.all_rewrites
             || self.classes.operands_touch(func, inst)
             || match func.dfg.insts[inst]
@@ -232,12 +338,6 @@ impl Rewrites {
     }
 
     fn pure_value(&mut self, func: &Function, orig: Value, new: Value) -> Option<GcError> {
-        let asked = self.options.all_rewrites
-            || self.classes.touches(func, orig)
-            || self.classes.touches(func, new);
-        if !asked {
-            return None;
-        }
         let root = self.signatures.root(func, orig);
         let ValueDef::Result(inst, _) = func.dfg.value_def(root) else {
             return None;
@@ -323,10 +423,7 @@ impl Rewrites {
         param: Value,
         value: Value,
     ) -> Option<(GcError, Witness)> {
-        if !self.options.all_rewrites
-            && !self.classes.touches(func, param)
-            && !self.classes.touches(func, value)
-        {
+        if !self.touches(func, param, value) {
             return None;
         }
         let (was, is) = (func.dfg.value_type(param), func.dfg.value_type(value));
@@ -344,7 +441,7 @@ impl Rewrites {
             return Some((error, Witness::default()));
         }
         self.prepare(func);
-        let (cfg, _) = self.graph.as_ref()?;
+        let Graph { cfg, .. } = self.graph.as_ref()?;
         let arg = other_argument(func, cfg, param, value)?;
         let expected = self.signatures.of(func, arg)?;
         let found = self.signatures.of(func, value)?;
@@ -366,10 +463,14 @@ impl Rewrites {
     }
 
     fn prepare(&mut self, func: &Function) {
-        if self.graph.is_none() {
-            let cfg = Cfg::new(func);
-            let safepoints = Safepoints::new(func, &cfg);
-            self.graph = Some((cfg, safepoints));
+        let is_in_question = core::mem::take(&mut self.is_in_question);
+        match &mut self.graph {
+            None => self.graph = Some(Graph::new(func)),
+            Some(graph) => {
+                if is_in_question && !graph.is_of(func) {
+                    *graph = graph.again(func);
+                }
+            }
         }
     }
 
@@ -380,7 +481,9 @@ impl Rewrites {
     ) -> Option<T> {
         self.prepare(func);
         let collector = self.collector(func);
-        let (cfg, safepoints) = self.graph.as_ref()?;
+        let Graph {
+            cfg, safepoints, ..
+        } = self.graph.as_ref()?;
         let scene = Scene {
             func,
             cfg,
@@ -399,13 +502,21 @@ impl Rewrites {
                 kept: Some(kept),
             } => self.merge_result(func, inst, kept),
             Rewrite::SkeletonRemoveWithVal { inst, val, .. } => self.merge_result(func, inst, val),
-            Rewrite::ConstantPhi { param, value } => self.signatures.merge(func, param, value),
+            Rewrite::ConstantPhi { param, value } => {
+                self.signatures.merge(func, param, value);
+                self.classes.merge(func, param, value);
+            }
+            Rewrite::SkeletonReplaceWithVal { inst, val, .. } => {
+                if let Some(&result) = func.dfg.inst_results(inst).first() {
+                    self.classes.merge(func, result, val);
+                }
+            }
             Rewrite::SkeletonReplace { inst, .. }
             | Rewrite::ReplaceBranchCond { inst, .. }
             | Rewrite::ReplaceWithTwo { inst, .. } => {
-                // NB: Where the branches go decides what is a path.
+                // NB: Where the branches go decides what is a path. Most go where they went.
                 if func.dfg.insts[inst].opcode().is_branch() {
-                    self.graph = None;
+                    self.is_in_question = true;
                 }
             }
             Rewrite::Simplify { .. }
@@ -413,21 +524,21 @@ impl Rewrites {
             | Rewrite::Gvn { .. }
             | Rewrite::GvnSkeleton { kept: None, .. }
             | Rewrite::SkeletonRemove { .. }
-            | Rewrite::SkeletonReplaceWithVal { .. }
             | Rewrite::IdempotentStore { .. }
             | Rewrite::DeadStore { .. }
             | Rewrite::Hoist { .. }
             | Rewrite::Remat { .. } => {}
-            Rewrite::Inline { .. } => self.graph = None,
+            Rewrite::Inline { .. } => self.is_in_question = true,
         }
     }
 
     fn merge_result(&mut self, func: &Function, inst: Inst, value: Value) {
         // What is computed has its signature already.
-        if let Some(&result) = func.dfg.inst_results(inst).first()
-            && !signature::is_computed(func, inst)
-        {
-            self.signatures.merge(func, result, value);
+        if let Some(&result) = func.dfg.inst_results(inst).first() {
+            if !signature::is_computed(func, inst) {
+                self.signatures.merge(func, result, value);
+            }
+            self.classes.merge(func, result, value);
         }
     }
 }

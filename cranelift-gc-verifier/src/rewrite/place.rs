@@ -11,7 +11,7 @@ use super::signature::Signatures;
 use crate::cfg::constant;
 use crate::memory::Access;
 use cranelift_codegen::ir::{
-    Block, Function, Inst, InstructionData, Opcode, StackSlot, Value, ValueDef,
+    Block, Function, Inst, InstructionData, MemFlagsData, Opcode, StackSlot, Value, ValueDef,
 };
 use smallvec::SmallVec;
 
@@ -48,23 +48,10 @@ pub(crate) enum Relation {
 impl Place {
     /// Where `access` goes.
     pub(crate) fn of(func: &Function, signatures: &mut Signatures, access: &Access) -> Place {
-        let addr = guarded(func, signatures, access);
-        let mut offset = i64::from(access.offset);
-        let sum = signatures.linear(func, addr);
-        // Addresses of fewer bits wrap where these do not.
-        let base = match func.dfg.value_type(addr).bits() {
-            64 => {
-                offset = offset.wrapping_add(sum.constant as i64);
-                match signatures.linears.slot(sum.terms) {
-                    Some(slot) => Base::Slot(slot),
-                    None => Base::Terms(sum.terms),
-                }
-            }
-            _ => Base::Value(signatures.root(func, addr)),
-        };
+        let (base, offset) = base_of(func, signatures, access.addr, access.flags);
         Place {
             base,
-            offset,
+            offset: offset.wrapping_add(access.offset.into()),
             size: access.size,
         }
     }
@@ -104,9 +91,29 @@ impl Place {
     }
 }
 
-/// The address of `access` where it does not trap: behind a check of bounds that makes it null.
-fn guarded(func: &Function, signatures: &Signatures, access: &Access) -> Value {
-    let addr = signatures.root(func, access.addr);
+/// What an address is relative to, and what is added to that.
+pub(crate) fn base_of(
+    func: &Function,
+    signatures: &mut Signatures,
+    addr: Value,
+    flags: MemFlagsData,
+) -> (Base, i64) {
+    let addr = guarded(func, signatures, addr, flags);
+    // Addresses of fewer bits wrap where these do not.
+    if func.dfg.value_type(addr).bits() != 64 {
+        return (Base::Value(signatures.root(func, addr)), 0);
+    }
+    let sum = signatures.linear(func, addr);
+    let base = match signatures.linears.slot(sum.terms) {
+        Some(slot) => Base::Slot(slot),
+        None => Base::Terms(sum.terms),
+    };
+    (base, sum.constant as i64)
+}
+
+/// Where an access of `addr` goes if it does not trap: behind a check of bounds that makes it null.
+fn guarded(func: &Function, signatures: &Signatures, addr: Value, flags: MemFlagsData) -> Value {
+    let addr = signatures.root(func, addr);
     let ValueDef::Result(inst, _) = func.dfg.value_def(addr) else {
         return addr;
     };
@@ -114,7 +121,7 @@ fn guarded(func: &Function, signatures: &Signatures, access: &Access) -> Value {
         InstructionData::Ternary {
             opcode: Opcode::SelectSpectreGuard,
             args: [_, null, addr],
-        } if access.flags.trap_code().is_some()
+        } if flags.trap_code().is_some()
             && constant(func, signatures.root(func, null)) == Some(0) =>
         {
             addr

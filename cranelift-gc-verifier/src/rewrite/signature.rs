@@ -15,9 +15,10 @@
 use super::eval::{Outcome, Question, eval, is_opaque};
 use super::linear::Linears;
 use crate::memory::access;
+use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Type, Value, ValueDef};
+use cranelift_codegen::packed_option::PackedOption;
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
 
 /// The number of assignments.
 pub(crate) const LANES: usize = 16;
@@ -57,7 +58,7 @@ pub(crate) struct Signatures {
     memo: Vec<Option<u32>>,
     known: Vec<Lanes>,
     /// Values that were found to be others.
-    same: BTreeMap<Value, Value>,
+    same: SecondaryMap<Value, PackedOption<Value>>,
     /// What values are as sums.
     pub(crate) linears: Linears,
 }
@@ -72,7 +73,7 @@ impl Signatures {
         // NB: What is the same was the same before; that there is an end is not ours to trust.
         for _ in 0..64 {
             value = func.dfg.resolve_aliases(value);
-            if let Some(&same) = self.same.get(&value) {
+            if let Some(same) = self.same[value].expand() {
                 value = same;
             } else if let ValueDef::Union(first, _) = func.dfg.value_def(value) {
                 value = first;
@@ -89,7 +90,7 @@ impl Signatures {
         if value == same {
             return;
         }
-        self.same.insert(value, same);
+        self.same[value] = same.into();
         self.linears.forget(value);
         // What was computed with the leaf that is none would differ from what will be.
         if self.memo(value) != Memo::Missing {
@@ -127,6 +128,37 @@ impl Signatures {
 
     /// The signature of `value`, if it has one.
     pub(crate) fn of(&mut self, func: &Function, value: Value) -> Option<Lanes> {
+        let known = self.known_of(func, value)?;
+        Some(self.known[known as usize])
+    }
+
+    /// The first lane that holds for both values and in which they differ, if both have signatures.
+    pub(crate) fn difference(&mut self, func: &Function, a: Value, b: Value) -> Option<usize> {
+        let a = self.known_of(func, a)?;
+        let b = self.known_of(func, b)?;
+        if a == b {
+            return None;
+        }
+        self.known[a as usize].difference(&self.known[b as usize])
+    }
+
+    /// Does `value` have a signature?
+    pub(crate) fn has(&mut self, func: &Function, value: Value) -> bool {
+        let root = self.root(func, value);
+        // NB: That of a leaf is not computed before it is compared.
+        match func.dfg.value_def(root) {
+            ValueDef::Param(..) => has_lanes(func.dfg.value_type(root)),
+            ValueDef::Result(inst, _)
+                if is_opaque(func.dfg.insts[inst].opcode()) && !is_pure_load(func, inst) =>
+            {
+                has_lanes(func.dfg.value_type(root))
+            }
+            ValueDef::Result(..) | ValueDef::Union(..) => self.known_of(func, root).is_some(),
+        }
+    }
+
+    /// The index of the signature of `value`.
+    fn known_of(&mut self, func: &Function, value: Value) -> Option<u32> {
         let value = self.root(func, value);
         // Own stack: the depth of an expression is its author's choice.
         let mut pending: SmallVec<[Value; 16]> = SmallVec::from_slice(&[value]);
@@ -149,7 +181,7 @@ impl Signatures {
             }
         }
         match self.memo(value) {
-            Memo::Known(index) => Some(self.known[index as usize]),
+            Memo::Known(index) => Some(index),
             Memo::Unknown | Memo::Missing => None,
         }
     }
@@ -157,7 +189,7 @@ impl Signatures {
     /// The signature of `value`, all of whose operands have been visited.
     fn compute(&mut self, func: &Function, value: Value) -> Option<Lanes> {
         let ty = func.dfg.value_type(value);
-        if ty.is_dynamic_vector() || ty.bits() > 128 {
+        if !has_lanes(ty) {
             return None;
         }
         let ValueDef::Result(inst, result) = func.dfg.value_def(value) else {
@@ -173,21 +205,15 @@ impl Signatures {
         if is_opaque(data.opcode()) {
             return Some(extended(func, inst, leaf(value, ty)));
         }
-        let args: SmallVec<[Lanes; 3]> = func
-            .dfg
-            .inst_args(inst)
-            .iter()
-            .map(|&arg| match self.memo(self.root(func, arg)) {
-                Memo::Known(index) => Some(self.known[index as usize]),
-                Memo::Unknown | Memo::Missing => None,
-            })
-            .collect::<Option<_>>()?;
-        let arg_types: SmallVec<[Type; 3]> = func
-            .dfg
-            .inst_args(inst)
-            .iter()
-            .map(|&arg| func.dfg.value_type(arg))
-            .collect();
+        let mut args = SmallVec::<[&Lanes; 3]>::new();
+        let mut arg_types = SmallVec::<[Type; 3]>::new();
+        for &arg in func.dfg.inst_args(inst) {
+            match self.memo(self.root(func, arg)) {
+                Memo::Known(index) => args.push(&self.known[index as usize]),
+                Memo::Unknown | Memo::Missing => return None,
+            }
+            arg_types.push(func.dfg.value_type(arg));
+        }
         let question = Question {
             data,
             arg_types: &arg_types,
@@ -215,7 +241,53 @@ impl Signatures {
     }
 }
 
-fn lanewise(question: &Question<'_>, args: &[Lanes]) -> Option<Lanes> {
+/// What is simple, and common: the same as [`lanewise`] makes of it.
+fn simple(question: &Question<'_>, args: &[&Lanes]) -> Option<Lanes> {
+    let are_ints = question.ty.is_int() && question.arg_types.iter().all(|ty| ty.is_int());
+    if !are_ints {
+        return None;
+    }
+    let low = low_bits(question.ty);
+    let binary = |f: fn(u128, u128) -> u128| {
+        let &[a, b] = args else { return None };
+        Some(Lanes {
+            bits: core::array::from_fn(|lane| f(a.bits[lane], b.bits[lane]) & low),
+            valid: a.valid & b.valid,
+        })
+    };
+    match question.data.opcode() {
+        Opcode::Iadd => binary(u128::wrapping_add),
+        Opcode::Isub => binary(u128::wrapping_sub),
+        Opcode::Band => binary(|a, b| a & b),
+        Opcode::Bor => binary(|a, b| a | b),
+        Opcode::Bxor => binary(|a, b| a ^ b),
+        Opcode::Uextend | Opcode::Ireduce => {
+            let &[a] = args else { return None };
+            Some(Lanes {
+                bits: a.bits.map(|bits| bits & low),
+                valid: a.valid,
+            })
+        }
+        Opcode::Iconst => match *question.data {
+            InstructionData::UnaryImm { imm, .. } => Some(Lanes {
+                bits: [imm.bits() as u64 as u128 & low; LANES],
+                valid: u16::MAX,
+            }),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Does a value of `ty` fit into lanes?
+fn has_lanes(ty: Type) -> bool {
+    !ty.is_dynamic_vector() && ty.bits() <= 128
+}
+
+fn lanewise(question: &Question<'_>, args: &[&Lanes]) -> Option<Lanes> {
+    if let Some(lanes) = simple(question, args) {
+        return Some(lanes);
+    }
     let mut lanes = Lanes {
         bits: [0; LANES],
         valid: 0,
@@ -224,8 +296,11 @@ fn lanewise(question: &Question<'_>, args: &[Lanes]) -> Option<Lanes> {
         question.data.opcode(),
         Opcode::Select | Opcode::SelectSpectreGuard
     );
+    let mut operands: SmallVec<[u128; 3]> = args.iter().map(|_| 0).collect();
     for lane in 0..LANES {
-        let operands: SmallVec<[u128; 3]> = args.iter().map(|arg| arg.bits[lane]).collect();
+        for (operand, arg) in operands.iter_mut().zip(args) {
+            *operand = arg.bits[lane];
+        }
         let holds = |index: usize| args[index].valid & (1 << lane) != 0;
         let all_hold = match is_select {
             // The arm that is not taken does not matter.
@@ -347,28 +422,31 @@ fn leaf(value: Value, ty: Type) -> Lanes {
         bits: [0; LANES],
         valid: u16::MAX,
     };
+    let low = low_bits(ty);
     for (lane, bits) in lanes.bits.iter_mut().enumerate() {
-        let seed = mix(u64::from(value.as_u32()) ^ ((lane as u64 + 1) << 32));
+        let seed = || mix(u64::from(value.as_u32()) ^ ((lane as u64 + 1) << 32));
         // In the first two lanes all leaves are alike, for what only shows between equals.
-        let corner = match lane {
-            0 => Some(seed_of_lane(ty, 0)),
-            1 => Some(seed_of_lane(ty, 1)),
-            2..=6 => Some(seed_of_lane(ty, seed % 8)),
-            _ => None,
-        };
-        *bits = corner.unwrap_or_else(|| random(seed)) & low_bits(ty);
+        *bits = low
+            & match lane {
+                0 => corner(ty, low, 0),
+                1 => corner(ty, low, 1),
+                2..=6 => corner(ty, low, seed() % 8),
+                _ => random(seed()),
+            };
     }
     lanes
 }
 
-fn seed_of_lane(ty: Type, which: u64) -> u128 {
-    let sign = (low_bits(ty) >> 1).wrapping_add(1);
+/// A value of `ty`, whose bits are the `low` ones, that a rule may forget.
+#[inline]
+fn corner(ty: Type, low: u128, which: u64) -> u128 {
+    let sign = (low >> 1).wrapping_add(1);
     let is_float = ty.is_float();
     match which {
         0 => 0,
         1 if is_float => float_bits(ty, 1.0),
         1 => 1,
-        2 => low_bits(ty),
+        2 => low,
         3 => sign,
         4 => sign - 1,
         5 if is_float => float_bits(ty, -2.5),

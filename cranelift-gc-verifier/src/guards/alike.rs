@@ -1,0 +1,82 @@
+//! Words that a reference need not be tried as.
+//!
+//! **Claim.** Where one word is said to be like another one, the analysis of both is the same: every
+//! condition that was evaluated with the one comes out with the other as it did.
+//!
+//! **Strength.** It is said only if whatever the reference decides, it decides by itself: no condition that
+//! was made of it was made of a block parameter, too, and no parameter was given anything that is made
+//! of it. Conditions that are not made of it are the same anyway.
+
+use super::eval::{Bits, truth};
+use super::flow::{Scratch, Subject};
+use cranelift_codegen::ir::Value;
+use std::cell::{Cell, RefCell};
+
+/// What one analysis read.
+#[derive(Default)]
+pub(crate) struct Reads {
+    reference: Cell<bool>,
+    param: Cell<bool>,
+    /// The conditions that are made of the reference.
+    conditions: RefCell<Vec<Value>>,
+    /// Was it read otherwise?
+    is_mixed: Cell<bool>,
+}
+
+impl Reads {
+    pub(crate) fn reference(&self) {
+        self.reference.set(true);
+    }
+
+    pub(crate) fn param(&self) {
+        self.param.set(true);
+    }
+
+    /// What was read since this was called last was read for `condition`, or for a parameter.
+    pub(crate) fn settle(&self, condition: Option<Value>) {
+        let has_param = self.param.take();
+        if !self.reference.take() {
+            return;
+        }
+        match condition {
+            Some(condition) if !has_param => {
+                let mut conditions = self.conditions.borrow_mut();
+                if !conditions.contains(&condition) {
+                    conditions.push(condition);
+                }
+            }
+            Some(_) | None => self.is_mixed.set(true),
+        }
+    }
+
+    /// The conditions that decide the analysis, if these alone do.
+    pub(crate) fn into_alike(self, word: u32) -> Option<Alike> {
+        (!self.is_mixed.get()).then(|| Alike {
+            word,
+            conditions: self.conditions.into_inner(),
+        })
+    }
+}
+
+/// What the analysis of `word` depends on.
+pub(crate) struct Alike {
+    word: u32,
+    conditions: Vec<Value>,
+}
+
+impl Alike {
+    /// Is the analysis of `word` the same?
+    pub(crate) fn is_like(&self, subject: Subject, scratch: &Scratch, word: u32) -> bool {
+        let has_param = Cell::new(false);
+        let truth_with = |word, condition| {
+            let known = |value: Value| -> Option<Bits> {
+                has_param.set(has_param.get() || scratch.is_param(subject, value));
+                let of_reference = subject.known(word, value, None);
+                of_reference.or_else(|| scratch.settled().bits(value))
+            };
+            truth(subject.func, &known, condition)
+        };
+        let mut conditions = self.conditions.iter();
+        conditions.all(|&at| truth_with(self.word, at) == truth_with(word, at)) && !has_param.get()
+    }
+}
