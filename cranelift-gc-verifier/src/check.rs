@@ -51,6 +51,7 @@ pub(crate) fn check(
         collector,
         ages: vec![Version::AGELESS; func.dfg.num_values()],
         demand: OnceCell::new(),
+        comparisons: OnceCell::new(),
         report: Report {
             counts: Counts {
                 safepoints: safepoints.all.len() as u64,
@@ -83,6 +84,7 @@ pub(crate) struct Checker<'a> {
     /// The version at which each value is fresh.
     ages: Vec<Version>,
     demand: OnceCell<Demand>,
+    comparisons: OnceCell<Vec<(Value, Value)>>,
     report: Report,
 }
 
@@ -455,7 +457,10 @@ impl Checker<'_> {
         let mut stale = Vec::new();
         for &BlockPass { arg, param, .. } in self.body.passed_from(node) {
             let is_checked = self.values.class(param) != Class::Plain;
-            if is_checked && self.is_stale(arg, now) && self.is_relied_on(param) {
+            if is_checked
+                && self.is_stale(arg, now)
+                && (self.is_relied_on(param) || self.is_compared_wrongly(node, arg, param))
+            {
                 stale.push(StaleUse {
                     inst,
                     value: arg,
@@ -493,6 +498,45 @@ impl Checker<'_> {
                 after: false,
             });
         }
+    }
+
+    /// Is `param`, for which the stale `arg` is passed, compared with a reference of another age?
+    fn is_compared_wrongly(&self, node: Node, arg: Value, param: Value) -> bool {
+        if self.collector != GcCollector::Moving {
+            return false;
+        }
+        let age = self.age(arg);
+        let comparisons = self.comparisons.get_or_init(|| self.find_comparisons());
+        let start = comparisons.partition_point(|&(first, _)| first < param);
+        let of_param = comparisons[start..].iter();
+        let mut of_param = of_param.take_while(|&&(first, _)| first == param);
+        of_param.any(|&(_, other)| {
+            let passes = self.body.passed_from(node).iter();
+            let mut passed = passes.filter(|pass| pass.param == other).peekable();
+            let differs = |value: Value| ![age, Version::AGELESS].contains(&self.age(value));
+            match passed.peek() {
+                // NB: Two references of the same age are compared as they were.
+                Some(_) => passed.all(|pass| differs(pass.arg)),
+                None => differs(other),
+            }
+        })
+    }
+
+    /// The references that are compared with each other, both ways, sorted.
+    fn find_comparisons(&self) -> Vec<(Value, Value)> {
+        let mut comparisons = Vec::new();
+        for item in self.body.items() {
+            if !item.kind.is(Kind::COMPARES) {
+                continue;
+            }
+            let [a, b] = self.body.operands(item);
+            let are_references = [a, b].map(|arg| self.values.class(arg)) == [Class::Reference; 2];
+            if are_references && self.is_used(self.func.dfg.first_result(item.inst)) {
+                comparisons.extend([(a, b), (b, a)]);
+            }
+        }
+        comparisons.sort_unstable();
+        comparisons
     }
 
     // --- Guards ----------------------------------------------------------------------------

@@ -125,6 +125,14 @@ enum Event {
         loc: Loc,
         origin: Value,
         data: Value,
+        /// Does the producer say what it stands for?
+        is_noted: bool,
+    },
+    /// What was loaded from there is stored there again: it stays what it was, to a producer that does
+    /// not say which value a spill stands for.
+    Restore {
+        loc: Loc,
+        data: Value,
     },
     Clobber {
         loc: Loc,
@@ -195,8 +203,12 @@ struct Events {
 
 impl Events {
     fn of(&self, node: Node) -> &[(Inst, Event)] {
+        &self.all[self.range(node)]
+    }
+
+    fn range(&self, node: Node) -> core::ops::Range<usize> {
         let starts = &self.starts[node as usize..node as usize + 2];
-        &self.all[starts[0] as usize..starts[1] as usize]
+        starts[0] as usize..starts[1] as usize
     }
 }
 
@@ -257,7 +269,9 @@ impl Slots {
             len: slots.locations.len(),
             outs: Vec::new(),
             is_visited: vec![false; cfg.len()],
+            held: Vec::new(),
         };
+        flow.find_restores();
         flow.solve();
         flow.report(&mut slots);
         slots.stores = stores(&flow.events);
@@ -431,10 +445,14 @@ impl Slots {
             let event = match (access.data, access.result) {
                 (Some(data), _) if covers && access.plain => {
                     let data = func.dfg.resolve_aliases(data);
-                    let origin = func.dfg.gc_info.spill_origin(at.inst);
-                    let origin = origin.map_or(data, |origin| func.dfg.resolve_aliases(origin));
-                    let origin = history.find(origin);
-                    Event::Store { loc, origin, data }
+                    let noted = func.dfg.gc_info.spill_origin(at.inst);
+                    let origin = noted.map_or(data, |origin| func.dfg.resolve_aliases(origin));
+                    Event::Store {
+                        loc,
+                        origin: history.find(origin),
+                        data,
+                        is_noted: noted.is_some(),
+                    }
                 }
                 (Some(_), _) => Event::Clobber { loc },
                 (None, Some(result)) if covers && access.plain => {
@@ -464,9 +482,78 @@ struct Flow<'a> {
     /// The contents at the end of each block, so many for each, as far as they are known.
     outs: Vec<Content>,
     is_visited: Vec<bool>,
+    /// What each reload that is stored again saw, by reload.
+    held: Vec<(Value, Hold)>,
 }
 
 impl Flow<'_> {
+    /// Tell stores of what was loaded from the same place from others.
+    fn find_restores(&mut self) {
+        let stores_itself = |&(_, event): &(Inst, Event)| match event {
+            Event::Store {
+                loc,
+                data,
+                is_noted: false,
+                ..
+            } => Some((loc, data)),
+            _ => None,
+        };
+        let mut stored: Vec<_> = self.events.all.iter().filter_map(stores_itself).collect();
+        if stored.is_empty() {
+            return;
+        }
+        stored.sort_unstable();
+        let is_restored = |&(_, event): &(Inst, Event)| match event {
+            Event::Load { loc, result } if stored.binary_search(&(loc, result)).is_ok() => {
+                Some((loc, result))
+            }
+            _ => None,
+        };
+        let mut restored: Vec<_> = self.events.all.iter().filter_map(is_restored).collect();
+        restored.sort_unstable();
+        for (_, event) in &mut self.events.all {
+            if let &mut Event::Store {
+                loc,
+                data,
+                is_noted: false,
+                ..
+            } = event
+                && restored.binary_search(&(loc, data)).is_ok()
+            {
+                *event = Event::Restore { loc, data };
+            }
+        }
+        self.held = restored
+            .iter()
+            .map(|&(_, value)| (value, Hold::Unset))
+            .collect();
+        self.held.sort_unstable_by_key(|&(value, _)| value);
+    }
+
+    /// What `value`, which is stored again, stands for.
+    fn held_by(&self, value: Value) -> Hold {
+        let at = self.held.binary_search_by_key(&value, |&(value, _)| value);
+        match at.map(|at| self.held[at].1) {
+            Ok(Hold::Is { origin, .. }) => Hold::Is {
+                origin,
+                data: value,
+            },
+            Ok(conflict @ Hold::Conflict(..)) => conflict,
+            Ok(Hold::Unset | Hold::MaybeUnset | Hold::Partial) | Err(_) => Hold::Is {
+                origin: value,
+                data: value,
+            },
+        }
+    }
+
+    /// Note what the reload `value` sees. Returns whether that is news.
+    fn hold(&mut self, value: Value, hold: Hold) -> bool {
+        match self.held.binary_search_by_key(&value, |&(value, _)| value) {
+            Ok(at) => core::mem::replace(&mut self.held[at].1, hold) != hold,
+            Err(_) => false,
+        }
+    }
+
     /// Find the contents at the end of each block, once they have stopped to change.
     fn solve(&mut self) {
         self.outs.resize(self.cfg.len() * self.len, UNSET);
@@ -490,7 +577,15 @@ impl Flow<'_> {
     fn visit(&mut self, node: Node, contents: &mut Vec<Content>, pending: &mut [bool]) {
         self.start(node, contents);
         let mut now = self.safepoints.at_start(node);
-        for &(_, event) in self.events.of(node) {
+        for index in self.events.range(node) {
+            let (_, event) = self.events.all[index];
+            if let Event::Load { loc, result } = event
+                && !self.held.is_empty()
+                && self.hold(result, contents[loc as usize].hold)
+            {
+                // NB: Where it is stored again may be anywhere, and is seldom somewhere else.
+                pending.fill(true);
+            }
             self.apply(event, &mut now, contents);
         }
         let was_visited = core::mem::replace(&mut self.is_visited[node as usize], true);
@@ -546,16 +641,24 @@ impl Flow<'_> {
         );
     }
 
+    /// What was just stored.
+    fn stored(&self, hold: Hold, now: Version) -> Content {
+        let fresh = match self.collector {
+            GcCollector::Moving | GcCollector::NonMoving => now,
+            GcCollector::Null => Version::AGELESS,
+        };
+        Content { hold, fresh }
+    }
+
     fn apply(&self, event: Event, now: &mut Version, contents: &mut [Content]) {
         match event {
-            Event::Store { loc, origin, data } => {
-                contents[loc as usize] = Content {
-                    hold: Hold::Is { origin, data },
-                    fresh: match self.collector {
-                        GcCollector::Moving | GcCollector::NonMoving => *now,
-                        GcCollector::Null => Version::AGELESS,
-                    },
-                };
+            Event::Store {
+                loc, origin, data, ..
+            } => {
+                contents[loc as usize] = self.stored(Hold::Is { origin, data }, *now);
+            }
+            Event::Restore { loc, data } => {
+                contents[loc as usize] = self.stored(self.held_by(data), *now);
             }
             Event::Clobber { loc } => {
                 contents[loc as usize] = Content {
@@ -635,7 +738,7 @@ impl Flow<'_> {
                             now,
                         }));
                     }
-                    Event::Store { .. } | Event::Clobber { .. } => {}
+                    Event::Store { .. } | Event::Restore { .. } | Event::Clobber { .. } => {}
                 }
                 self.apply(event, &mut now, &mut contents);
             }
@@ -649,6 +752,7 @@ fn stores(events: &Events) -> Vec<(Inst, Loc, Option<Value>)> {
     for &(inst, event) in &events.all {
         match event {
             Event::Store { loc, origin, .. } => stores.push((inst, loc, Some(origin))),
+            Event::Restore { loc, data } => stores.push((inst, loc, Some(data))),
             Event::Clobber { loc } => stores.push((inst, loc, None)),
             Event::Load { .. } | Event::Safepoint { .. } => {}
         }

@@ -8,7 +8,8 @@
 //! get past [`LANES`] of them, among which are the corners. A value is without a signature if
 //! something in it is not understood (see [`eval`](super::eval)).
 //!
-//! **Math.** A leaf's lane is a hash of its number, of the lane, and of nothing else. The signature of
+//! **Math.** A leaf's lane is a hash of its number, of the lane, and of nothing else; if it is a reference, what its
+//! fact allows: null only if it can be, odd only if it can be an i31. The signature of
 //! a pure instruction is its function applied lane by lane. A union is its first member. This
 //! is how SAT sweeping finds candidates in circuits (Mishchenko et al., "FRAIGs", 2005).
 
@@ -16,7 +17,10 @@ use super::eval::{Outcome, Question, eval, is_opaque};
 use super::linear::Linears;
 use crate::memory::access;
 use cranelift_codegen::entity::SecondaryMap;
-use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Type, Value, ValueDef};
+use cranelift_codegen::ir::{
+    Function, GcFact, GcHeapType, GcNullability, Inst, InstructionData, Opcode, Type, Value,
+    ValueDef, types,
+};
 use cranelift_codegen::packed_option::PackedOption;
 use smallvec::SmallVec;
 
@@ -193,7 +197,7 @@ impl Signatures {
             return None;
         }
         let ValueDef::Result(inst, result) = func.dfg.value_def(value) else {
-            return Some(leaf(value, ty));
+            return Some(allowed(func, value, leaf(value, ty)));
         };
         if let Some(lanes) = address(func, inst, ty) {
             return Some(lanes);
@@ -203,7 +207,7 @@ impl Signatures {
         }
         let data = &func.dfg.insts[inst];
         if is_opaque(data.opcode()) {
-            return Some(extended(func, inst, leaf(value, ty)));
+            return Some(extended(func, inst, allowed(func, value, leaf(value, ty))));
         }
         let mut args = SmallVec::<[&Lanes; 3]>::new();
         let mut arg_types = SmallVec::<[Type; 3]>::new();
@@ -415,6 +419,45 @@ fn low_bits(ty: Type) -> u128 {
         _ => u128::MAX,
     }
 }
+
+/// `lanes` with what the fact of the opaque `value` allows: an index that is even, an i31, which is odd, or
+/// null.
+fn allowed(func: &Function, value: Value, mut lanes: Lanes) -> Lanes {
+    let Some(GcFact::Ref {
+        kind,
+        nullability,
+        traced,
+    }) = func.dfg.gc_info.fact(value)
+    else {
+        return lanes;
+    };
+    let is_i31 = kind.heap == GcHeapType::I31;
+    // NB: Function references, which are not traced, are something else.
+    if func.dfg.value_type(value) != types::I32 || !traced && !is_i31 {
+        return lanes;
+    }
+    for bits in &mut lanes.bits {
+        if nullability == GcNullability::Null
+            || nullability == GcNullability::Nullable && *bits == 0
+        {
+            *bits = 0;
+            continue;
+        }
+        if *bits == 0 {
+            *bits = NON_NULL;
+        }
+        if is_i31 {
+            *bits |= 1;
+        } else if !kind.heap.may_be_i31() {
+            *bits &= !1;
+            *bits |= NON_NULL * u128::from(*bits == 0);
+        }
+    }
+    lanes
+}
+
+/// An index that an object can have.
+const NON_NULL: u128 = 64;
 
 /// The assignment to an opaque value: corners in the first lanes, random numbers in the others.
 fn leaf(value: Value, ty: Type) -> Lanes {
