@@ -54,6 +54,16 @@ pub fn run_module(setup: &Setup, wasm: &[u8]) -> Result<Outcome> {
     Ok(Outcome { output, end })
 }
 
+/// The machine code that `wasm` becomes as `setup` says.
+///
+/// # Errors
+///
+/// If it does not compile.
+pub fn code(setup: &Setup, wasm: &[u8]) -> Result<Vec<u8>> {
+    let module = Module::new(&setup.engine()?, wasm)?;
+    Ok(module.text().to_vec())
+}
+
 fn shown(results: &[Val]) -> String {
     let results = results.iter().map(|result| match result {
         Val::I32(n) => n.to_string(),

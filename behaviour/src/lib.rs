@@ -7,7 +7,7 @@ mod host;
 mod judge;
 mod setup;
 
-pub use host::{Outcome, run_module};
+pub use host::{Outcome, code, run_module};
 pub use judge::{Judge, Seen};
 pub use setup::{COLLECTORS, Looker, Setup, collector_name};
 

@@ -99,6 +99,12 @@ pub struct Counts {
     pub references: u64,
     /// Loads and stores through GC references.
     pub dereferences: u64,
+    /// Those of them whose type excludes null and i31.
+    pub typed: u64,
+    /// Those of them that are guarded against what the type does not exclude.
+    pub guarded: u64,
+    /// Those of them whose guards were not looked for.
+    pub unjudged: u64,
     /// Emitted records of stack maps.
     pub records: u64,
     /// Entries of those records.

@@ -22,6 +22,12 @@ pub struct Totals {
     pub references: u64,
     /// Loads and stores through GC references.
     pub dereferences: u64,
+    /// Those of them whose type excludes null and i31.
+    pub typed: u64,
+    /// Those of them that are guarded against what the type does not exclude.
+    pub guarded: u64,
+    /// Those of them whose guards were not looked for.
+    pub unjudged: u64,
     /// Emitted records of stack maps that were compared with CLIF.
     pub records: u64,
     /// Entries of those records.
@@ -82,6 +88,9 @@ impl Tally {
             entries,
             references,
             dereferences,
+            typed,
+            guarded,
+            unjudged,
             records,
             record_entries,
             rewrites,
@@ -93,6 +102,9 @@ impl Tally {
         totals.entries += entries;
         totals.references += references;
         totals.dereferences += dereferences;
+        totals.typed += typed;
+        totals.guarded += guarded;
+        totals.unjudged += unjudged;
         totals.records += records;
         totals.record_entries += record_entries;
         totals.rewrites += rewrites;

@@ -552,8 +552,13 @@ impl Checker<'_> {
             before,
         );
         let counts = &mut self.report.counts;
-        (counts.typed, counts.guarded, counts.unjudged) =
-            (found.typed, found.guarded, found.unjudged);
+        let judged = found.errors.len() + found.inconclusive.len();
+        let judged = judged as u64 + found.typed + found.guarded;
+        (counts.typed, counts.guarded) = (found.typed, found.guarded);
+        // NB: What a fact says is a reference may be dereferenced though it does not age, as what the null
+        // collector allocates; and an address that is no site is a dereference all the same.
+        counts.dereferences = counts.dereferences.max(judged + found.unjudged);
+        counts.unjudged = counts.dereferences - judged;
         self.report.inconclusive.extend(found.inconclusive);
         for (error, steps) in found.errors {
             self.reject(error, |_| Some(steps));

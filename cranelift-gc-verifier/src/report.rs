@@ -28,8 +28,8 @@ pub struct Counts {
     pub typed: u64,
     /// Dereferences that are guarded against what the type does not exclude.
     pub guarded: u64,
-    /// Dereferences whose guards were not looked for: nothing is known of the reference, or it is
-    /// made by a computation.
+    /// Dereferences whose guards were not looked for: nothing is known of the reference, it is made by a
+    /// computation, or the address arrives as a block parameter.
     pub unjudged: u64,
     /// Emitted records of stack maps that were compared.
     pub records: u64,

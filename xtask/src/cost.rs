@@ -6,6 +6,7 @@
 use crate::bootstrap::{self, LocalWork, Report};
 use crate::cargo;
 use crate::ci::succeed;
+use crate::pins::Pins;
 use crate::project::Project;
 use anyhow::{Context, Result, bail, ensure};
 use std::fmt::Write as _;
@@ -21,12 +22,19 @@ pub struct Args {
     /// Modes to compare with `none`; repeatable
     #[arg(long, value_name = "MODE", default_values_t = MODES.map(str::to_string))]
     mode: Vec<String>,
+    /// Also compare with the crates as they were published, which takes a build of its own
+    #[arg(long)]
+    unpatched: bool,
     /// Also write the table to this file
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
 }
 
 const MODES: [&str; 4] = ["check", "enforce", "all-rewrites", "cranelift-verifier"];
+
+/// The program that compiles a module.
+const PROBE: &str = "benches/probe/main.rs";
+const UNPATCHED: &str = "cost-unpatched";
 
 /// What the other modes are compared with.
 const BASE: &str = "none";
@@ -41,19 +49,26 @@ const OF_CORPUS: [&str; 3] = [
 /// Counts, and prints the table.
 pub fn run(project: &Project, args: &Args) -> Result<()> {
     bootstrap::run(project, LocalWork::Keep, Report::Changes)?;
-    let probe = build(project)?;
     let paths = paths(project, &args.paths)?;
+    let probe = build(project)?;
+    let unpatched = args.unpatched.then(|| build_unpatched(project));
+    let unpatched = unpatched.transpose()?;
     let mut text = format!("| module | {BASE} (instructions) |");
+    if args.unpatched {
+        text.push_str(" unpatched |");
+    }
     for mode in &args.mode {
         let _ = write!(text, " {mode} |");
     }
-    let _ = write!(text, "\n|---|--:|{}\n", "--:|".repeat(args.mode.len()));
+    let columns = args.mode.len() + usize::from(args.unpatched);
+    let _ = write!(text, "\n|---|--:|{}\n", "--:|".repeat(columns));
     for path in &paths {
         let base = count(&probe, BASE, path)?;
         let name = path.file_stem().unwrap_or_default().to_string_lossy();
         let mut row = format!("| {name} | {base} |");
-        for mode in &args.mode {
-            let ratio = count(&probe, mode, path)? as f64 / base as f64;
+        let others = args.mode.iter().map(|mode| (&probe, mode.as_str()));
+        for (probe, mode) in unpatched.iter().map(|probe| (probe, BASE)).chain(others) {
+            let ratio = count(probe, mode, path)? as f64 / base as f64;
             let _ = write!(row, " {ratio:.4} |");
         }
         eprintln!("cost: {row}");
@@ -77,6 +92,40 @@ fn build(project: &Project) -> Result<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let target = target.unwrap_or_else(|| project.root().join("target"));
     Ok(target.join("release/cost-probe"))
+}
+
+/// Builds the probe in a workspace of its own, against the crates as they were published, with the
+/// project's features of Wasmtime and its versions of everything.
+fn build_unpatched(project: &Project) -> Result<PathBuf> {
+    let scratch = project.scratch("cost");
+    let dir = scratch.join("unpatched");
+    fs_err::create_dir_all(&dir)?;
+    let root = project.root();
+    let benches = fs_err::read_to_string(root.join("benches/Cargo.toml"))?;
+    let benches: toml::Table = toml::from_str(&benches)?;
+    let features = &benches["dependencies"]["wasmtime"]["features"];
+    let pins = Pins::load(&project.pins())?;
+    let pin = pins.crates.iter().find(|pin| pin.name == "wasmtime");
+    let version = &pin
+        .context("xtask/pins.toml does not pin wasmtime")?
+        .version;
+    let probe = root.join(PROBE);
+    let manifest = format!(
+        "[workspace]\n\
+         [package]\nname = \"{UNPATCHED}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
+         [features]\nverifier = []\n\
+         [[bin]]\nname = \"{UNPATCHED}\"\npath = {probe:?}\n\
+         [dependencies]\n\
+         wasmtime = {{ version = \"={version}\", default-features = false, features = {features} }}\n"
+    );
+    fs_err::write(dir.join("Cargo.toml"), manifest)?;
+    fs_err::copy(root.join("Cargo.lock"), dir.join("Cargo.lock"))?;
+    cargo::resolve(&dir)?;
+    let target = scratch.join("target");
+    let mut command = cargo::command(&dir);
+    command.args(["build", "--release", "--offline", "--target-dir"]);
+    succeed(command.arg(&target))?;
+    Ok(target.join("release").join(UNPATCHED))
 }
 
 fn paths(project: &Project, asked: &[PathBuf]) -> Result<Vec<PathBuf>> {

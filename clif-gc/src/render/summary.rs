@@ -52,7 +52,16 @@ impl Summary<'_> {
         row("functions", thousands(totals.functions));
         row("safepoints", thousands(totals.safepoints));
         row("references", thousands(totals.references));
-        row("dereferences", thousands(totals.dereferences));
+        row(
+            "dereferences",
+            format!(
+                "{} ({} typed, {} guarded, {} not judged)",
+                thousands(totals.dereferences),
+                thousands(totals.typed),
+                thousands(totals.guarded),
+                thousands(totals.unjudged)
+            ),
+        );
         row(
             "records",
             format!(
