@@ -65,13 +65,14 @@ pub(crate) fn forward_load(
         other,
         why,
     };
-    let lanes = signatures.of(scene.func, value)?;
-    if lanes
-        .difference(&extended(scene.func, load, lanes))
-        .is_some()
-    {
-        let error = refused(load, Unjustified::Extension);
-        return Some((error, alone(scene.func, load)?));
+    // NB: Most loads extend nothing, and then nothing need be computed.
+    if !known.plain {
+        let lanes = signatures.of(scene.func, value)?;
+        let found = extended(scene.func, load, lanes);
+        if lanes.difference(&found).is_some() {
+            let error = refused(load, Unjustified::Extension);
+            return Some((error, alone(scene.func, load)?));
+        }
     }
     Known::new(scene, signatures, load, &known, value)?.judge(refused)
 }
