@@ -68,7 +68,7 @@ impl Family {
 
 /// Call `visit` with `value`, with all that it is made of, and with whether that is made of nothing
 /// else, until `visit` returns false.
-fn ancestors(
+pub(crate) fn ancestors(
     checker: &Checker<'_>,
     args: &ArgsOf,
     value: Value,

@@ -1,5 +1,6 @@
 //! Finding the path that shows an error.
 
+use crate::alive;
 use crate::cfg::Node;
 use crate::check::{Checker, StaleUse};
 use crate::memory::{Passed, access, passed_on};
@@ -9,7 +10,6 @@ use crate::slots::{Hold, Loc};
 use crate::uses::ArgsOf;
 use crate::values::Class;
 use crate::witness::{Role, Step};
-use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{Inst, Value, ValueDef};
 
 /// The evidence for an entry that is wrong by itself.
@@ -159,27 +159,16 @@ pub(crate) fn stale_origin(checker: &Checker<'_>, stale: StaleUse) -> Option<Sta
 
 /// A reference that `value`, which is derived from some, is derived from.
 pub(crate) fn reference_of(checker: &Checker<'_>, value: Value) -> Value {
-    let mut seen = EntitySet::new();
-    let mut pending = vec![value];
     let args = ArgsOf::new(checker.func, &checker.cfg);
-    while let Some(candidate) = pending.pop() {
-        if !seen.insert(candidate) {
-            continue;
+    let mut reference = value;
+    alive::ancestors(checker, &args, value, |ancestor, _| {
+        let found = checker.values.class(ancestor) == Class::Reference;
+        if found {
+            reference = ancestor;
         }
-        match (
-            checker.values.class(candidate),
-            checker.func.dfg.value_def(candidate),
-        ) {
-            (Class::Reference, _) => return candidate,
-            (Class::Derived, ValueDef::Result(inst, _)) => {
-                let operands = passed_on(checker.func, inst).operands();
-                pending.extend(operands.map(|v| checker.func.dfg.resolve_aliases(v)));
-            }
-            (Class::Derived, ValueDef::Param(..)) => pending.extend(args.of(candidate)),
-            (Class::Plain, _) | (Class::Derived, ValueDef::Union(..)) => {}
-        }
-    }
-    value
+        !found
+    });
+    reference
 }
 
 /// A safepoint on a path from a definition to a use.
