@@ -346,6 +346,12 @@ fn a_merged_leaf_has_the_signature_of_the_other() {
 }
 
 /// A branch to a block that just traps becomes a conditional trap and a jump.
+/// The branch at the end of the first block.
+fn branch_of(func: &Function) -> Inst {
+    let block = func.layout.entry_block().expect("it has a body");
+    func.layout.last_inst(block).expect("it has a branch")
+}
+
 #[test]
 fn a_branch_that_becomes_a_trap_keeps_its_way() {
     use crate::code::Code;
@@ -365,8 +371,7 @@ fn a_branch_that_becomes_a_trap_keeps_its_way() {
                 return v0
             }}"
         ));
-        let block = func.layout.entry_block().expect("it has a body");
-        let inst = func.layout.last_inst(block).expect("it has a branch");
+        let inst = branch_of(&func);
         let InstructionData::Brif { arg, blocks, .. } = func.dfg.insts[inst] else {
             panic!("it is a branch");
         };
@@ -421,8 +426,7 @@ fn a_branch_table_of_a_constant_takes_its_entry() {
                 return v0
             }}"
         ));
-        let block = func.layout.entry_block().expect("it has a body");
-        let inst = func.layout.last_inst(block).expect("it has a branch");
+        let inst = branch_of(&func);
         let options = Options {
             all_rewrites: true,
             ..Options::default()
