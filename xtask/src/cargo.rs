@@ -1,5 +1,7 @@
 //! Cargo, started from within cargo.
 
+use crate::ci::succeed;
+use crate::project::Project;
 use anyhow::{Context, Result, ensure};
 use std::ffi::OsString;
 use std::path::Path;
@@ -46,6 +48,25 @@ pub fn resolve(dir: &Path) -> Result<()> {
         dir.display()
     );
     Ok(())
+}
+
+/// Builds the generated workspace in `dir`, which `manifest` describes, with the project's versions of
+/// everything, into the target directory `target`.
+pub fn build_generated(project: &Project, dir: &Path, manifest: &str, target: &Path) -> Result<()> {
+    fs_err::create_dir_all(dir)?;
+    let path = dir.join("Cargo.toml");
+    // Written again, it would look changed to cargo.
+    if !path.exists() || fs_err::read_to_string(&path)? != manifest {
+        fs_err::write(&path, manifest)?;
+    }
+    let lock = project.root().join("Cargo.lock");
+    if lock.exists() {
+        fs_err::copy(lock, dir.join("Cargo.lock"))?;
+    }
+    resolve(dir)?;
+    let mut command = command(dir);
+    command.args(["build", "--release", "--offline", "--target-dir"]);
+    succeed(command.arg(target))
 }
 
 /// The compiler's version text: whatever changes with it must be built anew.

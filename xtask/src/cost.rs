@@ -98,8 +98,6 @@ fn build(project: &Project) -> Result<PathBuf> {
 /// project's features of Wasmtime and its versions of everything.
 fn build_unpatched(project: &Project) -> Result<PathBuf> {
     let scratch = project.scratch("cost");
-    let dir = scratch.join("unpatched");
-    fs_err::create_dir_all(&dir)?;
     let root = project.root();
     let benches = fs_err::read_to_string(root.join("benches/Cargo.toml"))?;
     let benches: toml::Table = toml::from_str(&benches)?;
@@ -118,13 +116,8 @@ fn build_unpatched(project: &Project) -> Result<PathBuf> {
          [dependencies]\n\
          wasmtime = {{ version = \"={version}\", default-features = false, features = {features} }}\n"
     );
-    fs_err::write(dir.join("Cargo.toml"), manifest)?;
-    fs_err::copy(root.join("Cargo.lock"), dir.join("Cargo.lock"))?;
-    cargo::resolve(&dir)?;
     let target = scratch.join("target");
-    let mut command = cargo::command(&dir);
-    command.args(["build", "--release", "--offline", "--target-dir"]);
-    succeed(command.arg(&target))?;
+    cargo::build_generated(project, &scratch.join("unpatched"), &manifest, &target)?;
     Ok(target.join("release").join(UNPATCHED))
 }
 

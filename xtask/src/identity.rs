@@ -4,7 +4,6 @@
 use crate::bootstrap::{self, LocalWork, Report};
 use crate::cargo;
 use crate::check::{FEATURE, has_feature};
-use crate::ci::succeed;
 use crate::lock;
 use crate::pins::Pins;
 use crate::project::Project;
@@ -139,26 +138,11 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 /// Builds a probe in a workspace of its own, with the project's versions of everything else.
 fn build(project: &Project, pins: &Pins, variant: Variant) -> Result<PathBuf> {
     let scratch = project.scratch("identity");
-    let dir = scratch.join(variant.name());
-    fs_err::create_dir_all(&dir)?;
-    let text = manifest(project, pins, variant)?;
-    let path = dir.join("Cargo.toml");
-    // Written again, it would look changed to cargo.
-    if !path.exists() || fs_err::read_to_string(&path)? != text {
-        fs_err::write(&path, text)?;
-    }
-    let lock = project.root().join("Cargo.lock");
-    if lock.exists() {
-        fs_err::copy(lock, dir.join("Cargo.lock"))?;
-    }
-    cargo::resolve(&dir)?;
+    let manifest = manifest(project, pins, variant)?;
     // One directory for all three: what does not depend on the patched crates is built once.
     let target = scratch.join("target");
-    succeed(
-        cargo::command(&dir)
-            .args(["build", "--release", "--offline", "--target-dir"])
-            .arg(&target),
-    )?;
+    let dir = scratch.join(variant.name());
+    cargo::build_generated(project, &dir, &manifest, &target)?;
     Ok(target.join("release").join(package(variant)))
 }
 

@@ -1,7 +1,6 @@
 //! The program that compiles the inputs, built against the tree with faults.
 
 use crate::cargo;
-use crate::ci::succeed;
 use crate::pins::Pins;
 use crate::project::Project;
 use anyhow::{Context, Result};
@@ -36,27 +35,11 @@ const DEPENDENCIES: &[(&str, &[&str])] = &[
 /// Builds it, in a workspace and a target directory of its own.
 pub fn build(project: &Project, tree: &Path) -> Result<PathBuf> {
     let scratch = project.scratch("faults");
-    let dir = scratch.join("probe");
-    fs_err::create_dir_all(&dir)?;
     let pins = Pins::load(&project.pins())?;
-    let text = manifest(project, &pins, tree)?;
-    let path = dir.join("Cargo.toml");
-    // Written again, it would look changed to cargo.
-    if !path.exists() || fs_err::read_to_string(&path)? != text {
-        fs_err::write(&path, text)?;
-    }
-    let lock = project.root().join("Cargo.lock");
-    if lock.exists() {
-        fs_err::copy(lock, dir.join("Cargo.lock"))?;
-    }
-    cargo::resolve(&dir)?;
+    let manifest = manifest(project, &pins, tree)?;
     let target = scratch.join("target");
     eprintln!("replay: building the probe");
-    succeed(
-        cargo::command(&dir)
-            .args(["build", "--release", "--offline", "--target-dir"])
-            .arg(&target),
-    )?;
+    cargo::build_generated(project, &scratch.join("probe"), &manifest, &target)?;
     Ok(target.join("release/replay-probe"))
 }
 
