@@ -1,6 +1,5 @@
 //! What functions compute once they are optimized.
 
-use crate::reports::Reports;
 use anyhow::{Context as _, Result, anyhow, bail};
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
@@ -12,6 +11,7 @@ use cranelift_interpreter::environment::FunctionStore;
 use cranelift_interpreter::interpreter::{Interpreter, InterpreterState};
 use cranelift_interpreter::step::ControlFlow;
 use cranelift_reader::{Details, RunCommand, TestFile, parse_run_command};
+use seam_tests::reports::Reports;
 
 /// More than any test needs.
 const FUEL: u64 = 200_000;
@@ -64,7 +64,7 @@ fn optimize(func: &Function, isa: &dyn TargetIsa, options: Options) -> Result<(F
     let optimized = context.func.clone();
     // The report is made when the guard goes.
     drop(context);
-    let rewrites = reports.take().map_or(0, |report| report.rewrites);
+    let rewrites = reports.take().pop().map_or(0, |report| report.rewrites);
     if optimized.layout.entry_block().is_none() {
         bail!("nothing is left of {}", func.name);
     }

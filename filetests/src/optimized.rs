@@ -1,7 +1,5 @@
 //! What comes out of the optimizer with the verifier enforcing, and what it did not let happen.
 
-use crate::inlined::InFile;
-use crate::reports::Reports;
 use anyhow::{Result, bail};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
@@ -9,6 +7,8 @@ use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{CodegenError, CodegenResult, Context};
 use cranelift_gc_verifier::{Code, FunctionReport, Options, Refusal, Report, Violation};
 use cranelift_reader::TestFile;
+use seam_tests::pipeline::InlineByName;
+use seam_tests::reports::Reports;
 
 /// What came of a function.
 pub(crate) struct Optimized {
@@ -83,7 +83,7 @@ pub(crate) fn optimized(
     };
     // The report is made when the guard goes.
     drop(context);
-    Ok(Optimized::new(came_out.as_ref(), reports.take()))
+    Ok(Optimized::new(came_out.as_ref(), reports.take().pop()))
 }
 
 fn optimize(
@@ -93,7 +93,11 @@ fn optimize(
 ) -> CodegenResult<()> {
     if let Some(callees) = callees {
         context.start_gc_verifier(isa)?;
-        context.inline(InFile(callees))?;
+        // NB: A call of itself stays one.
+        let functions = callees.functions.iter().map(|(func, _)| func);
+        let others = functions.filter(|func| func.name != context.func.name);
+        let others: Vec<Function> = others.cloned().collect();
+        context.inline(InlineByName(&others))?;
     }
     context.optimize(isa, &mut ControlPlane::default())
 }
