@@ -134,6 +134,40 @@ fn functions_of_modules_are_judged_alone_as_in_their_modules() {
     assert_filetests(directory.path());
 }
 
+/// The lines of what `function` of a module becomes under the reference-counting collector.
+fn lines_of(body: &str, function: &str) -> Vec<String> {
+    let directory = TempDir::new().expect("there is room for a directory");
+    fs::write(directory.path().join("a.wat"), body).expect("it can be written");
+    let arguments = ["--emit-clif", "out", "--target", "x86_64"];
+    let drc = ["--collector", "drc", "--embedding", "default", "a.wat"];
+    verify(directory.path(), &[&arguments[..], &drc[..]].concat()).expect_exit(0);
+    let files = emitted(directory.path()).into_iter();
+    let mut texts = files.map(|path| fs::read_to_string(path).expect("it can be read"));
+    let text = texts.find(|text| text.contains(&format!("({function})")));
+    let text = text.expect("the function was emitted");
+    text.lines().map(str::to_owned).collect()
+}
+
+/// What a barrier overwrites, and what is caught, are no operands of Wasm; they have facts all the same.
+#[test]
+fn references_that_are_no_operands_have_facts() {
+    let set = "(module
+        (type $s (struct (field (mut (ref null $s)))))
+        (func $set (param (ref $s) (ref null $s))
+            (struct.set $s 0 (local.get 0) (local.get 1))))";
+    let lines = lines_of(set, "set");
+    let is_old = |line: &&String| line.contains("! gcref(") && line.contains("= load.i32");
+    assert_eq!(lines.iter().filter(is_old).count(), 1, "{lines:#?}");
+
+    let catch = "(module
+        (import \"\" \"f\" (func $f))
+        (func $caught (block $h (try_table (catch_all $h) (call $f)))))";
+    let lines = lines_of(catch, "caught");
+    let is_caught =
+        |line: &&String| line.contains("! gcref(exn, nonnull)") && line.contains("= ireduce");
+    assert_eq!(lines.iter().filter(is_caught).count(), 1, "{lines:#?}");
+}
+
 #[test]
 fn functions_of_clif_files_are_judged_as_before() {
     let directory = TempDir::new().expect("there is room for a directory");
