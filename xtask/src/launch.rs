@@ -43,8 +43,8 @@ pub fn build(project: &Project, target: &[&str], name: &str) -> Result<PathBuf> 
         project.root().display()
     );
     let mut child = cargo::command(project.root())
-        // NB: Cargo unites the features of the packages that are selected. With all of them, as in the tests,
-        // Wasmtime is built once.
+        // NB: Cargo unites the features of the packages that are selected. With all of them, a plain `cargo
+        // build` finds Wasmtime built. Tests have features of their own, by their dependencies.
         .args(["build", "--release", "--workspace"])
         .args(target)
         .arg("--message-format=json-render-diagnostics")
