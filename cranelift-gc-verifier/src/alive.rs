@@ -47,8 +47,8 @@ impl Family {
 
     /// Is a member of it, or what a member was handed on as, a root of the safepoint at `index`?
     pub(crate) fn is_kept_by(&self, checker: &Checker<'_>, index: usize) -> bool {
-        let roots = checker.slots.roots_of(index).iter();
-        let mut held = roots.flat_map(|root| match root.content.hold {
+        let roots = checker.slots.roots_of(index);
+        let mut held = roots.flat_map(|root| match root.hold {
             Hold::Is { origin, data } => [Some(origin), Some(data)],
             Hold::Conflict(a, b) => [Some(a), Some(b)],
             Hold::Unset | Hold::Partial | Hold::MaybeUnset => [None, None],
@@ -105,7 +105,7 @@ fn reloaded(checker: &Checker<'_>, value: Value) -> impl Iterator<Item = Value> 
     let mut reloads = checker.slots.reloads.iter();
     let reload = reloads.find(|reload| reload.result == value);
     let origins = reload.map(|reload| {
-        let held = reload.content.hold.origins();
+        let held = reload.hold.origins();
         held.iter()
             .copied()
             .chain(reload.expected)

@@ -243,6 +243,20 @@ impl Cfg {
         &self.preds[starts[0] as usize..starts[1] as usize]
     }
 
+    /// Do several edges lead into `node`?
+    pub(crate) fn is_join(&self, node: Node) -> bool {
+        self.pred_edges(node).len() > 1
+    }
+
+    /// The nodes that `node` dominates immediately.
+    pub(crate) fn dominated(&self, node: Node) -> impl Iterator<Item = Node> + '_ {
+        let is_there = |&node: &Node| node != UNREACHABLE;
+        let first = Some(self.dom_child[node as usize].0).filter(is_there);
+        core::iter::successors(first, move |&child| {
+            Some(self.dom_child[child as usize].1).filter(is_there)
+        })
+    }
+
     /// The immediate dominator of `node`; the entry has none.
     pub(crate) fn idom(&self, node: Node) -> Option<Node> {
         (node != 0).then(|| self.idom[node as usize])
@@ -275,12 +289,10 @@ impl Cfg {
                         roots.push(edge.to, self.level[to]);
                     }
                 }
-                let mut child = self.dom_child[node as usize].0;
-                while child != UNREACHABLE {
+                for child in self.dominated(node) {
                     if !core::mem::replace(&mut walked[child as usize], true) {
                         stack.push(child);
                     }
-                    child = self.dom_child[child as usize].1;
                 }
             }
         }

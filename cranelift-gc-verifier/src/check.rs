@@ -22,7 +22,7 @@ use crate::memory::{Access, passed_on};
 use crate::report::{Counts, Inconclusive, Report, Violation};
 use crate::rewrite::{Graph, Known};
 use crate::safepoint::{Safepoints, Version};
-use crate::slots::{Content, Hold, Loc, Location, Reload, Root, Slots};
+use crate::slots::{Hold, Loc, Location, Reload, Root, Slots};
 use crate::uses::{Demand, UseKind};
 use crate::values::{Class, Values};
 use crate::witness::{Step, Witness};
@@ -185,12 +185,33 @@ impl Checker<'_> {
     }
 
     fn check_roots(&mut self) {
+        // NB: Most maps see what others see; what it is need be found out once.
+        let mut is_fine = vec![None; self.slots.contents()];
+        let mut roots = Vec::new();
         for index in 0..self.safepoints.all.len() {
             let inst = self.safepoints.all[index].inst;
-            for number in 0..self.slots.roots_of(index).len() {
-                let root = self.slots.roots_of(index)[number];
-                self.check_root(inst, &root);
+            roots.clear();
+            let suspects = self.slots.roots_of(index).filter(|root| {
+                let is_fine = &mut is_fine[root.content as usize];
+                let is_fine = *is_fine.get_or_insert_with(|| self.is_reference(root));
+                root.is_stale || !is_fine
+            });
+            roots.extend(suspects);
+            for root in &roots {
+                self.check_root(inst, root);
             }
+        }
+    }
+
+    /// Is what `root` names a reference on every path, as far as can be told?
+    fn is_reference(&self, root: &Root) -> bool {
+        let ty = self.slots.locations[root.loc as usize].ty;
+        match root.hold {
+            Hold::Is { data, .. } => self.why_no_reference(data, ty).is_none(),
+            Hold::Conflict(a, b) => [a, b]
+                .iter()
+                .all(|&value| self.why_no_reference(value, ty).is_none()),
+            Hold::Unset | Hold::Partial | Hold::MaybeUnset => false,
         }
     }
 
@@ -198,7 +219,6 @@ impl Checker<'_> {
         let Location {
             slot, offset, ty, ..
         } = self.slots.locations[root.loc as usize];
-        let Content { hold, fresh } = root.content;
         let uninitialized = |held| GcError::UninitializedRoot {
             inst,
             slot,
@@ -212,7 +232,7 @@ impl Checker<'_> {
             value,
             why,
         };
-        match hold {
+        match root.hold {
             Hold::Unset => self.reject_unset(uninitialized(Held::Unset), root.loc),
             Hold::MaybeUnset => self.reject_unset(uninitialized(Held::MaybeUnset), root.loc),
             Hold::Partial => {
@@ -223,7 +243,7 @@ impl Checker<'_> {
                 if let Some(why) = self.why_no_reference(data, ty) {
                     let error = non_reference(Some(data), why);
                     self.reject_last_store(error, root.loc);
-                } else if !fresh.is_fresh_at(root.now) {
+                } else if root.is_stale {
                     self.reject_unmapped(inst, origin, root.loc);
                 }
             }
@@ -270,9 +290,10 @@ impl Checker<'_> {
             inst,
             result,
             loc,
-            content: Content { hold, fresh },
-            now,
+            hold,
+            is_stale,
             expected,
+            ..
         } = reload;
         let uninitialized = |held| GcError::UninitializedRoot {
             inst,
@@ -308,7 +329,7 @@ impl Checker<'_> {
                 let other = expected.is_some_and(|expected| expected != origin);
                 if other && self.is_used(result) {
                     self.reject_clobber(clobbered(Held::Value(origin)), loc, origin);
-                } else if !fresh.is_fresh_at(now)
+                } else if is_stale
                     && self.values.class(result) == Class::Reference
                     && self.is_relied_on(result)
                 {

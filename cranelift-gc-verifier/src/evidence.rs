@@ -19,7 +19,7 @@ pub(crate) fn entry(checker: &Checker<'_>, inst: Inst) -> Option<Vec<Step>> {
 
 /// A path to `inst` on which nothing is stored to `loc`.
 pub(crate) fn unset(checker: &Checker<'_>, inst: Inst, loc: Loc) -> Option<Vec<Step>> {
-    let stores = |at| checker.slots.store_to(at, loc).is_some();
+    let stores = |at| checker.slots.writes_to(at, loc);
     let forbidden = Forbidden {
         inst: &stores,
         block: None,
@@ -45,7 +45,7 @@ pub(crate) fn last_store(
 
 /// A safepoint that does not have `loc` in its map, on a path from a store to `loc` to `inst`.
 pub(crate) fn unmapped(checker: &Checker<'_>, inst: Inst, loc: Loc) -> Option<(Inst, Vec<Step>)> {
-    let stores = |at| checker.slots.store_to(at, loc).is_some();
+    let stores = |at| checker.slots.writes_to(at, loc);
     let forbidden = Forbidden {
         inst: &stores,
         block: None,
@@ -73,11 +73,7 @@ pub(crate) fn unmapped(checker: &Checker<'_>, inst: Inst, loc: Loc) -> Option<(I
 
 /// Does the safepoint at `index` keep what is at `loc`?
 fn is_mapped(checker: &Checker<'_>, index: usize, loc: Loc) -> bool {
-    checker
-        .slots
-        .roots_of(index)
-        .iter()
-        .any(|root| root.loc == loc)
+    checker.slots.roots_of(index).any(|root| root.loc == loc)
 }
 
 /// A store to `loc`, for `culprit` if one is named, that `inst` sees, with a path from it.
@@ -87,12 +83,12 @@ fn store_before(
     inst: Inst,
     culprit: Option<Value>,
 ) -> Option<(Inst, Vec<Node>)> {
-    let stores = |at| checker.slots.store_to(at, loc).is_some();
+    let stores = |at| checker.slots.writes_to(at, loc);
     let forbidden = Forbidden {
         inst: &stores,
         block: None,
     };
-    let mut candidates = checker.slots.stores.iter();
+    let mut candidates = checker.slots.stores().iter();
     candidates.find_map(|&(store, to, origin)| {
         if to != loc || culprit.is_some_and(|culprit| origin != Some(culprit)) {
             return None;
@@ -282,22 +278,16 @@ fn is_root(checker: &Checker<'_>, index: usize, value: Value) -> bool {
     let mut reloads = checker.slots.reloads.iter();
     let reloaded = reloads
         .find(|reload| reload.result == value)
-        .and_then(|reload| match reload.content.hold {
+        .and_then(|reload| match reload.hold {
             _ if reload.expected.is_some() => reload.expected,
             Hold::Is { origin, .. } => Some(origin),
             Hold::Unset | Hold::Conflict(..) | Hold::Partial | Hold::MaybeUnset => None,
         });
-    checker
-        .slots
-        .roots_of(index)
-        .iter()
-        .any(|root| match root.content.hold {
-            Hold::Is { origin, data } => {
-                origin == value || data == value || reloaded == Some(origin)
-            }
-            Hold::Conflict(a, b) => a == value || b == value,
-            Hold::Unset | Hold::Partial | Hold::MaybeUnset => false,
-        })
+    checker.slots.roots_of(index).any(|root| match root.hold {
+        Hold::Is { origin, data } => origin == value || data == value || reloaded == Some(origin),
+        Hold::Conflict(a, b) => a == value || b == value,
+        Hold::Unset | Hold::Partial | Hold::MaybeUnset => false,
+    })
 }
 
 /// What the instruction at the end of a witness does.

@@ -77,8 +77,8 @@ impl Values {
         for &value in func.dfg.gc_info.declared() {
             self.seed_one(func, body, value);
         }
-        for root in &slots.roots {
-            match root.content.hold {
+        for hold in slots.rooted() {
+            match hold {
                 Hold::Is { origin, data } => {
                     self.seed_one(func, body, origin);
                     self.seed_one(func, body, data);
@@ -97,7 +97,7 @@ impl Values {
     fn seed_reloads(&mut self, func: &Function, body: &Body, slots: &Slots) -> bool {
         let mut raised = false;
         for reload in &slots.reloads {
-            let held = reload.content.hold.origins();
+            let held = reload.hold.origins();
             let of_reference = held.iter().any(|&value| self.class(value) != Class::Plain);
             // NB: A slot that a stack map names may serve as plain memory elsewhere.
             if reload.expected.is_some() || of_reference {

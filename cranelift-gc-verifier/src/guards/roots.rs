@@ -30,7 +30,7 @@ impl Roots {
             node.is_some()
         };
         let origins = slots.reloads.iter().filter_map(|reload| {
-            let (origin, data) = match reload.content.hold {
+            let (origin, data) = match reload.hold {
                 Hold::Is { origin, data } => (Some(origin), Some(data)),
                 Hold::Unset | Hold::Conflict(..) | Hold::Partial | Hold::MaybeUnset => (None, None),
             };
