@@ -28,6 +28,8 @@ mod defs;
 mod events;
 mod fresh;
 mod hold;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use hold::Hold;
 
