@@ -42,7 +42,7 @@ pub(crate) fn check(func: &Function, cfg: &Cfg, body: &Body) -> Vec<Finding> {
 
 /// The addresses that are null when they are out of bounds, and that nothing uses which could tell.
 pub(crate) fn lost(func: &Function) -> Vec<(Inst, Value)> {
-    if func.dfg.gc_info.collector.is_none() || !seems_lost(func) {
+    if func.dfg.gc_info.collector.is_none() || !has_guarded(func) || !seems_lost(func) {
         return Vec::new();
     }
     let mut guarded: Vec<(Inst, Value)> = insts(func)
@@ -65,6 +65,22 @@ pub(crate) fn lost(func: &Function) -> Vec<(Inst, Value)> {
     let mut used = is_used.into_iter();
     guarded.retain(|_| used.next() == Some(false));
     guarded
+}
+
+/// Was any address made null when it is out of bounds, in the layout or not?
+///
+/// NB: This is asked of every function, too, and tells sooner than a walk.
+fn has_guarded(func: &Function) -> bool {
+    let mut insts = (0..func.dfg.num_insts()).map(|inst| Inst::from_u32(inst as u32));
+    insts.any(|inst| {
+        matches!(
+            func.dfg.insts[inst],
+            InstructionData::Ternary {
+                opcode: Opcode::SelectSpectreGuard,
+                ..
+            }
+        )
+    })
 }
 
 /// Is there such an address, as far as one walk in the order of the layout tells?

@@ -74,17 +74,25 @@ impl Cfg {
     ///
     /// NB: Blocks that cannot be reached do not matter, and which can be is told by the edges.
     pub(crate) fn is_graph_of(&self, func: &Function) -> bool {
-        let is_same = |node: Node| {
-            let mut edges = self.succs(node);
-            let mut same = true;
-            for_each_successor(func, self.block(node), |dest, block| {
-                same &= edges
-                    .next()
-                    .is_some_and(|edge| edge.dest == dest && self.node(block) == Some(edge.to));
-            });
-            same && edges.next().is_none()
-        };
+        let is_same = |node: Node| self.has_edges(func, node);
         func.layout.entry_block() == self.blocks.first().copied() && self.nodes().all(is_same)
+    }
+
+    /// Are the edges out of `block`, if it can be reached here, those of `func`?
+    pub(crate) fn has_edges_of(&self, func: &Function, block: Block) -> bool {
+        self.node(block)
+            .is_none_or(|node| self.has_edges(func, node))
+    }
+
+    fn has_edges(&self, func: &Function, node: Node) -> bool {
+        let mut edges = self.succs(node);
+        let mut same = true;
+        for_each_successor(func, self.block(node), |dest, block| {
+            same &= edges
+                .next()
+                .is_some_and(|edge| edge.dest == dest && self.node(block) == Some(edge.to));
+        });
+        same && edges.next().is_none()
     }
 
     /// `dests` are the destinations of the blocks, and `ranges` those of each block, by its number.

@@ -131,6 +131,9 @@ fn interest(func: &Function) -> Interest {
 /// Does `func` have references, safepoints with stack maps, or state that a collection rewrites?
 pub fn is_of_interest(func: &Function) -> bool {
     let has_stack_map = || {
+        if !func.dfg.has_user_stack_maps() {
+            return false;
+        }
         let blocks = func.layout.blocks();
         let mut insts = blocks.flat_map(|block| func.layout.block_insts(block));
         insts.any(|inst| {

@@ -19,6 +19,7 @@
 
 mod alike;
 mod branch;
+mod decided;
 mod eval;
 mod flow;
 mod near;

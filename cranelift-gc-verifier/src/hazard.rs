@@ -18,7 +18,7 @@ impl Hazard {
 
     /// References of this class that a guard has to exclude; one that tests too few bits, or too
     /// many, lets one of them pass.
-    pub fn representatives(self) -> &'static [u32] {
+    pub const fn representatives(self) -> &'static [u32] {
         match self {
             Hazard::Null => &[0],
             Hazard::I31 => &[1, 3, 0x7fff_ffff, 0x8000_0001, 0xffff_ffff],

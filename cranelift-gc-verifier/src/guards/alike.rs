@@ -74,7 +74,9 @@ impl Alike {
                 let of_reference = subject.known(word, value, None);
                 of_reference.or_else(|| scratch.settled().bits(value))
             };
-            truth(subject.func, &known, condition)
+            let settled = scratch.settled();
+            let decided = settled.truth_while(subject.reference, word, condition);
+            decided.unwrap_or_else(|| truth(subject.func, &known, condition))
         };
         let mut conditions = self.conditions.iter();
         conditions.all(|&at| truth_with(self.word, at) == truth_with(word, at)) && !has_param.get()

@@ -73,6 +73,12 @@ pub(crate) trait Known {
     fn resolve(&self, func: &Function, value: Value) -> Value {
         func.dfg.resolve_aliases(value)
     }
+
+    /// Whether `condition` holds, if that was found before.
+    fn truth(&self, condition: Value) -> Option<Truth> {
+        let _ = condition;
+        None
+    }
 }
 
 impl<F: Fn(Value) -> Option<Bits>> Known for F {
@@ -99,6 +105,9 @@ pub(crate) fn eval(func: &Function, known: &dyn Known, value: Value) -> Bits {
 
 /// Is `value` other than zero?
 pub(crate) fn truth(func: &Function, known: &dyn Known, value: Value) -> Truth {
+    if let Some(truth) = known.truth(value) {
+        return truth;
+    }
     let fuel = FUEL;
     Eval { func, known, fuel }.truth(value)
 }
@@ -320,7 +329,7 @@ fn signed(ty: Type, n: u64) -> i64 {
     ((n << unused) as i64) >> unused
 }
 
-fn unary(opcode: Opcode, from: Type, to: Type, n: u64) -> Option<u64> {
+pub(super) fn unary(opcode: Opcode, from: Type, to: Type, n: u64) -> Option<u64> {
     if !is_word(from) || !is_word(to) {
         return None;
     }
@@ -339,7 +348,7 @@ fn unary(opcode: Opcode, from: Type, to: Type, n: u64) -> Option<u64> {
     Some(bits & mask(to))
 }
 
-fn binary(opcode: Opcode, ty: Type, a: u64, b: u64) -> Option<u64> {
+pub(super) fn binary(opcode: Opcode, ty: Type, a: u64, b: u64) -> Option<u64> {
     if !is_word(ty) {
         return None;
     }
@@ -369,7 +378,7 @@ fn binary(opcode: Opcode, ty: Type, a: u64, b: u64) -> Option<u64> {
     Some(bits & mask(ty))
 }
 
-fn compare(cond: IntCC, ty: Type, a: u64, b: u64) -> bool {
+pub(super) fn compare(cond: IntCC, ty: Type, a: u64, b: u64) -> bool {
     let (sa, sb) = (signed(ty, a), signed(ty, b));
     match cond {
         IntCC::Equal => a == b,

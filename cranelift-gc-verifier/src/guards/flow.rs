@@ -14,7 +14,7 @@
 
 use super::alike::{Alike, Reads};
 use super::branch::{Start, Way, for_each_param, way_along, way_past};
-use super::eval::{Bits, Known};
+use super::eval::{Bits, Known, Truth};
 use super::settled::Settled;
 use super::sites::Site;
 use crate::cfg::{Cfg, Edge, Node};
@@ -172,6 +172,14 @@ impl Known for Flow<'_, '_, '_> {
 
     fn resolve(&self, _: &Function, value: Value) -> Value {
         self.scratch.settled.resolve(value)
+    }
+
+    fn truth(&self, condition: Value) -> Option<Truth> {
+        let reference = self.subject.reference;
+        let settled = &self.scratch.settled;
+        let truth = settled.truth_while(reference, self.word, condition)?;
+        self.reads.reference();
+        Some(truth)
     }
 }
 

@@ -1,13 +1,14 @@
-//! Conditions that no reference has a say in.
+//! Conditions that no reference has a say in, and those that one reference alone decides.
 //!
-//! **Claim.** What is said of a condition here holds whatever the reference that is followed is, and
-//! whatever the parameters of blocks are.
+//! **Claim.** What is said of a condition here holds whatever the parameters of blocks are, and, where no
+//! reference is named, whatever the reference that is followed is.
 //!
-//! **Strength.** It is said of those that are made of constants, of what is loaded, and of what callees
-//! return alone. They are evaluated once for all references of a function, and for all words that these
-//! are tried as, instead of each time that a branch is come to.
+//! **Strength.** It is said of those that are made of constants, of what is loaded, of what callees
+//! return, and of one reference at most. They are evaluated once for all references of a function, and
+//! for each word that these are tried as, instead of each time that a branch is come to.
 
 use super::branch::Way;
+use super::decided::Decided;
 use super::eval::{Bits, Truth, eval, is_load, truth};
 use super::roots::Roots;
 use crate::body::Body;
@@ -17,11 +18,14 @@ use std::cell::Cell;
 
 /// What is settled in a function, as it is asked for.
 pub(crate) struct Settled<'a> {
-    func: &'a Function,
+    pub(super) func: &'a Function,
     cfg: &'a Cfg,
     body: &'a Body,
+    pub(super) roots: &'a Roots,
     /// By value.
     values: Vec<Cell<State>>,
+    /// What one reference decides.
+    pub(super) decided: Decided,
     /// By node.
     branches: Vec<Cell<Branch>>,
     /// The node that each value is a parameter of, and `NONE`.
@@ -34,10 +38,31 @@ const NONE: Node = Node::MAX;
 #[derive(Clone, Copy)]
 enum State {
     Unasked,
-    /// It depends on a reference or on a parameter, or may.
+    /// It depends on references or on parameters, or may.
     Depends,
+    /// It depends on this reference, or this parameter, alone.
+    On(Value),
     /// It depends on neither, and is this, if that was asked for.
     Settled(Option<Bits>),
+}
+
+/// What a value depends on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dependence {
+    Nothing,
+    /// This reference, or this parameter, alone.
+    One(Value),
+    Anything,
+}
+
+impl Dependence {
+    fn and(self, other: Dependence) -> Dependence {
+        match (self, other) {
+            (Dependence::Nothing, other) | (other, Dependence::Nothing) => other,
+            _ if self == other => self,
+            _ => Dependence::Anything,
+        }
+    }
 }
 
 /// What is known of the branch at the end of a node.
@@ -61,12 +86,12 @@ impl<'a> Settled<'a> {
         func: &'a Function,
         cfg: &'a Cfg,
         body: &'a Body,
-        roots: &Roots,
+        roots: &'a Roots,
         references: impl Iterator<Item = Value>,
     ) -> Self {
         let values = vec![Cell::new(State::Unasked); func.dfg.num_values()];
         for value in references.chain(roots.reloads()) {
-            values[value.as_u32() as usize].set(State::Depends);
+            values[value.as_u32() as usize].set(State::On(roots.of(value)));
         }
         let mut param_nodes = vec![NONE; func.dfg.num_values()];
         for node in cfg.nodes() {
@@ -78,7 +103,9 @@ impl<'a> Settled<'a> {
             func,
             cfg,
             body,
+            roots,
             values,
+            decided: Decided::new(func.dfg.num_values()),
             branches: vec![Cell::new(Branch::Unasked); cfg.len()],
             param_nodes,
         }
@@ -142,25 +169,43 @@ impl<'a> Settled<'a> {
 
     /// Does `value`, which must not be an alias, depend on neither references nor parameters?
     fn is_settled(&self, value: Value, depth: u32) -> bool {
+        self.dependence(value, depth) == Dependence::Nothing
+    }
+
+    /// What `value`, which must not be an alias, depends on.
+    pub(crate) fn depends_on(&self, value: Value) -> Dependence {
+        self.dependence(value, MAX_DEPTH)
+    }
+
+    fn dependence(&self, value: Value, depth: u32) -> Dependence {
         let state = &self.values[value.as_u32() as usize];
         match state.get() {
-            State::Settled(_) => return true,
-            State::Depends => return false,
+            State::Settled(_) => return Dependence::Nothing,
+            State::On(value) => return Dependence::One(value),
+            State::Depends => return Dependence::Anything,
             State::Unasked => {}
         }
         let func = self.func;
-        let is_settled = match (func.dfg.value_def(value), depth.checked_sub(1)) {
-            (ValueDef::Result(inst, _), _) if is_load(func, inst) => true,
+        let dependence = match (func.dfg.value_def(value), depth.checked_sub(1)) {
+            (ValueDef::Result(inst, _), _) if is_load(func, inst) => Dependence::Nothing,
             (ValueDef::Result(inst, _), Some(depth)) => {
-                let mut args = func.dfg.inst_args(inst).iter();
-                args.all(|&arg| self.is_settled(self.resolve(arg), depth))
+                let mut dependence = Dependence::Nothing;
+                for &arg in func.dfg.inst_args(inst) {
+                    dependence = dependence.and(self.dependence(self.resolve(arg), depth));
+                    if dependence == Dependence::Anything {
+                        break;
+                    }
+                }
+                dependence
             }
-            (ValueDef::Result(..) | ValueDef::Param(..) | ValueDef::Union(..), _) => false,
+            (ValueDef::Param(..), _) => Dependence::One(value),
+            (ValueDef::Result(..) | ValueDef::Union(..), _) => Dependence::Anything,
         };
-        state.set(match is_settled {
-            true => State::Settled(None),
-            false => State::Depends,
+        state.set(match dependence {
+            Dependence::Nothing => State::Settled(None),
+            Dependence::One(value) => State::On(value),
+            Dependence::Anything => State::Depends,
         });
-        is_settled
+        dependence
     }
 }

@@ -13,15 +13,16 @@
 //! before it computes its address.
 
 use super::signature::Signatures;
+use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{Function, InstructionData, Opcode, StackSlot, Value, ValueDef};
-use std::collections::BTreeMap;
+use smallvec::SmallVec;
 
 /// The number of a list of terms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Terms(u32);
 
 /// What is added up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Leaf {
     /// The address of a stack slot.
     Slot(StackSlot),
@@ -32,7 +33,7 @@ enum Leaf {
 }
 
 /// A sum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Linear {
     pub(crate) terms: Terms,
     /// What is added to them.
@@ -53,23 +54,32 @@ const NOTHING: Terms = Terms(0);
 const DEPTH: u32 = 24;
 const WIDTH: usize = 8;
 
-type List = Vec<(Leaf, u64)>;
+/// The terms of a sum: leaves, by their numbers and in order, with their coefficients, none of which is zero.
+type List = SmallVec<[(u32, u64); 4]>;
 
 /// The sums that were seen.
+///
+/// NB: Nothing depends on the order of the tables' entries.
 pub(crate) struct Linears {
+    leaves: Vec<Leaf>,
+    /// The number of each leaf, and that of the sum that is nothing else.
+    leaf_numbers: FxHashMap<Leaf, (u32, Terms)>,
     lists: Vec<List>,
-    numbers: BTreeMap<List, Terms>,
+    numbers: FxHashMap<List, Terms>,
     memo: Vec<Option<Linear>>,
-    leaves: Vec<bool>,
+    /// By value: is it a leaf of some?
+    is_leaf: Vec<bool>,
 }
 
 impl Default for Linears {
     fn default() -> Self {
         Linears {
-            lists: vec![List::new()],
-            numbers: BTreeMap::from([(List::new(), NOTHING)]),
-            memo: Vec::new(),
             leaves: Vec::new(),
+            leaf_numbers: FxHashMap::default(),
+            lists: vec![List::new()],
+            numbers: FxHashMap::default(),
+            memo: Vec::new(),
+            is_leaf: Vec::new(),
         }
     }
 }
@@ -77,21 +87,30 @@ impl Default for Linears {
 impl Linears {
     /// Forget what values are, for `value`, which is a leaf of some, is another one from now on.
     pub(crate) fn forget(&mut self, value: Value) {
-        if self.leaves.get(value.as_u32() as usize) == Some(&true) {
+        if self.is_leaf.get(value.as_u32() as usize) == Some(&true) {
             self.memo.clear();
-            self.leaves.clear();
+            self.is_leaf.clear();
         }
     }
 
     /// The stack slot whose address is all that `terms` are.
     pub(crate) fn slot(&self, terms: Terms) -> Option<StackSlot> {
         match self.lists[terms.0 as usize][..] {
-            [(Leaf::Slot(slot), 1)] => Some(slot),
+            [(leaf, 1)] => match self.leaves[leaf as usize] {
+                Leaf::Slot(slot) => Some(slot),
+                Leaf::Value(_) | Leaf::Extended(..) => None,
+            },
             _ => None,
         }
     }
 
     fn intern(&mut self, list: List) -> Terms {
+        if let [(leaf, 1)] = list[..] {
+            return self.leaf_numbers[&self.leaves[leaf as usize]].1;
+        }
+        if list.is_empty() {
+            return NOTHING;
+        }
         if let Some(&terms) = self.numbers.get(&list) {
             return terms;
         }
@@ -104,35 +123,48 @@ impl Linears {
     fn leaf(&mut self, leaf: Leaf) -> Linear {
         if let Leaf::Value(value) = leaf {
             let at = value.as_u32() as usize;
-            if self.leaves.len() <= at {
-                self.leaves.resize(at + 1, false);
+            if self.is_leaf.len() <= at {
+                self.is_leaf.resize(at + 1, false);
             }
-            self.leaves[at] = true;
+            self.is_leaf[at] = true;
         }
-        Linear {
-            terms: self.intern(vec![(leaf, 1)]),
-            constant: 0,
-        }
+        let next = (self.leaves.len() as u32, Terms(self.lists.len() as u32));
+        let (_, terms) = *self.leaf_numbers.entry(leaf).or_insert_with(|| {
+            self.leaves.push(leaf);
+            self.lists.push(SmallVec::from_slice(&[(next.0, 1)]));
+            next
+        });
+        Linear { terms, constant: 0 }
     }
 
     /// `a + factor * b`, of `bits` bits; `None` if that has too many leaves.
     fn add(&mut self, a: Linear, factor: u64, b: Linear, bits: u32) -> Option<Linear> {
         let mask = mask(bits);
-        let mut list = self.lists[a.terms.0 as usize].clone();
-        for &(leaf, coefficient) in &self.lists[b.terms.0 as usize] {
+        let constant = a.constant.wrapping_add(b.constant.wrapping_mul(factor)) & mask;
+        let (terms, others) = (
+            &self.lists[a.terms.0 as usize],
+            &self.lists[b.terms.0 as usize],
+        );
+        // NB: Most of what is added is a constant, or added to one. No coefficient has more bits than `a`.
+        if others.is_empty() || terms.is_empty() && factor == 1 {
+            let terms = if others.is_empty() { a.terms } else { b.terms };
+            return Some(Linear { terms, constant });
+        }
+        let mut list = terms.clone();
+        for &(leaf, coefficient) in others {
             let coefficient = coefficient.wrapping_mul(factor);
             match list.binary_search_by_key(&leaf, |&(leaf, _)| leaf) {
                 Ok(at) => list[at].1 = list[at].1.wrapping_add(coefficient),
                 Err(at) => list.insert(at, (leaf, coefficient)),
             }
         }
-        for (_, coefficient) in &mut list {
+        list.retain(|(_, coefficient)| {
             *coefficient &= mask;
-        }
-        list.retain(|&(_, coefficient)| coefficient != 0);
+            *coefficient != 0
+        });
         (list.len() <= WIDTH).then(|| Linear {
             terms: self.intern(list),
-            constant: a.constant.wrapping_add(b.constant.wrapping_mul(factor)) & mask,
+            constant,
         })
     }
 }
@@ -272,7 +304,7 @@ impl Signatures {
     fn truncated(&mut self, wide: Linear, bits: u32) -> Option<Linear> {
         let mut sum = constant(wide.constant & mask(bits));
         for (leaf, coefficient) in self.linears.lists[wide.terms.0 as usize].clone() {
-            let leaf = match leaf {
+            let leaf = match self.linears.leaves[leaf as usize] {
                 // What was added by the extension goes again.
                 Leaf::Extended(from, narrow) if from >= bits => self.truncated(narrow, bits)?,
                 leaf => self.linears.leaf(leaf),

@@ -41,10 +41,11 @@ use crate::values::Class;
 use crate::witness::Witness;
 use crate::{Options, recheck};
 use cranelift_codegen::gc_verifier::{Pass, Rewrite, RuleLocation};
-use cranelift_codegen::ir::{Endianness, Function, GcCollector, Inst, Value, ValueDef};
+use cranelift_codegen::ir::{Block, Endianness, Function, GcCollector, Inst, Value, ValueDef};
 use forwarding::Scene;
 use kept::Classes;
 use signature::Signatures;
+use smallvec::SmallVec;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// The graph of a function as it was looked at.
@@ -65,13 +66,15 @@ impl Graph {
         }
     }
 
-    /// Does it still hold of `func`?
+    /// Does it still hold of `func`, of which `question` may have changed?
     ///
     /// NB: The safepoints are looked for among what is new, and where they were.
-    fn is_of(&mut self, func: &Function) -> bool {
-        self.has_no_new_safepoints(func)
-            && self.has_its_safepoints(func)
-            && self.cfg.is_graph_of(func)
+    fn is_of(&mut self, func: &Function, question: &Question) -> bool {
+        let is_same_graph = || match question {
+            Question::Blocks(blocks) => blocks.iter().all(|&at| self.cfg.has_edges_of(func, at)),
+            Question::Everything => self.cfg.is_graph_of(func),
+        };
+        is_same_graph() && self.has_its_safepoints(func) && self.has_no_new_safepoints(func)
     }
 
     fn has_no_new_safepoints(&mut self, func: &Function) -> bool {
@@ -112,6 +115,35 @@ impl Graph {
     }
 }
 
+/// What can have changed since the graph was found to hold.
+enum Question {
+    /// The ends of these blocks.
+    Blocks(SmallVec<[Block; 4]>),
+    Everything,
+}
+
+impl Question {
+    /// Can nothing have changed?
+    fn is_none(&self) -> bool {
+        matches!(self, Question::Blocks(blocks) if blocks.is_empty())
+    }
+
+    /// The end of `block` can have changed, too.
+    fn add(&mut self, block: Option<Block>) {
+        match (self, block) {
+            (Question::Blocks(blocks), Some(block)) => blocks.push(block),
+            (question @ Question::Blocks(_), None) => *question = Question::Everything,
+            (Question::Everything, _) => {}
+        }
+    }
+}
+
+impl Default for Question {
+    fn default() -> Self {
+        Question::Blocks(SmallVec::new())
+    }
+}
+
 /// What a look at a whole function finds that is of use while its rewrites are judged.
 #[derive(Default)]
 pub(crate) struct Known {
@@ -127,8 +159,8 @@ pub struct Rewrites {
     signatures: Signatures,
     classes: Classes,
     graph: Option<Graph>,
-    /// Has something happened since that can have changed it?
-    is_in_question: bool,
+    /// What can have changed since.
+    question: Question,
     pass: Pass,
     /// What went wrong in here, once.
     inconclusive: Vec<Inconclusive>,
@@ -143,7 +175,7 @@ impl Rewrites {
             signatures: Signatures::default(),
             classes: Classes::default(),
             graph: None,
-            is_in_question: false,
+            question: Question::default(),
             pass: Pass::Input,
             inconclusive: Vec::new(),
         }
@@ -161,7 +193,7 @@ impl Rewrites {
     pub(crate) fn set_known(&mut self, known: Known) {
         self.classes = Classes::new(known.classes);
         self.graph = known.graph;
-        self.is_in_question = true;
+        self.question = Question::Everything;
     }
 
     /// What each value is, as it was set.
@@ -189,7 +221,7 @@ impl Rewrites {
         let pass = pass_of(rewrite);
         if self.pass != pass {
             self.pass = pass;
-            self.is_in_question = true;
+            self.question = Question::Everything;
             self.signatures = Signatures::default();
         }
         // A panic here must not take down a compiler that would do without the verifier.
@@ -463,11 +495,11 @@ impl Rewrites {
     }
 
     fn prepare(&mut self, func: &Function) {
-        let is_in_question = core::mem::take(&mut self.is_in_question);
+        let question = core::mem::take(&mut self.question);
         match &mut self.graph {
             None => self.graph = Some(Graph::new(func)),
             Some(graph) => {
-                if is_in_question && !graph.is_of(func) {
+                if !question.is_none() && !graph.is_of(func, &question) {
                     *graph = graph.again(func);
                 }
             }
@@ -516,7 +548,7 @@ impl Rewrites {
             | Rewrite::ReplaceWithTwo { inst, .. } => {
                 // NB: Where the branches go decides what is a path. Most go where they went.
                 if func.dfg.insts[inst].opcode().is_branch() {
-                    self.is_in_question = true;
+                    self.question.add(func.layout.inst_block(inst));
                 }
             }
             Rewrite::Simplify { .. }
@@ -528,7 +560,7 @@ impl Rewrites {
             | Rewrite::DeadStore { .. }
             | Rewrite::Hoist { .. }
             | Rewrite::Remat { .. } => {}
-            Rewrite::Inline { .. } => self.is_in_question = true,
+            Rewrite::Inline { .. } => self.question = Question::Everything,
         }
     }
 
