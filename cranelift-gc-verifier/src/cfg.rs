@@ -12,12 +12,16 @@
 //! Frontiers: Sreedhar, Gao, "A Linear Time Algorithm for Placing φ-Nodes" (POPL 1995).
 
 use cranelift_codegen::ir::{Block, BlockCall, Function, Inst, InstructionData, Value, ValueDef};
+use smallvec::{SmallVec, smallvec};
 
 /// A block's number in reverse post-order.
 pub(crate) type Node = u32;
 
 /// The number of a block that cannot be reached.
 const UNREACHABLE: Node = Node::MAX;
+
+/// The destination of an edge that was taken out.
+const GONE: u32 = u32::MAX;
 
 /// An edge, by the block that it leaves and the position among that block's destinations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,10 +82,33 @@ impl Cfg {
         func.layout.entry_block() == self.blocks.first().copied() && self.nodes().all(is_same)
     }
 
-    /// Are the edges out of `block`, if it can be reached here, those of `func`?
-    pub(crate) fn has_edges_of(&self, func: &Function, block: Block) -> bool {
-        self.node(block)
-            .is_none_or(|node| self.has_edges(func, node))
+    /// Take out the edges that `block` has no more in `func`. Returns whether there were any, or nothing if
+    /// it has edges that it had not.
+    ///
+    /// NB: Dominators and frontiers stay what they were.
+    pub(crate) fn narrow(&mut self, func: &Function, block: Block) -> Option<bool> {
+        let Some(node) = self.node(block).filter(|&node| !self.has_edges(func, node)) else {
+            return Some(false);
+        };
+        let range = self.succs[node as usize] as usize..self.succs[node as usize + 1] as usize;
+        let mut dests: SmallVec<[u32; 4]> = smallvec![GONE; range.len()];
+        let mut is_less = true;
+        for_each_successor(func, block, |dest, succ| {
+            let mut edges = self.edges[range.clone()].iter().zip(&mut dests);
+            let old = edges.find(|(edge, now)| {
+                **now == GONE && edge.dest != GONE && Some(edge.to) == self.node(succ)
+            });
+            match old {
+                Some((_, now)) => *now = dest,
+                None => is_less = false,
+            }
+        });
+        if !is_less {
+            return None;
+        }
+        let edges = self.edges[range].iter_mut().zip(dests);
+        edges.for_each(|(edge, dest)| edge.dest = dest);
+        Some(true)
     }
 
     fn has_edges(&self, func: &Function, node: Node) -> bool {
@@ -237,13 +264,15 @@ impl Cfg {
     /// The edges out of `node`.
     pub(crate) fn succs(&self, node: Node) -> impl Iterator<Item = Edge> + '_ {
         let (start, end) = (self.succs[node as usize], self.succs[node as usize + 1]);
-        self.edges[start as usize..end as usize].iter().copied()
+        let edges = self.edges[start as usize..end as usize].iter().copied();
+        edges.filter(|edge| edge.dest != GONE)
     }
 
     /// The edges into `node`.
     pub(crate) fn preds(&self, node: Node) -> impl Iterator<Item = Edge> + '_ {
         let edges = self.pred_edges(node).iter();
-        edges.map(|&edge| self.edges[edge as usize])
+        let edges = edges.map(|&edge| self.edges[edge as usize]);
+        edges.filter(|edge| edge.dest != GONE)
     }
 
     fn pred_edges(&self, node: Node) -> &[u32] {
@@ -507,6 +536,49 @@ mod tests {
             assert!(FUNCTION.contains(from), "{from}");
             let changed = parse(&FUNCTION.replacen(from, to, 1));
             assert!(!graph.is_graph_of(&changed), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn a_graph_loses_edges_and_gets_none() {
+        let changes = [
+            ("brif v0, block1, block2", "jump block2", Some(true), 5),
+            (
+                "brif v0, block1, block2",
+                "brif v0, block2, block1",
+                Some(true),
+                6,
+            ),
+            (
+                "brif v0, block1, block2",
+                "brif v0, block2, block2",
+                None,
+                6,
+            ),
+            ("brif v0, block1, block2", "return v0", Some(true), 4),
+            (
+                "brif v0, block1, block2",
+                "brif v0, block1, block2",
+                Some(false),
+                6,
+            ),
+        ];
+        for (from, to, expected, edges) in changes {
+            let mut graph = Cfg::new(&parse(FUNCTION));
+            let changed = parse(&FUNCTION.replacen(from, to, 1));
+            let entry = changed.layout.entry_block().expect("there is one");
+            assert_eq!(graph.narrow(&changed, entry), expected, "{to}");
+            let left: usize = graph.nodes().map(|node| graph.preds(node).count()).sum();
+            let mut out: Vec<Edge> = graph.succs(0).collect();
+            out.sort_by_key(|edge| edge.dest);
+            let found: Vec<Block> = out.iter().map(|edge| graph.block(edge.to)).collect();
+            if expected.is_some() {
+                assert!(
+                    found.iter().copied().eq(changed.block_successors(entry)),
+                    "{to}"
+                );
+            }
+            assert_eq!(left, edges, "{to}");
         }
     }
 

@@ -133,6 +133,7 @@ impl Checker<'_> {
             cfg: self.cfg,
             safepoints: self.safepoints,
             insts: self.func.dfg.num_insts(),
+            is_narrowed: false,
         };
         let known = Known {
             classes,
