@@ -32,15 +32,19 @@ use std::cell::OnceCell;
 
 /// Verify `func` as it stands.
 ///
-/// Returns also what each value is, and which dereferences are guarded.
+/// Returns also what each value is, and which dereferences are guarded. `graph` may be the graph of `func`,
+/// from before.
 pub(crate) fn check(
     func: &Function,
     options: &Options,
     history: &History,
+    graph: Option<Graph>,
 ) -> (Report, Known, Proofs) {
-    let cfg = Cfg::new(func);
-    let body = Body::new(func, &cfg);
-    let safepoints = Safepoints::numbered(&cfg, body.safepoints.clone());
+    let (cfg, body, safepoints) = Graph::renewed(graph, func, |cfg| {
+        let body = Body::new(func, cfg);
+        let safepoints = body.safepoints.clone();
+        (body, safepoints)
+    });
     let declared = func.dfg.gc_info.collector.or(options.collector);
     let collector = declared.unwrap_or(GcCollector::Moving);
     let slots = Slots::new(func, &cfg, &body, &safepoints, collector, history);

@@ -131,14 +131,9 @@ fn interest(func: &Function) -> Interest {
 /// Does `func` have references, safepoints with stack maps, or state that a collection rewrites?
 pub fn is_of_interest(func: &Function) -> bool {
     let has_stack_map = || {
-        if !func.dfg.has_user_stack_maps() {
-            return false;
-        }
-        let blocks = func.layout.blocks();
-        let mut insts = blocks.flat_map(|block| func.layout.block_insts(block));
+        let mut insts = func.dfg.insts_with_user_stack_maps();
         insts.any(|inst| {
-            func.dfg.insts[inst].opcode().is_safepoint()
-                && func.dfg.user_stack_map_entries(inst).is_some()
+            func.dfg.insts[inst].opcode().is_safepoint() && func.layout.inst_block(inst).is_some()
         })
     };
     let info = &func.dfg.gc_info;
@@ -193,8 +188,10 @@ struct Guard {
 impl FunctionGuard for Guard {
     fn rewrite(&mut self, func: &Function, rewrite: Rewrite) -> Answer {
         self.rewrites += 1;
-        let violation = self.judge.judge(func, rewrite);
-        if let Some(violation) = violation {
+        // NB: Most rewrites have nothing to do with references.
+        if !self.judge.is_harmless(rewrite)
+            && let Some(violation) = self.judge.judge(func, rewrite)
+        {
             if self.mode == settings::GcVerifier::Enforce {
                 return self.refuse(func, pass_of(rewrite), violation);
             }
@@ -225,7 +222,8 @@ impl FunctionGuard for Guard {
             && !self.is_rejected()
             && self.is_changed(func, pass)
         {
-            let (report, known, proofs) = verify_layer(func, &self.options, &self.history);
+            let graph = self.judge.take_graph();
+            let (report, known, proofs) = verify_layer(func, &self.options, &self.history, graph);
             self.judge.set_known(known);
             self.history.proofs = proofs;
             self.first_counts.get_or_insert(report.counts);

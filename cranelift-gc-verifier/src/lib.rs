@@ -110,18 +110,19 @@ pub fn verify_function(func: &Function, options: &Options) -> Report {
 
 /// Verify one function as it stands after the rewrites of `history`.
 pub fn verify_rewritten(func: &Function, options: &Options, history: &History) -> Report {
-    verify_layer(func, options, history).0
+    verify_layer(func, options, history, None).0
 }
 
 /// Verify one function as it stands after the rewrites of `history`, and tell what its values are and
-/// which dereferences are guarded.
+/// which dereferences are guarded. `graph` may be its graph.
 fn verify_layer(
     func: &Function,
     options: &Options,
     history: &History,
+    graph: Option<rewrite::Graph>,
 ) -> (Report, rewrite::Known, Proofs) {
     guarded(
-        || check::check(func, options, history),
+        || check::check(func, options, history, graph),
         |report| (report, rewrite::Known::default(), Proofs::default()),
     )
 }

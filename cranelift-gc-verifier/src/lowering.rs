@@ -26,10 +26,13 @@ use cranelift_codegen::gc_verifier::{Lowered, LoweredCall, MapEntry};
 use cranelift_codegen::ir::{Block, Function, Inst, StackSlot, UserStackMapEntry};
 use smallvec::SmallVec;
 
+/// Most maps are small.
+pub(crate) type Entries = SmallVec<[MapEntry; 8]>;
+
 /// The entries in one order, each once.
-pub(crate) fn normal(entries: impl IntoIterator<Item = MapEntry>) -> Vec<MapEntry> {
-    let mut entries: Vec<MapEntry> = entries.into_iter().collect();
-    entries.sort_by_key(|entry| (entry.offset, entry.ty.index()));
+pub(crate) fn normal(entries: impl IntoIterator<Item = MapEntry>) -> Entries {
+    let mut entries: Entries = entries.into_iter().collect();
+    entries.sort_unstable_by_key(|entry| (entry.offset, entry.ty.index()));
     entries.dedup();
     entries
 }
@@ -67,20 +70,23 @@ pub(crate) fn reachable(func: &Function) -> SecondaryMap<Block, bool> {
     reached
 }
 
-/// The safepoints that can be reached, in the order of the layout.
-fn safepoints(func: &Function) -> Vec<Inst> {
-    let reached = reachable(func);
-    let mut safepoints = Vec::new();
-    for block in func.layout.blocks().filter(|block| reached[*block]) {
-        let mut next = func.layout.first_inst(block);
-        while let Some(inst) = next {
-            if func.dfg.insts[inst].opcode().is_safepoint() {
-                safepoints.push(inst);
-            }
-            next = func.layout.next_inst(inst);
-        }
+/// The safepoints with a stack map that can be reached, in ascending order.
+fn mapped(func: &Function) -> Vec<Inst> {
+    let insts = func.dfg.insts_with_user_stack_maps();
+    let safepoints = insts.filter(|&inst| func.dfg.insts[inst].opcode().is_safepoint());
+    let mut mapped: Vec<Inst> = safepoints
+        .filter(|&inst| !entries(func, inst).is_empty())
+        .collect();
+    if !mapped.is_empty() {
+        let reached = reachable(func);
+        mapped.retain(|&inst| func.layout.inst_block(inst).is_some_and(|at| reached[at]));
     }
-    safepoints
+    mapped
+}
+
+/// The entries of the stack map of `inst`.
+fn entries(func: &Function, inst: Inst) -> &[UserStackMapEntry] {
+    func.dfg.user_stack_map_entries(inst).unwrap_or(&[])
 }
 
 /// Faults of one function, to become a report.
@@ -199,43 +205,49 @@ fn place(lowered: &Lowered, entry: &UserStackMapEntry) -> Option<MapEntry> {
 
 /// Compare what lowering made of the safepoints of `func` with them.
 pub(crate) fn compare(func: &Function, options: &Options, lowered: &Lowered) -> Report {
+    let mapped = mapped(func);
     let mut report = Report::default();
+    if mapped.is_empty() && !lowered.calls.iter().any(has_map) {
+        return report;
+    }
     let mut faults = Faults::new(func);
     let calls = Calls::new(lowered);
     let slots = SlotFaults::new(func, lowered);
-    let mut is_safepoint = SecondaryMap::with_default(false);
-    for inst in safepoints(func) {
-        is_safepoint[inst] = true;
-        let entries = func.dfg.user_stack_map_entries(inst).unwrap_or(&[]);
-        let entries = entries.iter();
-        let placed: Option<Vec<MapEntry>> = entries.clone().map(|e| place(lowered, e)).collect();
+    for &inst in &mapped {
+        let entries = entries(func, inst);
+        let placed: Option<Entries> = entries.iter().map(|e| place(lowered, e)).collect();
         let Some(placed) = placed else {
             let what = format!("a slot in the stack map of {inst} has no place in the frame");
             report.inconclusive.push(Inconclusive::Malformed { what });
             continue;
         };
-        let expected = normal(placed);
-        match link(&expected, &calls.of(inst)) {
+        match link(&normal(placed), &calls.of(inst)) {
             Link::Same => {}
             Link::Ambiguous => report
                 .inconclusive
                 .push(Inconclusive::AmbiguousCall { inst }),
             Link::Broken(fault) => faults.push(inst, fault),
         }
-        if let Some(fault) = entries.clone().find_map(|entry| slots.of(entry.slot)) {
+        if let Some(fault) = entries.iter().find_map(|entry| slots.of(entry.slot)) {
             faults.push(inst, fault);
         }
     }
+    let mut foreign = Vec::new();
     for call in lowered.calls.iter().filter(|call| has_map(call)) {
         match call.inst {
-            Some(inst) if is_safepoint[inst] => {}
-            Some(inst) => faults.push(inst, MapFault::ForeignMap),
+            // NB: They are in ascending order.
+            Some(inst) if mapped.binary_search(&inst).is_ok() => {}
+            Some(inst) => foreign.push(inst),
             None => {
                 if let Some(inst) = faults.nobody() {
                     faults.push(inst, MapFault::StrayMap);
                 }
             }
         }
+    }
+    foreign.dedup();
+    for inst in foreign {
+        faults.push(inst, MapFault::ForeignMap);
     }
     faults.into_report(options, report)
 }
@@ -249,15 +261,14 @@ enum Link {
 
 /// The calls are in the order in which they were made: the last to be executed comes first.
 fn link(expected: &[MapEntry], calls: &[&LoweredCall]) -> Link {
-    let mapped: Vec<&&LoweredCall> = calls.iter().filter(|call| has_map(call)).collect();
-    match (expected.is_empty(), &mapped[..]) {
-        (true, []) => Link::Same,
-        (true, _) => Link::Broken(MapFault::ForeignMap),
-        (false, []) if calls.is_empty() => Link::Broken(MapFault::NoCall),
-        (false, []) => Link::Broken(MapFault::NoMap {
+    let mapped = calls.iter().filter(|call| has_map(call));
+    let mapped: SmallVec<[&&LoweredCall; 2]> = mapped.collect();
+    match &mapped[..] {
+        [] if calls.is_empty() => Link::Broken(MapFault::NoCall),
+        [] => Link::Broken(MapFault::NoMap {
             entries: expected.len() as u32,
         }),
-        (false, [call]) => {
+        [call] => {
             let found = normal(call.map.iter().flatten().copied());
             match difference(expected, &found) {
                 Some((expected, found)) => Link::Broken(MapFault::Lowered { expected, found }),
@@ -266,7 +277,7 @@ fn link(expected: &[MapEntry], calls: &[&LoweredCall]) -> Link {
                 None => Link::Same,
             }
         }
-        (false, mapped) => Link::Broken(MapFault::ManyMaps {
+        mapped => Link::Broken(MapFault::ManyMaps {
             maps: mapped.len() as u32,
         }),
     }

@@ -22,6 +22,7 @@ use crate::path::{Forbidden, Point, Search};
 use crate::safepoint::{Safepoints, Version, may_move};
 use crate::witness::{Role, Step, push_path};
 use cranelift_codegen::ir::{Function, GcCollector, GcFact, Inst, Type, Value, ValueDef, types};
+use smallvec::SmallVec;
 
 /// What is wrong, and the path that shows it.
 pub(crate) type Finding = (GcError, Vec<Step>);
@@ -46,8 +47,13 @@ pub(crate) fn check(
 ) -> Rewritten {
     let mut rewritten = Rewritten::default();
     let mut sources = Vec::new();
+    let info = &func.dfg.gc_info;
+    let regions = func.dfg.alias_regions.iter();
+    let is_rewritten: SmallVec<[bool; 32]> = regions
+        .map(|(_, data)| info.is_gc_mutable(data.user_id))
+        .collect();
     for Memory { inst, access } in body.accesses() {
-        let Some(what) = source(func, access, collector) else {
+        let Some(what) = source(func, access, collector, &is_rewritten) else {
             continue;
         };
         rewritten.loads += 1;
@@ -84,15 +90,19 @@ enum Source {
     Reference,
 }
 
-fn source(func: &Function, access: &Access, collector: GcCollector) -> Option<Source> {
-    let info = &func.dfg.gc_info;
+/// `is_rewritten` tells what a collection does to each alias region.
+fn source(
+    func: &Function,
+    access: &Access,
+    collector: GcCollector,
+    is_rewritten: &[bool],
+) -> Option<Source> {
     let result = access.result?;
-    let in_region = access
-        .flags
-        .alias_region()
-        .is_some_and(|region| info.is_gc_mutable(func.dfg.alias_regions[region].user_id));
-    match info.fact(result) {
-        _ if in_region => Some(Source::State),
+    let region = access.flags.alias_region();
+    if region.is_some_and(|region| is_rewritten[region.as_u32() as usize]) {
+        return Some(Source::State);
+    }
+    match func.dfg.gc_info.fact(result) {
         Some(GcFact::HeapBase) => Some(Source::State),
         Some(GcFact::Ref { traced: true, .. }) if collector == GcCollector::Moving => {
             Some(Source::Reference)

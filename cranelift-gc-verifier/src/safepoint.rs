@@ -46,7 +46,7 @@ impl Version {
 }
 
 /// A safepoint that may collect.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Safepoint {
     pub(crate) inst: Inst,
     pub(crate) node: Node,

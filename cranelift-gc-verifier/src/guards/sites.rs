@@ -71,6 +71,9 @@ impl Sites {
                 } else if let Some(access) = body.access(item) {
                     let terms = terms(func, body, access.addr);
                     let proof = proofs.get(inst);
+                    if terms.is_empty() && proof.is_none() {
+                        continue;
+                    }
                     let open = sites.judge(func, inst, values, &terms, proof);
                     if let Some((reference, hazards)) = open {
                         sites.open.push(Site {
@@ -181,13 +184,15 @@ const MAX_TERMS: usize = 24;
 /// The terms of `addr` that can be references: of 32 bits.
 fn terms(func: &Function, body: &Body, addr: Value) -> SmallVec<[Value; 4]> {
     let mut terms = SmallVec::new();
-    let mut pending = SmallVec::<[Value; 8]>::from_slice(&[body.resolve(func, addr)]);
+    let addr = body.resolve(func, addr);
+    // NB: For each that is looked at, two come at most.
+    let mut pending = [addr; MAX_TERMS + 2];
+    let mut len = 1;
     let mut looked_at = 0;
-    while let Some(value) = pending.pop() {
+    while len > 0 && looked_at < MAX_TERMS {
         looked_at += 1;
-        if looked_at > MAX_TERMS {
-            break;
-        }
+        len -= 1;
+        let value = pending[len];
         if func.dfg.gc_info.fact(value).is_some() {
             push_once(&mut terms, value);
             continue;
@@ -198,9 +203,11 @@ fn terms(func: &Function, body: &Body, addr: Value) -> SmallVec<[Value; 4]> {
             let item = &body.items()[index as usize];
             if item.kind.is(Kind::ADDS_UP) {
                 let [a, b] = body.operands(item);
-                pending.push(a);
+                pending[len] = a;
+                len += 1;
                 if a != b {
-                    pending.push(b);
+                    pending[len] = b;
+                    len += 1;
                 }
                 continue;
             }

@@ -345,3 +345,66 @@ fn what_the_type_excluded_before_needs_no_guard() {
     let report = verify_rewritten(&func, &Options::default(), &history);
     assert_eq!((report.codes(), report.counts.guarded), (vec![], 1));
 }
+
+/// What a parameter was given tells of the reference that there was then.
+#[test]
+fn a_parameter_that_tells_of_the_last_reference_is_no_guard() {
+    let found = |trap: &str| {
+        let text = format!(
+            "function %f(i32, i64) -> i32 {{
+            block0(v0: i32, v1: i64):
+                v2 = iconst.i32 1
+                v3 = iconst.i32 0
+                jump block1(v2)
+            block1(v4: i32):
+                v5 ! gcref(struct, nullable) = load.i32 v1
+                trapz {trap}, user1
+                v6 = uextend.i64 v5
+                v7 = iadd v1, v6
+                v8 = load.i32 v7+8
+                brif v5, block2, block3
+            block2:
+                brif v8, block1(v5), block3
+            block3:
+                return v8
+            }}"
+        );
+        hazards(&verify_rewritten(
+            &parse(&text),
+            &Options::default(),
+            &History::default(),
+        ))
+    };
+    assert_eq!(found("v5"), []);
+    assert_eq!(found("v4"), [Hazard::Null]);
+}
+
+/// Where ways meet, what each of them passes counts with what may come that way.
+#[test]
+fn a_parameter_guards_if_each_way_that_null_takes_says_so() {
+    let body = |passed: &str| {
+        format!(
+            "v2 = iconst.i32 1
+             v3 = iconst.i32 0
+             brif v0, block1, block4({passed})
+         block1:
+             v4 = band v0, v2
+             brif v4, block4(v3), block2
+         block2:
+             v5 = load.i32 v1
+             brif v5, block4(v5), block3
+         block3:
+             jump block4(v2)
+         block4(v6: i32):
+             v7 = load.i32 v1
+             brif v7, block5, block6
+         block5:
+             jump block6
+         block6:
+             trapz v6, user1"
+        )
+    };
+    check_any(&body("v3"), &[]);
+    check_any(&body("v2"), &[Hazard::Null]);
+    check_any(&body("v0"), &[]);
+}

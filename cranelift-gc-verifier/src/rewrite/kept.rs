@@ -128,6 +128,12 @@ impl Classes {
         }
     }
 
+    /// Is it known already that it does not?
+    #[inline]
+    pub(crate) fn is_known_apart(&self, value: Value) -> bool {
+        !self.is_raised && self.touches.get(value.as_u32() as usize) == Some(&Some(false))
+    }
+
     fn find_touches(&mut self, func: &Function, value: Value) -> bool {
         if self.is_raised {
             return self.touches_now(func, value);

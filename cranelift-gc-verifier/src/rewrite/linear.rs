@@ -12,6 +12,7 @@
 //! `uextend(a) + uextend(b)`. That is how Wasmtime checks the bounds of an array's element
 //! before it computes its address.
 
+use super::place::Base;
 use super::signature::Signatures;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{Function, InstructionData, Opcode, StackSlot, Value, ValueDef};
@@ -67,6 +68,8 @@ pub(crate) struct Linears {
     lists: Vec<List>,
     numbers: FxHashMap<List, Terms>,
     memo: Vec<Option<Linear>>,
+    /// What addresses are relative to, for [`place`](super::place).
+    bases: Vec<Option<(Base, i64)>>,
     /// By value: is it a leaf of some?
     is_leaf: Vec<bool>,
 }
@@ -79,6 +82,7 @@ impl Default for Linears {
             lists: vec![List::new()],
             numbers: FxHashMap::default(),
             memo: Vec::new(),
+            bases: Vec::new(),
             is_leaf: Vec::new(),
         }
     }
@@ -89,8 +93,23 @@ impl Linears {
     pub(crate) fn forget(&mut self, value: Value) {
         if self.is_leaf.get(value.as_u32() as usize) == Some(&true) {
             self.memo.clear();
+            self.bases.clear();
             self.is_leaf.clear();
         }
+    }
+
+    /// What the address `addr` is relative to, and what is added to that, if it was found before.
+    pub(crate) fn base(&self, addr: Value) -> Option<(Base, i64)> {
+        self.bases.get(addr.as_u32() as usize).copied().flatten()
+    }
+
+    /// Remember that, until one of its leaves is another one.
+    pub(crate) fn set_base(&mut self, addr: Value, base: (Base, i64)) {
+        let at = addr.as_u32() as usize;
+        if self.bases.len() <= at {
+            self.bases.resize(at + 1, None);
+        }
+        self.bases[at] = Some(base);
     }
 
     /// The stack slot whose address is all that `terms` are.

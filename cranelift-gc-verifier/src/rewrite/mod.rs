@@ -59,6 +59,26 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
+    /// Its parts for `func`, which are made anew if they hold no more: the graph, and of the safepoints those
+    /// that `find` finds in it.
+    pub(crate) fn renewed<T>(
+        graph: Option<Graph>,
+        func: &Function,
+        find: impl FnOnce(&Cfg) -> (T, Vec<Safepoint>),
+    ) -> (Cfg, T, Safepoints) {
+        let last = graph.filter(|graph| graph.cfg.is_graph_of(func));
+        let (cfg, safepoints) = match last {
+            Some(graph) => (graph.cfg, Some(graph.safepoints)),
+            None => (Cfg::new(func), None),
+        };
+        let (found, all) = find(&cfg);
+        let safepoints = match safepoints.filter(|last| last.all == all) {
+            Some(last) => last,
+            None => Safepoints::numbered(&cfg, all),
+        };
+        (cfg, found, safepoints)
+    }
+
     fn new(func: &Function) -> Self {
         let cfg = Cfg::new(func);
         Graph {
@@ -197,7 +217,7 @@ impl Rewrites {
     pub fn of(func: &Function, options: Options, endianness: Endianness) -> Self {
         let mut rewrites = Rewrites::new(options, endianness);
         let history = crate::History::default();
-        rewrites.set_known(crate::verify_layer(func, &options, &history).1);
+        rewrites.set_known(crate::verify_layer(func, &options, &history, None).1);
         rewrites
     }
 
@@ -206,6 +226,11 @@ impl Rewrites {
         self.classes = Classes::new(known.classes);
         self.graph = known.graph;
         self.question = Question::Everything;
+    }
+
+    /// The graph of the last look, which may hold no more.
+    pub(crate) fn take_graph(&mut self) -> Option<Graph> {
+        self.graph.take()
     }
 
     /// What each value is, as it was set.
@@ -241,6 +266,22 @@ impl Rewrites {
         match catch_unwind(needs_look).unwrap_or(true) {
             true => self.look(func, rewrite),
             false => None,
+        }
+    }
+
+    /// Is it known that [`Rewrites::judge`] has nothing to say about `rewrite`, and nothing to learn?
+    #[inline]
+    pub(crate) fn is_harmless(&self, rewrite: Rewrite) -> bool {
+        match rewrite {
+            Rewrite::Simplify { orig, new, .. }
+            | Rewrite::Subsume { orig, new, .. }
+            | Rewrite::Gvn { orig, kept: new } => {
+                !self.options.all_rewrites
+                    && self.classes.is_known_apart(orig)
+                    && self.classes.is_known_apart(new)
+            }
+            Rewrite::Hoist { .. } | Rewrite::Remat { .. } => true,
+            _ => false,
         }
     }
 

@@ -98,35 +98,48 @@ pub(crate) fn base_of(
     addr: Value,
     flags: MemFlagsData,
 ) -> (Base, i64) {
-    let addr = guarded(func, signatures, addr, flags);
-    // Addresses of fewer bits wrap where these do not.
-    if func.dfg.value_type(addr).bits() != 64 {
-        return (Base::Value(signatures.root(func, addr)), 0);
+    if let Some(known) = signatures.linears.base(addr) {
+        return known;
     }
-    let sum = signatures.linear(func, addr);
+    let (accessed, is_for_all) = guarded(func, signatures, addr, flags);
+    // Addresses of fewer bits wrap where these do not.
+    if func.dfg.value_type(accessed).bits() != 64 {
+        return (Base::Value(signatures.root(func, accessed)), 0);
+    }
+    let sum = signatures.linear(func, accessed);
     let base = match signatures.linears.slot(sum.terms) {
         Some(slot) => Base::Slot(slot),
         None => Base::Terms(sum.terms),
     };
-    (base, sum.constant as i64)
+    let found = (base, sum.constant as i64);
+    if is_for_all {
+        signatures.linears.set_base(addr, found);
+    }
+    found
 }
 
 /// Where an access of `addr` goes if it does not trap: behind a check of bounds that makes it null.
-fn guarded(func: &Function, signatures: &Signatures, addr: Value, flags: MemFlagsData) -> Value {
+/// Returns also whether that is the same for every access.
+fn guarded(
+    func: &Function,
+    signatures: &Signatures,
+    addr: Value,
+    flags: MemFlagsData,
+) -> (Value, bool) {
     let addr = signatures.root(func, addr);
     let ValueDef::Result(inst, _) = func.dfg.value_def(addr) else {
-        return addr;
+        return (addr, true);
     };
     match func.dfg.insts[inst] {
         InstructionData::Ternary {
             opcode: Opcode::SelectSpectreGuard,
-            args: [_, null, addr],
-        } if flags.trap_code().is_some()
-            && constant(func, signatures.root(func, null)) == Some(0) =>
-        {
-            addr
+            args: [_, null, checked],
+        } => {
+            let is_checked = flags.trap_code().is_some()
+                && constant(func, signatures.root(func, null)) == Some(0);
+            (if is_checked { checked } else { addr }, false)
         }
-        _ => addr,
+        _ => (addr, true),
     }
 }
 
