@@ -1,23 +1,36 @@
 //! What fuzzing asserts, as functions of bytes that panic where a claim does not hold.
 //!
 //! The targets of `fuzz/` are one call each; the smoke tests here feed the same functions for a second, so
-//! that they work wherever the tests are run.
+//! that they work wherever the tests are run, and assert what was looked at.
 //!
 //! * [`clif_facts()`]: a function that can be read is judged twice alike, and is written as it
 //!   is read;
-//! * [`facts_text()`]: the same of a fact alone;
-//! * [`stack_maps()`]: a function that lost an entry of a stack map is not verified;
-//! * [`wasm_front()`]: whatever compiles is not rejected.
+//! * [`clif_built()`]: a function that is built to be sound is not rejected, whatever becomes of it;
+//! * [`facts_text()`]: a fact is written as it is read;
+//! * [`stack_maps()`]: a sound function one of whose stack maps was changed is rejected;
+//! * [`wasm_front()`]: whatever compiles is not rejected;
+//! * [`smith_gc()`]: neither are generated modules, the verifier changes no code, and rewrites that are refused
+//!   at random change nothing that a module does.
+
+pub mod built;
+pub mod generator;
 
 mod clif;
+mod compiled;
+mod looked;
 mod maps;
+mod setup;
+mod smith;
 mod wasm;
+mod watch;
 
 #[cfg(test)]
 mod smoke;
 
-pub use clif::{clif_facts, facts_text};
-pub use maps::stack_maps;
+pub use clif::{clif_built, clif_facts, facts_text};
+pub use looked::Looked;
+pub use maps::{Mutation, stack_maps};
+pub use smith::{Ran, Smith, smith_gc};
 pub use wasm::wasm_front;
 
 use cranelift_gc_verifier::Report;
