@@ -71,7 +71,12 @@ impl Roots {
 
     /// What of `hazards` the types of what `value` is reloaded for leave: that of a reload may be
     /// weaker.
-    pub(crate) fn narrow(&self, func: &Function, mut value: Value, mut hazards: Hazards) -> Hazards {
+    pub(crate) fn narrow(
+        &self,
+        func: &Function,
+        mut value: Value,
+        mut hazards: Hazards,
+    ) -> Hazards {
         for _ in 0..MAX_STEPS {
             match self.origins[value].expand() {
                 Some(origin) if origin != value => value = origin,
