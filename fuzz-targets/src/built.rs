@@ -87,6 +87,8 @@ struct Builder<'a, 'b> {
     memory: usize,
     /// Whether every safepoint must be reachable, and ask for its map.
     needed: bool,
+    /// Whether spills and reloads say what they are.
+    marks: bool,
     /// Whether accesses of objects name a region.
     regions: bool,
     depth: usize,
@@ -103,6 +105,7 @@ pub fn function(choices: &[u8], needed: bool) -> String {
         base: 0,
         memory: 0,
         needed,
+        marks: false,
         regions: false,
         depth: 0,
     };
@@ -113,6 +116,7 @@ pub fn function(choices: &[u8], needed: bool) -> String {
         _ => "moving",
     };
     builder.regions = builder.one_in(2);
+    builder.marks = !builder.one_in(3);
     builder.entry();
     builder.steps(40);
     builder.leave();

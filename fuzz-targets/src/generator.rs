@@ -1,8 +1,8 @@
 //! Modules of `wasm-smith`, shaped so that much of them is about references.
 //!
 //! A seed makes the same module on every machine: its bytes come from a generator of our own, and its
-//! configuration is drawn from the same bytes. A fuzzer's bytes begin with a seed. The configurations differ on purpose ("swarm
-//! testing"): a module that may contain everything contains little of anything.
+//! configuration is drawn from the same bytes; a fuzzer's bytes begin with a seed. The configurations differ on
+//! purpose ("swarm testing"): a module that may contain everything contains little of anything.
 
 mod reshape;
 

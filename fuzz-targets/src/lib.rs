@@ -31,7 +31,7 @@ pub use clif::{clif_built, clif_facts, facts_text};
 pub use looked::Looked;
 pub use maps::{Mutation, stack_maps};
 pub use smith::{Ran, Smith, smith_gc};
-pub use wasm::wasm_front;
+pub use wasm::{encode, wasm_front};
 
 use cranelift_gc_verifier::Report;
 

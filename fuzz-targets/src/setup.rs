@@ -71,10 +71,11 @@ impl Setup {
         let collector = at(&COLLECTORS.map(|c| same(c, self.collector)));
         let target = at(&TARGETS.map(|target| target == self.target));
         let flags = [matches!(self.opt_level, OptLevel::None), self.strict, fuel];
-        let index = flags.iter().fold(
-            (mode_index * 3 + collector) * 3 + target,
-            |index, flag| index * 2 + usize::from(*flag),
-        );
+        let index = flags
+            .iter()
+            .fold((mode_index * 3 + collector) * 3 + target, |index, flag| {
+                index * 2 + usize::from(*flag)
+            });
         ENGINES[index].get_or_init(|| {
             let config = self.config(mode, fuel);
             Engine::new(&config).expect("the configuration is fine")

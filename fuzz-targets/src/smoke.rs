@@ -99,7 +99,10 @@ fn functions_are_judged_and_written_alike() {
         mutated += clif_facts(&mutate(file, random));
     });
     println!("{mutated:?}");
-    assert!(mutated.functions as usize >= count / 2, "{mutated:?} of {count}");
+    assert!(
+        mutated.functions as usize >= count / 2,
+        "{mutated:?} of {count}"
+    );
     assert!(mutated.references > 0, "{mutated:?}");
 }
 
@@ -165,14 +168,20 @@ fn wrong_maps_are_rejected() {
     assert!(without < count / 4, "{without} of {count} without a map");
     for mutation in Mutation::ALL {
         let least = usize::from(count > 100);
-        assert!(rejected.get(&mutation).copied().unwrap_or(0) >= least, "{mutation:?}");
+        assert!(
+            rejected.get(&mutation).copied().unwrap_or(0) >= least,
+            "{mutation:?}"
+        );
     }
 }
 
 #[test]
 fn modules_are_not_rejected() {
     let files = files("filetests/wasm", "wat");
-    let modules: Vec<Vec<u8>> = files.iter().map(|file| encode(file)).collect();
+    let modules: Vec<Vec<u8>> = files
+        .iter()
+        .map(|file| encode(file).expect("it is Wasm"))
+        .collect();
     let mut looked = Looked::default();
     for module in &modules {
         looked += wasm_front(module);
@@ -219,9 +228,4 @@ fn generated_modules_are_not_rejected_and_do_the_same() {
     assert!(looked.references > 20 * made, "{looked:?} of {made}");
     assert!(refused > 100, "{refused}");
     assert!(ran.calls > 8 && ran.returned > 0, "{ran:?}");
-}
-
-fn encode(text: &[u8]) -> Vec<u8> {
-    let text = std::str::from_utf8(text).expect("it is text");
-    gc_benches::module::encode(text).expect("it is Wasm")
 }

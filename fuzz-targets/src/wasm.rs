@@ -17,6 +17,13 @@ pub fn wasm_front(bytes: &[u8]) -> Looked {
     judged(&reports)
 }
 
+/// The module of this text, or `None` if it is none in the text format.
+pub fn encode(text: &[u8]) -> Option<Vec<u8>> {
+    let text = std::str::from_utf8(text).ok()?;
+    let is_text = text.trim_start().starts_with(['(', ';']);
+    is_text.then(|| gc_benches::module::encode(text).ok())?
+}
+
 /// What `bytes` become by `engine`, and what the verifier reports.
 pub(crate) fn verified(
     engine: &Engine,

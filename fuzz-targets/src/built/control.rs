@@ -42,7 +42,9 @@ impl Builder<'_, '_> {
         let mut int = self.any_int();
         if self.needed {
             // So that it is no constant, which makes arms unreachable.
-            int = self.text.result(&format!("load.i32 notrap region1 v{}+256", self.memory));
+            int = self
+                .text
+                .result(&format!("load.i32 notrap region1 v{}+256", self.memory));
         }
         let count = 2 + self.below(4);
         let arms: Vec<usize> = (0..count).map(|_| self.text.block()).collect();
@@ -180,7 +182,13 @@ impl Builder<'_, '_> {
 
     /// A fresh reference of that type.
     fn ref_of(&mut self, like: Ref) -> Ref {
-        let fits: Vec<Ref> = self.scope.refs.iter().copied().filter(|r| r.kind == like.kind).collect();
+        let fits: Vec<Ref> = self
+            .scope
+            .refs
+            .iter()
+            .copied()
+            .filter(|r| r.kind == like.kind)
+            .collect();
         if fits.is_empty() {
             // Null is of every type.
             let value = self.text.result("iconst.i32 0");

@@ -232,13 +232,15 @@ impl Builder<'_, '_> {
         let mut kept = Vec::new();
         let first = self.below(4);
         for reference in refs {
-            let twice = kept.iter().any(|(r, _): &(Ref, _)| r.value == reference.value);
+            let twice = kept
+                .iter()
+                .any(|(r, _): &(Ref, _)| r.value == reference.value);
             if !twice && kept.len() < 8 && !self.one_in(4) {
                 let place = self.text.place(first + kept.len());
                 kept.push((reference, place));
             }
         }
-        let mark = self.one_in(2);
+        let mark = self.marks;
         for (reference, place) in &kept {
             let mark = if mark {
                 format!(" ! spill v{}", reference.value)
@@ -246,8 +248,10 @@ impl Builder<'_, '_> {
                 String::new()
             };
             let address = self.address(place);
-            self.text
-                .line(&format!("store notrap v{}, {address}{mark}", reference.value));
+            self.text.line(&format!(
+                "store notrap v{}, {address}{mark}",
+                reference.value
+            ));
         }
         let call = call(self);
         let entries: Vec<String> = kept
@@ -291,7 +295,9 @@ impl Builder<'_, '_> {
             let address = self.text.result(&format!("stack_addr.i64 ss{slot}"));
             format!("v{address}+{offset}")
         } else {
-            let address = self.text.result(&format!("stack_addr.i64 ss{slot}+{offset}"));
+            let address = self
+                .text
+                .result(&format!("stack_addr.i64 ss{slot}+{offset}"));
             format!("v{address}")
         }
     }

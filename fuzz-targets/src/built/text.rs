@@ -64,7 +64,9 @@ impl Text {
 
     pub(super) fn begin(&mut self, block: usize, parameters: &[String]) {
         if block == 0 {
-            let types = parameters.iter().map(|p| p.rsplit_once(": ").expect("a parameter").1);
+            let types = parameters
+                .iter()
+                .map(|p| p.rsplit_once(": ").expect("a parameter").1);
             self.parameters = types.collect::<Vec<_>>().join(", ");
         }
         let list = match parameters.is_empty() {

@@ -1,5 +1,7 @@
 //! The stack maps in the text of a function.
 
+use std::collections::BTreeSet;
+
 /// How a stack map begins.
 const MAP: &str = ", stack_map=[";
 
@@ -35,6 +37,12 @@ impl Maps {
         (0..self.lines.len()).filter(has_map).collect()
     }
 
+    /// All places that some map names.
+    pub(super) fn places(&self) -> BTreeSet<(u32, u32)> {
+        let entries = self.lines.iter().flat_map(|line| &line.map);
+        entries.map(|entry| (entry.slot, entry.offset)).collect()
+    }
+
     pub(super) fn map(&mut self, index: usize) -> &mut Vec<Entry> {
         &mut self.lines[index].map
     }
@@ -46,7 +54,10 @@ impl Maps {
             declared.split_once(" = ")?.0.parse::<u32>().ok()
         });
         let number = numbers.max().map_or(0, |most| most + 1);
-        let at = self.lines.iter().position(|line| line.before.contains("ss0 = "));
+        let at = self
+            .lines
+            .iter()
+            .position(|line| line.before.contains("ss0 = "));
         let line = Line::new(&format!("    ss{number} = explicit_slot 4, align = 4"));
         // NB: Where slots are declared, or right after the signature.
         self.lines.insert(at.unwrap_or(1), line);
@@ -62,10 +73,12 @@ impl Maps {
     /// A number that is no value's.
     pub(super) fn fresh_value(&self) -> u32 {
         let text = self.lines.iter().map(|line| line.before.as_str());
-        let numbers = text.flat_map(|line| line.split('v').skip(1)).filter_map(|rest| {
-            let end = rest.find(|c: char| !c.is_ascii_digit());
-            rest[..end.unwrap_or(rest.len())].parse::<u32>().ok()
-        });
+        let numbers = text
+            .flat_map(|line| line.split('v').skip(1))
+            .filter_map(|rest| {
+                let end = rest.find(|c: char| !c.is_ascii_digit());
+                rest[..end.unwrap_or(rest.len())].parse::<u32>().ok()
+            });
         numbers.max().unwrap_or(0) + 1
     }
 
@@ -135,7 +148,10 @@ mod tests {
         let line = maps.indices()[0];
         assert_eq!(maps.indices(), [line]);
         maps.map(line).remove(0);
-        assert!(maps.finish().contains("call fn0(v7), stack_map=[i64 @ ss1+4] ; it\n"));
+        assert!(
+            maps.finish()
+                .contains("call fn0(v7), stack_map=[i64 @ ss1+4] ; it\n")
+        );
         maps.map(line).clear();
         assert!(maps.finish().contains("call fn0(v7) ; it\n"));
         assert_eq!(maps.fresh_value(), 8);

@@ -203,12 +203,16 @@ impl Program {
         let mut fields = Vec::new();
         if let Ok(Some(object)) = reference.as_struct(&self.store) {
             text.push_str("struct ");
-            if depth > 0 && let Ok(all) = object.fields(&mut self.store) {
+            if depth > 0
+                && let Ok(all) = object.fields(&mut self.store)
+            {
                 fields = all.take(FIELDS).collect();
             }
         } else if let Ok(Some(object)) = reference.as_array(&self.store) {
             let _ = write!(text, "array of {:?} ", object.len(&self.store).ok());
-            if depth > 0 && let Ok(all) = object.elems(&mut self.store) {
+            if depth > 0
+                && let Ok(all) = object.elems(&mut self.store)
+            {
                 fields = all.take(FIELDS).collect();
             }
         }
