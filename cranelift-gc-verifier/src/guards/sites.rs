@@ -3,16 +3,17 @@
 //! **Claim.** A site is a load or store whose address is a sum, or a choice between such sums, of
 //! which one term is a reference by its fact.
 //!
-//! **Strength.** An address that arrives as a block parameter, or of two references, is no site. The
-//! latter, and an address of something that was declared a reference and has no fact, is counted.
+//! **Strength.** An address that arrives as a block parameter, or of two references, or of a choice between a
+//! reference and something else, is no site: of a choice, a guard on what was chosen is enough. The latter, and
+//! an address of something that was declared a reference and has no fact, is counted.
 
 use super::Proofs;
 use crate::body::{Body, Def, Kind};
-use crate::cfg::{Cfg, Node};
+use crate::cfg::{Cfg, Node, constant};
 use crate::hazard::Hazards;
 use crate::values::{Class, Values};
 use cranelift_codegen::entity::SecondaryMap;
-use cranelift_codegen::ir::{Function, Inst, Value, ValueDef, types};
+use cranelift_codegen::ir::{Function, Inst, Opcode, Value, ValueDef, types};
 use cranelift_codegen::packed_option::PackedOption;
 use smallvec::SmallVec;
 
@@ -94,15 +95,17 @@ impl Sites {
         func: &Function,
         inst: Inst,
         values: &Values,
-        terms: &[Value],
+        terms: &Terms,
         proof: Option<(Value, Hazards)>,
     ) -> Option<(Value, Hazards)> {
         let hazards = |value| func.dfg.gc_info.fact(value).and_then(Hazards::of);
+        let is_choice = terms.is_choice;
+        let terms = terms.values.as_slice();
         let mut of_fact = terms
             .iter()
             .filter_map(|&term| Some((term, hazards(term)?)));
         let first = of_fact.next();
-        if of_fact.next().is_some() {
+        if of_fact.next().is_some() || is_choice && first.is_some() {
             self.unjudged += 1;
             return None;
         }
@@ -178,9 +181,17 @@ pub(crate) fn is_opaque(func: &Function, value: Value) -> bool {
 /// How many values of an address are looked at.
 const MAX_TERMS: usize = 24;
 
-/// The terms of `addr` that can be references: of 32 bits.
-fn terms(func: &Function, body: &Body, addr: Value) -> SmallVec<[Value; 4]> {
+/// The terms of an address that can be references: of 32 bits.
+struct Terms {
+    values: SmallVec<[Value; 4]>,
+    /// Is there a choice between terms of which neither is a constant?
+    is_choice: bool,
+}
+
+/// The terms of `addr`.
+fn terms(func: &Function, body: &Body, addr: Value) -> Terms {
     let mut terms = SmallVec::new();
+    let mut is_choice = false;
     let mut pending = SmallVec::<[Value; 8]>::from_slice(&[body.resolve(func, addr)]);
     let mut looked_at = 0;
     while let Some(value) = pending.pop() {
@@ -198,6 +209,11 @@ fn terms(func: &Function, body: &Body, addr: Value) -> SmallVec<[Value; 4]> {
             let item = &body.items()[index as usize];
             if item.kind.is(Kind::ADDS_UP) {
                 let [a, b] = body.operands(item);
+                let opcode = func.dfg.insts[item.inst].opcode();
+                is_choice |= matches!(opcode, Opcode::Select | Opcode::SelectSpectreGuard)
+                    && a != b
+                    && constant(func, a).is_none()
+                    && constant(func, b).is_none();
                 pending.push(a);
                 if a != b {
                     pending.push(b);
@@ -210,7 +226,10 @@ fn terms(func: &Function, body: &Body, addr: Value) -> SmallVec<[Value; 4]> {
             push_once(&mut terms, value);
         }
     }
-    terms
+    Terms {
+        values: terms,
+        is_choice,
+    }
 }
 
 fn push_once(terms: &mut SmallVec<[Value; 4]>, value: Value) {
