@@ -13,7 +13,7 @@ use crate::cfg::{Cfg, Node, constant};
 use crate::hazard::Hazards;
 use crate::values::{Class, Values};
 use cranelift_codegen::entity::SecondaryMap;
-use cranelift_codegen::ir::{Function, Inst, Opcode, Value, ValueDef, types};
+use cranelift_codegen::ir::{Function, GcFact, Inst, Opcode, Value, ValueDef, types};
 use cranelift_codegen::packed_option::PackedOption;
 use smallvec::SmallVec;
 
@@ -117,9 +117,11 @@ impl Sites {
                 // What the pass replaced everywhere is there no more.
                 let is_there = func.dfg.value_type(old) != types::INVALID;
                 let old = is_there.then(|| func.dfg.resolve_aliases(old));
+                let is_constant = old.is_some_and(|old| constant(func, old).is_some());
                 let term = match (old, terms) {
                     (Some(old), _) if terms.contains(&old) => old,
-                    (_, &[term]) => term,
+                    // NB: What is left where null took its place is an index, say.
+                    (_, &[term]) if !is_constant && can_be_reference(func, term) => term,
                     _ => {
                         self.unjudged += 1;
                         return None;
@@ -162,6 +164,15 @@ fn is_trapz_before(func: &Function, cfg: &Cfg, trapz: &Trapz, node: Node) -> boo
         let guard = inst.expand().and_then(|inst| cfg.node_of_inst(func, inst));
         guard.is_some_and(|guard| guard == node || cfg.dominates(guard, node))
     })
+}
+
+/// Is it not known that `value` is something else?
+fn can_be_reference(func: &Function, value: Value) -> bool {
+    let is_other = match func.dfg.gc_info.fact(value) {
+        Some(GcFact::Ref { .. }) | None => false,
+        Some(GcFact::Scalar | GcFact::HeapBase | GcFact::Derived { .. }) => true,
+    };
+    !is_other && func.dfg.value_type(value) == types::I32
 }
 
 /// Is `value` made in one place, so that a guard on it and a use of it are of one value?
