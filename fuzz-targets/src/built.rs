@@ -11,6 +11,7 @@
 //! against.
 
 mod control;
+mod safepoints;
 mod steps;
 mod text;
 
@@ -40,10 +41,12 @@ enum Kind {
     Concrete(u32),
     Array,
     Extern,
+    /// Nothing says what it is.
+    Unknown,
 }
 
 impl Kind {
-    const ALL: [Kind; 7] = [
+    const ALL: [Kind; 8] = [
         Kind::Any,
         Kind::Eq,
         Kind::Struct,
@@ -51,22 +54,28 @@ impl Kind {
         Kind::Concrete(1),
         Kind::Array,
         Kind::Extern,
+        Kind::Unknown,
     ];
 
     /// Can it be an i31?
     fn has_i31(self) -> bool {
-        matches!(self, Kind::Any | Kind::Eq | Kind::Extern)
+        match self {
+            Kind::Any | Kind::Eq | Kind::Extern | Kind::Unknown => true,
+            Kind::Struct | Kind::Concrete(_) | Kind::Array => false,
+        }
     }
 
-    fn name(self) -> String {
-        match self {
+    /// What a fact calls it.
+    fn name(self) -> Option<String> {
+        Some(match self {
             Kind::Any => "any".to_string(),
             Kind::Eq => "eq".to_string(),
             Kind::Struct => "struct".to_string(),
             Kind::Concrete(index) => format!("struct {index}"),
             Kind::Array => "array".to_string(),
             Kind::Extern => "extern".to_string(),
-        }
+            Kind::Unknown => return None,
+        })
     }
 }
 
@@ -75,6 +84,10 @@ impl Kind {
 struct Scope {
     refs: Vec<Ref>,
     ints: Vec<usize>,
+    /// Addresses in objects that are there.
+    addresses: Vec<usize>,
+    /// The base of the heap, if it can move and was loaded.
+    base: Option<usize>,
 }
 
 /// Builds one function.
@@ -82,11 +95,13 @@ struct Builder<'a, 'b> {
     choices: &'a mut Unstructured<'b>,
     text: Text,
     scope: Scope,
-    /// The value of the base of the heap, which does not move, and of other memory.
+    /// The value of the base of a heap that does not move, and of other memory.
     base: usize,
     memory: usize,
     /// Whether every safepoint must be reachable, and ask for its map.
     needed: bool,
+    /// Whether the heap can move.
+    moving_heap: bool,
     /// Whether spills and reloads say what they are.
     marks: bool,
     /// Whether accesses of objects name a region.
@@ -105,6 +120,7 @@ pub fn function(choices: &[u8], needed: bool) -> String {
         base: 0,
         memory: 0,
         needed,
+        moving_heap: false,
         marks: false,
         regions: false,
         depth: 0,
@@ -116,6 +132,7 @@ pub fn function(choices: &[u8], needed: bool) -> String {
         _ => "moving",
     };
     builder.regions = builder.one_in(2);
+    builder.moving_heap = builder.one_in(2);
     builder.marks = !builder.one_in(3);
     builder.entry();
     builder.steps(40);
@@ -172,17 +189,23 @@ impl Builder<'_, '_> {
         let reference = self.any_ref();
         self.store_away(reference);
         let int = self.any_int();
-        let value = if self.one_in(2) { reference.value } else { int };
-        self.text.line(&format!("return v{value}"));
+        let line = match self.below(4) {
+            0 => format!("return v{int}"),
+            1 => format!("return_call fn4(v{}, v{int})", reference.value),
+            _ => format!("return v{}", reference.value),
+        };
+        self.text.line(&line);
     }
 
     /// A reference of a type that is chosen, of a new value that is not defined yet.
     fn new_ref(&mut self) -> Ref {
-        let kind = Kind::ALL[self.below(Kind::ALL.len())];
+        // NB: That maps are needed is claimed of what is known to be a reference.
+        let kinds = Kind::ALL.len() - usize::from(self.needed);
+        let kind = Kind::ALL[self.below(kinds)];
         Ref {
             value: self.text.value(),
             kind,
-            nonnull: self.one_in(3),
+            nonnull: kind != Kind::Unknown && self.one_in(3),
             object: !kind.has_i31(),
         }
     }
@@ -199,11 +222,11 @@ impl Builder<'_, '_> {
             true => "nonnull",
             false => "nullable",
         };
-        let kind = reference.kind.name();
-        format!(
-            "v{} ! gcref({kind}, {nullability}){declared}",
-            reference.value
-        )
+        let value = reference.value;
+        match reference.kind.name() {
+            Some(kind) => format!("v{value} ! gcref({kind}, {nullability}){declared}"),
+            None => format!("v{value}{declared}"),
+        }
     }
 
     /// A fresh reference; there is always one.

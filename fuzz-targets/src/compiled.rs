@@ -19,7 +19,7 @@ pub fn compile(func: &Function, looked: &mut Looked) {
         let verified = emit(func, &target.enforce, Some(&reports));
         let mut refused = 0;
         for report in reports.take() {
-            let what = format!("{report:#?}\n{func}");
+            let what = format!("{}\n{func}", crate::described(&report));
             assert_ne!(report.report.verdict(), Verdict::Rejected, "{what}");
             assert!(report.undone.is_empty(), "{what}");
             crate::assert_no_panic(&report.report, &what);
@@ -43,7 +43,12 @@ fn targets() -> &'static [Target] {
     static TARGET: OnceLock<Vec<Target>> = OnceLock::new();
     TARGET.get_or_init(|| {
         let isa = |name, setting| {
-            let settings = [("gc_verifier", setting), ("regalloc_checker", "false")];
+            let settings = [
+                ("gc_verifier", setting),
+                ("regalloc_checker", "false"),
+                // Tail calls need them.
+                ("preserve_frame_pointers", "true"),
+            ];
             isa_with(name, &settings)
         };
         let target = |name| Target {

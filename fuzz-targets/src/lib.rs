@@ -33,7 +33,8 @@ pub use maps::{Mutation, stack_maps};
 pub use smith::{Ran, Smith, smith_gc};
 pub use wasm::{encode, wasm_front};
 
-use cranelift_gc_verifier::Report;
+use cranelift_gc_verifier::{FunctionReport, Line, Report, Violation};
+use std::fmt::Write as _;
 
 /// A panic of the verifier is an inconclusive verdict elsewhere; here it is a finding.
 fn assert_no_panic(report: &Report, what: &dyn std::fmt::Display) {
@@ -42,4 +43,25 @@ fn assert_no_panic(report: &Report, what: &dyn std::fmt::Display) {
         .iter()
         .find(|i| i.reason() == "internal");
     assert!(internal.is_none(), "{internal:?}\n{what}");
+}
+
+/// What was found, with the functions that it was found in.
+fn described(report: &FunctionReport) -> String {
+    let mut text = format!("{} at {}\n", report.function, report.layer);
+    describe(&mut text, &report.report.violations, &report.listing);
+    for undone in &report.undone {
+        let _ = writeln!(text, "undone: {}", undone.pass);
+        describe(&mut text, &undone.violations, &undone.listing);
+    }
+    text
+}
+
+fn describe(text: &mut String, violations: &[Violation], listing: &[Line]) {
+    for violation in violations {
+        let _ = writeln!(text, "{}: {:?}", violation.error, violation.witness);
+    }
+    for line in listing {
+        let inst = line.inst.map(|inst| inst.to_string()).unwrap_or_default();
+        let _ = writeln!(text, "{inst:>8} {}", line.text);
+    }
 }

@@ -39,7 +39,7 @@ pub(crate) fn verified(
 pub(crate) fn judged(reports: &[FunctionReport]) -> Looked {
     let mut looked = Looked::default();
     for report in reports {
-        let what = format!("{report:#?}");
+        let what = crate::described(report);
         assert_ne!(report.report.verdict(), Verdict::Rejected, "{what}");
         crate::assert_no_panic(&report.report, &what);
         looked.add(&report.report);

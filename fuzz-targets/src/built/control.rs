@@ -94,6 +94,7 @@ impl Builder<'_, '_> {
         self.scope = Scope {
             refs: inside.refs.clone(),
             ints: [outside.clone(), inside.ints.clone()].concat(),
+            ..Scope::default()
         };
         self.steps(8);
         let one = self.text.result("iconst.i32 1");
@@ -150,6 +151,7 @@ impl Builder<'_, '_> {
         self.scope = Scope {
             refs: parameters.refs,
             ints,
+            ..Scope::default()
         };
     }
 

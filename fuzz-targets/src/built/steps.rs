@@ -28,6 +28,7 @@ impl Builder<'_, '_> {
             5 | 6 => self.load_ref(),
             7 | 8 => self.store(),
             9 => self.select(),
+            10 if self.one_in(2) => self.plain_slot(),
             10 => self.memory(),
             11 => self.look(),
             12 | 13 => self.collect(),
@@ -97,14 +98,41 @@ impl Builder<'_, '_> {
     /// NB: What is at an offset is always of one type. Otherwise what is loaded as a reference could be what was
     /// stored, or loaded, as a number.
     fn field(&mut self, offset: usize) -> String {
+        let known = self.scope.addresses.len();
+        if known > 0 && self.one_in(3) {
+            let index = self.below(known);
+            let address = self.scope.addresses[index];
+            return format!("v{address}+{offset}");
+        }
         let reference = self.any_ref();
         self.guard(reference);
-        let base = self.base;
+        let base = self.heap_base();
         let index = self
             .text
             .result(&format!("uextend.i64 v{}", reference.value));
         let address = self.text.result(&format!("iadd v{base}, v{index}"));
+        self.scope.addresses.push(address);
         format!("v{address}+{offset}")
+    }
+
+    /// The value of the base of the heap.
+    fn heap_base(&mut self) -> usize {
+        if !self.moving_heap {
+            return self.base;
+        }
+        if let Some(base) = self.scope.base
+            && !self.one_in(4)
+        {
+            return base;
+        }
+        let base = self.text.value();
+        let fact = if self.one_in(2) { " ! gcheapbase" } else { "" };
+        let memory = self.memory;
+        self.text.line(&format!(
+            "v{base}{fact} = load.i64 notrap aligned region2 v{memory}+640"
+        ));
+        self.scope.base = Some(base);
+        base
     }
 
     /// The flags of an access of an object. All of a function's name the heap's region, or none does.
@@ -118,7 +146,8 @@ impl Builder<'_, '_> {
         let offset = NUMBERS + 4 * self.below(4);
         let field = self.field(offset);
         let flags = self.flags();
-        self.int(&format!("load.i32 {flags}{field}"));
+        let load = ["load.i32", "uload8.i32", "sload16.i32"][self.below(3)];
+        self.int(&format!("{load} {flags}{field}"));
     }
 
     fn load_ref(&mut self) {
@@ -155,10 +184,10 @@ impl Builder<'_, '_> {
         if (one.kind == Kind::Extern) != (other.kind == Kind::Extern) {
             return;
         }
-        let kind = if one.kind == other.kind {
-            one.kind
-        } else {
-            Kind::Any
+        let kind = match (one.kind, other.kind) {
+            (one, other) if one == other => one,
+            (Kind::Unknown, _) | (_, Kind::Unknown) => Kind::Unknown,
+            _ => Kind::Any,
         };
         let reference = Ref {
             value: self.text.value(),
@@ -187,6 +216,17 @@ impl Builder<'_, '_> {
         }
     }
 
+    /// A slot that serves as memory of numbers in between.
+    fn plain_slot(&mut self) {
+        let index = self.below(6);
+        let place = self.text.place(index);
+        let int = self.any_int();
+        let address = self.address(&place);
+        self.text.line(&format!("store notrap v{int}, {address}"));
+        let address = self.address(&place);
+        self.int(&format!("load.i32 notrap {address}"));
+    }
+
     /// A call that does not collect.
     fn look(&mut self) {
         let (reference, int) = (self.any_ref().value, self.any_int());
@@ -205,100 +245,5 @@ impl Builder<'_, '_> {
         self.int(&format!("ushr v{value}, v{one}"));
         self.text
             .line(&format!("store notrap v{value}, v{}+512", self.memory));
-    }
-
-    fn collect(&mut self) {
-        self.safepoint(None, |_| "call fn0()".to_string());
-    }
-
-    /// A new object.
-    pub(super) fn allocated(&mut self) -> Ref {
-        let int = self.any_int();
-        let reference = Ref {
-            nonnull: true,
-            ..self.new_ref()
-        };
-        let defined = self.annotated(reference);
-        self.safepoint(Some(reference), |_| {
-            format!("{defined} = call fn1(v{int}, v{int})")
-        });
-        reference
-    }
-
-    /// A call that may collect, with what is kept over it spilled before and reloaded after. What it
-    /// returns, if it does, is a reference, and fresh.
-    fn safepoint(&mut self, returns: Option<Ref>, call: impl FnOnce(&mut Self) -> String) {
-        let refs = std::mem::take(&mut self.scope.refs);
-        let mut kept = Vec::new();
-        let first = self.below(4);
-        for reference in refs {
-            let twice = kept
-                .iter()
-                .any(|(r, _): &(Ref, _)| r.value == reference.value);
-            if !twice && kept.len() < 8 && !self.one_in(4) {
-                let place = self.text.place(first + kept.len());
-                kept.push((reference, place));
-            }
-        }
-        let mark = self.marks;
-        for (reference, place) in &kept {
-            let mark = if mark {
-                format!(" ! spill v{}", reference.value)
-            } else {
-                String::new()
-            };
-            let address = self.address(place);
-            self.text.line(&format!(
-                "store notrap v{}, {address}{mark}",
-                reference.value
-            ));
-        }
-        let call = call(self);
-        let entries: Vec<String> = kept
-            .iter()
-            .map(|(_, place)| format!("i32 @ ss{}+{}", place.slot, place.offset))
-            .collect();
-        let map = match entries.is_empty() {
-            true => String::new(),
-            false => format!(", stack_map=[{}]", entries.join(", ")),
-        };
-        self.text.line(&format!("{call}{map}"));
-        self.scope.refs.extend(returns);
-        for (reference, place) in kept {
-            let reload = Ref {
-                value: self.text.value(),
-                ..reference
-            };
-            let address = self.address(&place);
-            // A type says what the reference's did, not what was proved since.
-            let typed = Ref {
-                nonnull: false,
-                ..reload
-            };
-            let defined = self.annotated(typed);
-            let mark = if mark {
-                format!(" ! reload v{}", reference.value)
-            } else {
-                String::new()
-            };
-            self.text
-                .line(&format!("{defined} = load.i32 notrap {address}{mark}"));
-            self.store_away(reload);
-            self.scope.refs.push(reload);
-        }
-    }
-
-    /// The address of a place, as an operand.
-    fn address(&mut self, place: &super::text::Place) -> String {
-        let (slot, offset) = (place.slot, place.offset);
-        if self.one_in(2) {
-            let address = self.text.result(&format!("stack_addr.i64 ss{slot}"));
-            format!("v{address}+{offset}")
-        } else {
-            let address = self
-                .text
-                .result(&format!("stack_addr.i64 ss{slot}+{offset}"));
-            format!("v{address}")
-        }
     }
 }

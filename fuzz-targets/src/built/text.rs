@@ -77,7 +77,7 @@ impl Text {
     }
 
     pub(super) fn finish(self, collector: &str) -> String {
-        let mut text = format!("function %built({}) -> i32 {{\n", self.parameters);
+        let mut text = format!("function %built({}) -> i32 tail {{\n", self.parameters);
         let _ = writeln!(text, "    gc_collector = {collector}");
         text.push_str("    gctype 0\n    gctype 1 <: 0\n");
         let pairs = self.places.div_ceil(PLACES + 1);
@@ -92,13 +92,18 @@ impl Text {
     }
 }
 
-/// `fn0` collects, `fn1` allocates, `fn2` does neither.
+/// `fn0` collects, `fn1` allocates, `fn2` does neither; `fn3` collects and may throw, and `fn4` is called at the end.
 const DECLARATIONS: &str = "    region0 = 1 \"heap\"
     region1 = 2 \"memory\"
+    region2 = 3 \"heap base\" ! gc_mutable
     sig0 = () system_v
     sig1 = (i32, i32) -> i32 system_v
     sig2 = (i32, i32) -> i32 system_v
+    sig3 = () tail
+    sig4 = (i32, i32) -> i32 tail
     fn0 = %collect sig0
     fn1 = %allocate sig1
     fn2 = %look sig2 ! nogc
+    fn3 = %throw sig3
+    fn4 = %go_on sig4
 ";
