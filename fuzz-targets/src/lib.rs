@@ -49,6 +49,15 @@ fn assert_no_panic(report: &Report, what: &dyn std::fmt::Display) {
 fn described(report: &FunctionReport) -> String {
     let mut text = format!("{} at {}\n", report.function, report.layer);
     describe(&mut text, &report.report.violations, &report.listing);
+    let refused: Vec<Violation> = report
+        .refusals
+        .iter()
+        .map(|r| r.violation.clone())
+        .collect();
+    if !refused.is_empty() {
+        let _ = writeln!(text, "refused:");
+        describe(&mut text, &refused, &report.refused_in);
+    }
     for undone in &report.undone {
         let _ = writeln!(text, "undone: {}", undone.pass);
         describe(&mut text, &undone.violations, &undone.listing);
@@ -58,7 +67,11 @@ fn described(report: &FunctionReport) -> String {
 
 fn describe(text: &mut String, violations: &[Violation], listing: &[Line]) {
     for violation in violations {
-        let _ = writeln!(text, "{}: {:?}", violation.error, violation.witness);
+        let _ = writeln!(
+            text,
+            "{} ({:?}): {:?}",
+            violation.error, violation.rule, violation.witness
+        );
     }
     for line in listing {
         let inst = line.inst.map(|inst| inst.to_string()).unwrap_or_default();

@@ -110,7 +110,7 @@ fn functions_are_judged_and_written_alike() {
 fn built_functions_are_verified() {
     let mut looked = Looked::default();
     let count = run(|random| {
-        let length = 1 << random.below(9);
+        let length = 1 << random.below(12);
         looked += clif_built(&random.bytes(length));
     });
     println!("{looked:?}");

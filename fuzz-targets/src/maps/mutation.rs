@@ -11,6 +11,8 @@ pub enum Mutation {
     DropMap,
     /// The map of one safepoint is at another one.
     MoveMap,
+    /// Two safepoints have each other's maps.
+    SwapMaps,
     /// An entry names another slot, that nothing was stored to.
     WrongSlot,
     /// An entry names another place in its slot, or one behind its end.
@@ -25,10 +27,11 @@ pub enum Mutation {
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::DropEntry,
         Self::DropMap,
         Self::MoveMap,
+        Self::SwapMaps,
         Self::WrongSlot,
         Self::WrongOffset,
         Self::WrongType,
@@ -49,6 +52,7 @@ impl Mutation {
             Self::DropEntry => drop(maps.map(index).remove(entry)),
             Self::DropMap => maps.map(index).clear(),
             Self::MoveMap => return move_map(maps, &indices, index, choose),
+            Self::SwapMaps => return swap_maps(maps, &indices, index, choose),
             Self::WrongSlot => {
                 let slot = maps.add_slot();
                 // One line was inserted before.
@@ -95,6 +99,28 @@ fn move_map(
             maps.map(to).push(entry);
         }
     }
+    true
+}
+
+/// Exchanges two maps that are not of the same entries.
+fn swap_maps(
+    maps: &mut Maps,
+    indices: &[usize],
+    from: usize,
+    choose: &mut impl FnMut(usize) -> usize,
+) -> bool {
+    let map = maps.map(from).clone();
+    let mut differs = |other: usize| {
+        let other = maps.map(other);
+        other.len() != map.len() || other.iter().any(|entry| !map.contains(entry))
+    };
+    let others: Vec<usize> = indices.iter().copied().filter(|i| differs(*i)).collect();
+    if others.is_empty() {
+        return false;
+    }
+    let to = others[choose(others.len())];
+    let other = std::mem::replace(maps.map(to), map);
+    *maps.map(from) = other;
     true
 }
 
