@@ -4,9 +4,7 @@
 //! `inputs smith DIR FIRST COUNT` writes generated modules, `inputs spec DIR` the spec tests of the
 //! proposals that make or carry references, `inputs clif DIR FIRST COUNT` random CLIF. A number is a seed.
 
-#[path = "../tests/smith/generator.rs"]
-mod generator;
-
+use gc_fuzz::generator;
 use std::error::Error;
 use std::fs;
 use std::path::Path;

@@ -4,13 +4,12 @@
 //! `CLIF_GC_SMITH_DIR=DIR` keeps the modules; a module's number is its seed.
 
 mod common;
-#[path = "smith/generator.rs"]
-mod generator;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use gc_fuzz::generator;
 use serde_json::{Map, Value};
 use tempfile::TempDir;
 

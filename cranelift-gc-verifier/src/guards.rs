@@ -239,8 +239,14 @@ impl Judge<'_> {
     /// Judge the sites of one reference after another.
     fn groups(&self, open: Vec<Site>, guards: &mut Guards) {
         let mut groups = BTreeMap::<Value, Vec<Site>>::new();
-        for site in open {
+        for mut site in open {
             let reference = self.roots.of(site.reference);
+            site.hazards = self.roots.narrow(self.func, site.reference, site.hazards);
+            if site.hazards.is_empty() {
+                guards.typed += 1;
+                guards.proofs.add(site.inst, site.reference, site.hazards);
+                continue;
+            }
             groups.entry(reference).or_default().push(site);
         }
         let references = groups.keys().copied();

@@ -1,31 +1,56 @@
 //! CLIF as text.
 
-use crate::assert_no_panic;
+use crate::looked::Looked;
+use crate::{assert_no_panic, compiled};
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::settings::{self, Flags};
-use cranelift_gc_verifier::{Options, verify_function};
+use cranelift_gc_verifier::{Options, Report, Verdict, verify_function};
 use cranelift_reader::parse_functions;
 
-/// Judges the functions in a text, twice, and writes and reads them. Returns how many were judged:
-/// those that Cranelift's own verifier accepts.
-pub fn clif_facts(bytes: &[u8]) -> usize {
+/// Judges the functions in a text, twice, and writes and reads them. Returns what was judged: those
+/// that Cranelift's own verifier accepts.
+pub fn clif_facts(bytes: &[u8]) -> Looked {
+    let mut looked = Looked::default();
     let Ok(text) = std::str::from_utf8(bytes) else {
-        return 0;
+        return looked;
     };
     let Ok(functions) = parse_functions(text) else {
-        return 0;
+        return looked;
     };
     let flags = Flags::new(settings::builder());
     let is_valid = |func: &&Function| cranelift_codegen::verify_function(func, &flags).is_ok();
-    let mut judged = 0;
     for func in functions.iter().filter(is_valid) {
-        judge(func);
-        judged += 1;
+        looked.add(&judge(func));
     }
-    judged
+    looked
 }
 
-fn judge(func: &Function) {
+/// Builds a function of the bytes ([`crate::built`]), judges it as [`clif_facts`] does, and compiles it. It is
+/// sound, so it is verified, and what it becomes is not rejected.
+pub fn clif_built(bytes: &[u8]) -> Looked {
+    let text = crate::built::function(bytes, false);
+    let functions = parse_functions(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let [func] = functions.as_slice() else {
+        panic!("there is one function\n{text}");
+    };
+    let flags = Flags::new(settings::builder());
+    if let Err(errors) = cranelift_codegen::verify_function(func, &flags) {
+        panic!("{errors}\n{text}");
+    }
+    let report = judge(func);
+    assert_ne!(
+        report.verdict(),
+        Verdict::Rejected,
+        "{:#?}\n{text}",
+        report.violations
+    );
+    let mut looked = Looked::default();
+    looked.add(&report);
+    compiled::compile(func, &mut looked);
+    looked
+}
+
+fn judge(func: &Function) -> Report {
     let options = Options::default();
     let report = verify_function(func, &options);
     assert_no_panic(&report, func);
@@ -38,9 +63,10 @@ fn judge(func: &Function) {
     let report_of_read = verify_function(&read[0], &options);
     assert_eq!(report_of_read.verdict(), report.verdict(), "{written}");
     assert_eq!(report_of_read.counts, report.counts, "{written}");
+    report
 }
 
-/// Reads a text as a fact. Returns whether it is one.
+/// Reads a text as a fact, and judges a function that has it. Returns whether it is one.
 pub fn facts_text(bytes: &[u8]) -> bool {
     let Ok(fact) = std::str::from_utf8(bytes) else {
         return false;
@@ -50,5 +76,5 @@ pub fn facts_text(bytes: &[u8]) -> bool {
     }
     let text =
         format!("function %fact(i32) -> i32 {{\nblock0(v0 ! {fact}: i32):\n    return v0\n}}\n");
-    clif_facts(text.as_bytes()) == 1
+    clif_facts(text.as_bytes()).functions == 1
 }

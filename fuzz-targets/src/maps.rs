@@ -1,63 +1,64 @@
-//! Stack maps that lost an entry.
+//! Stack maps that are wrong.
+
+mod mutation;
+mod text;
+
+pub use mutation::Mutation;
 
 use crate::assert_no_panic;
-use cranelift_gc_verifier::{Options, Verdict, verify_function};
+use cranelift_codegen::ir::GcCollector;
+use cranelift_gc_verifier::{Options, Report, Verdict, verify_function};
 use cranelift_reader::parse_functions;
 use gc_benches::shape::Shape;
+use text::Maps;
 
-/// Takes one entry out of one stack map of a sound function, all three chosen by the bytes. What is left is
-/// rejected, or inconclusive.
-pub fn stack_maps(bytes: &[u8]) {
-    let mut bytes = bytes.iter().copied().map(usize::from);
+/// Changes the stack maps of a sound function, all of it chosen by the bytes. What is left is rejected.
+/// Returns the mutation, or `None` where the function has no map that it could be made of, or where it leaves a slot
+/// that no other map names, with no word from the producer that it is one of references.
+pub fn stack_maps(bytes: &[u8]) -> Option<Mutation> {
+    let (head, tail) = bytes.split_at(bytes.len().min(HEAD));
+    let mut head = head.iter().copied().map(usize::from);
     let mut choose = |of: usize| {
-        let number = bytes.next().unwrap_or(0) << 8 | bytes.next().unwrap_or(0);
+        let number = head.next().unwrap_or(0) << 8 | head.next().unwrap_or(0);
         number % of
     };
-    let shape = Shape::ALL[choose(Shape::ALL.len())];
-    let (func, _) = shape.function(100 + choose(900)).expect("it is CLIF");
-    let sound = verify_function(&func, &Options::default());
-    assert_eq!(sound.verdict(), Verdict::Verified, "{sound:?}\n{func}");
-    let text = func.to_string();
-    let maps = text.matches(MAP).count();
-    let text = without_entry(&text, choose(maps), choose(MANY));
-    let functions = parse_functions(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let report = verify_function(&functions[0], &Options::default());
-    assert_no_panic(&report, &text);
-    assert_ne!(report.verdict(), Verdict::Verified, "{text}");
-}
-
-/// How a stack map begins.
-const MAP: &str = ", stack_map=[";
-
-/// More entries than a map has.
-const MANY: usize = 1 << 16;
-
-/// The text without one entry of that map; without the map if that was all.
-fn without_entry(text: &str, map: usize, entry: usize) -> String {
-    let (start, _) = text.match_indices(MAP).nth(map).expect("there is one");
-    let list = start + MAP.len();
-    let end = list + text[list..].find(']').expect("a list ends");
-    let mut entries: Vec<&str> = text[list..end].split(", ").collect();
-    entries.remove(entry % entries.len());
-    let map = match entries.is_empty() {
-        true => String::new(),
-        false => format!("{MAP}{}]", entries.join(", ")),
+    let text = match choose(2 * Shape::ALL.len()) {
+        shape if shape < Shape::ALL.len() => {
+            let function = Shape::ALL[shape].function(100 + choose(900));
+            function.expect("it is CLIF").0.to_string()
+        }
+        _ => crate::built::function(tail, true),
     };
-    format!("{}{map}{}", &text[..start], &text[end + 1..])
+    let options = Options {
+        collector: Some(GcCollector::Moving),
+        ..Options::default()
+    };
+    let sound = report(&text, &options);
+    assert_eq!(sound.verdict(), Verdict::Verified, "{sound:#?}\n{text}");
+    let mutation = Mutation::ALL[choose(Mutation::ALL.len())];
+    let mut maps = Maps::new(&text);
+    let places = maps.places();
+    if !mutation.apply(&mut maps, &mut choose) {
+        return None;
+    }
+    let text = maps.finish();
+    let wrong = report(&text, &options);
+    // What is in a slot that nothing says is one of references is plain memory.
+    let is_plain = !text.contains("! spill") && !places.is_subset(&maps.places());
+    if is_plain && wrong.verdict() == Verdict::Verified {
+        return None;
+    }
+    let what = format!("{mutation:?} {wrong:#?}\n{text}");
+    assert_eq!(wrong.verdict(), Verdict::Rejected, "{what}");
+    Some(mutation)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// So many bytes choose what is changed; the others what is there.
+const HEAD: usize = 16;
 
-    #[test]
-    fn one_entry_is_lost() {
-        let text = "call fn0(), stack_map=[i32 @ ss0+0, i32 @ ss1+0]\ncall fn0(), stack_map=[i32 @ ss0+0]\n";
-        let first = without_entry(text, 0, 1);
-        assert!(
-            first.starts_with("call fn0(), stack_map=[i32 @ ss0+0]\n"),
-            "{first}"
-        );
-        assert!(without_entry(text, 1, 3).ends_with("\ncall fn0()\n"));
-    }
+fn report(text: &str, options: &Options) -> Report {
+    let functions = parse_functions(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let report = verify_function(&functions[0], options);
+    assert_no_panic(&report, &text);
+    report
 }

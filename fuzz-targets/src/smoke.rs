@@ -86,56 +86,146 @@ fn mutate(text: &[u8], random: &mut Random) -> Vec<u8> {
 fn functions_are_judged_and_written_alike() {
     let files = files("filetests/gc-verify", "clif");
     assert!(files.len() > 50, "{} files", files.len());
-    let mut judged: usize = files.iter().map(|file| clif_facts(file)).sum();
-    assert!(judged > 100, "{judged} functions as they are");
-    judged = 0;
-    run(|random| {
+    let mut looked = Looked::default();
+    for file in &files {
+        looked += clif_facts(file);
+    }
+    assert!(looked.functions > 400, "{looked:?} of files as they are");
+    assert!(looked.safepoints > 300, "{looked:?} of files as they are");
+    assert!(looked.references > 600, "{looked:?} of files as they are");
+    let mut mutated = Looked::default();
+    let count = run(|random| {
         let file = &files[random.below(files.len())];
-        judged += clif_facts(&mutate(file, random));
+        mutated += clif_facts(&mutate(file, random));
     });
-    assert!(judged > 0, "no mutated function was judged");
+    println!("{mutated:?}");
+    assert!(
+        mutated.functions as usize >= count / 2,
+        "{mutated:?} of {count}"
+    );
+    assert!(mutated.references > 0, "{mutated:?}");
+}
+
+#[test]
+fn built_functions_are_verified() {
+    let mut looked = Looked::default();
+    let count = run(|random| {
+        let length = 1 << random.below(12);
+        looked += clif_built(&random.bytes(length));
+    });
+    println!("{looked:?}");
+    let count = count as u64;
+    assert_eq!(looked.functions, count);
+    assert_eq!(looked.verified, count, "{looked:?}");
+    assert!(looked.safepoints > count / 2, "{looked:?}");
+    assert!(looked.entries > count, "{looked:?}");
+    assert!(looked.references > 5 * count, "{looked:?}");
+    assert!(looked.dereferences > count, "{looked:?}");
+    assert!(looked.compiled > count, "{looked:?}");
+    assert!(looked.rewrites > count, "{looked:?}");
 }
 
 #[test]
 fn facts_are_read_as_they_are_written() {
     assert!(facts_text(b"gcref(struct, nullable)"));
     assert!(!facts_text(b"gcref(struct nullable)"));
-    const WORDS: [&str; 17] = [
-        "gcref", "(", ")", ", ", "any", "struct", "i31", "array", "none", "extern", "func", "null",
-        "nonnull", "nullable", "traced", "untraced", "7",
+    const KINDS: [&str; 9] = [
+        "any", "struct", "struct 7", "i31", "array", "none", "extern", "func 0", "exn",
     ];
-    run(|random| {
-        let count = 1 + random.below(9);
-        let words = (0..count).map(|_| WORDS[random.below(WORDS.len())]);
-        facts_text(words.collect::<String>().as_bytes());
-        let count = random.below(20);
-        facts_text(&random.bytes(count));
+    const NULLABILITIES: [&str; 3] = ["null", "nonnull", "nullable"];
+    const ENDS: [&str; 4] = ["", ", traced", ", untraced", ", 7"];
+    let mut read = 0;
+    let count = run(|random| {
+        let words = [
+            KINDS[random.below(KINDS.len())],
+            NULLABILITIES[random.below(NULLABILITIES.len())],
+            ENDS[random.below(ENDS.len())],
+        ];
+        let mut fact = format!("gcref({}, {}{})", words[0], words[1], words[2]).into_bytes();
+        if random.below(2) == 0 {
+            let at = random.below(fact.len());
+            fact[at] = random.below(256) as u8;
+        }
+        read += usize::from(facts_text(&fact));
     });
+    println!("{read} facts of {count}");
+    assert!(read > count / 4 && read < count, "{read} of {count}");
 }
 
 #[test]
-fn lost_entries_are_noticed() {
-    let count = run(|random| stack_maps(&random.bytes(8)));
-    assert!(count >= 8, "{count}");
+fn wrong_maps_are_rejected() {
+    let mut rejected = std::collections::BTreeMap::new();
+    let mut without = 0;
+    let count = run(|random| {
+        let length = 200 + random.below(200);
+        match stack_maps(&random.bytes(length)) {
+            Some(mutation) => *rejected.entry(mutation).or_insert(0) += 1,
+            None => without += 1,
+        }
+    });
+    println!("{rejected:?}, {without} without a map");
+    // Of those that could be made, each was rejected, and most could.
+    assert!(without < count / 4, "{without} of {count} without a map");
+    for mutation in Mutation::ALL {
+        let least = usize::from(count > 100);
+        assert!(
+            rejected.get(&mutation).copied().unwrap_or(0) >= least,
+            "{mutation:?}"
+        );
+    }
 }
 
 #[test]
 fn modules_are_not_rejected() {
     let files = files("filetests/wasm", "wat");
-    let modules: Vec<Vec<u8>> = files.iter().map(|file| encode(file)).collect();
-    let first = wasm_front(&modules[0]);
-    assert!(first > 0, "no function was looked at");
+    let modules: Vec<Vec<u8>> = files
+        .iter()
+        .map(|file| encode(file).expect("it is Wasm"))
+        .collect();
+    let mut looked = Looked::default();
+    for module in &modules {
+        looked += wasm_front(module);
+    }
+    let count = modules.len() as u64;
+    println!("{looked:?}");
+    assert!(looked.functions > 4 * count, "{looked:?} of {count}");
+    assert!(looked.safepoints > 4 * count, "{looked:?} of {count}");
+    assert!(looked.references > 20 * count, "{looked:?} of {count}");
+    let mut mutated = Looked::default();
     run(|random| {
         let mut module = modules[random.below(modules.len())].clone();
         for _ in 0..random.below(4) {
             let at = random.below(module.len());
             module[at] = random.below(256) as u8;
         }
-        wasm_front(&module);
+        mutated += wasm_front(&module);
     });
+    println!("{mutated:?}");
+    assert!(mutated.functions > 0, "{mutated:?}");
 }
 
-fn encode(text: &[u8]) -> Vec<u8> {
-    let text = std::str::from_utf8(text).expect("it is text");
-    gc_benches::module::encode(text).expect("it is Wasm")
+#[test]
+fn generated_modules_are_not_rejected_and_do_the_same() {
+    let (mut looked, mut refused, mut made) = (Looked::default(), 0, 0);
+    let mut ran = Ran::default();
+    let count = run(|random| {
+        let length = 8 + random.below(512);
+        if let Some(smith) = smith_gc(&random.bytes(length)) {
+            made += 1;
+            looked += smith.looked;
+            refused += smith.refused;
+            ran.calls += smith.ran.calls;
+            ran.returned += smith.ran.returned;
+            ran.objects += smith.ran.objects;
+        }
+    });
+    println!("{made} modules of {count}, {looked:?}, {refused} refused at random, {ran:?}");
+    assert!(made > count / 2, "{made} of {count}");
+    let made = made as u64;
+    assert!(looked.functions > 2 * made, "{looked:?} of {made}");
+    assert_eq!(looked.verified, looked.functions, "{looked:?}");
+    assert!(looked.safepoints > 20 * made, "{looked:?} of {made}");
+    assert!(looked.references > 20 * made, "{looked:?} of {made}");
+    assert!(refused > 100, "{refused}");
+    assert!(ran.calls > 8 && ran.returned > 0, "{ran:?}");
 }

@@ -1,4 +1,4 @@
-//! So is a fact.
+//! A fact is written as it is read.
 
 #![no_main]
 

@@ -10,6 +10,7 @@ mod check;
 mod ci;
 mod cost;
 mod false_alarms;
+mod fuzz;
 mod git;
 mod identity;
 mod launch;
@@ -79,6 +80,8 @@ enum Task {
     FalseAlarms(false_alarms::Args),
     /// Count the instructions that the verifier costs, with callgrind
     Cost(cost::Args),
+    /// Build the fuzz targets with libFuzzer, run each for a while, and print a table
+    Fuzz(fuzz::Args),
     /// Seed faults, one at a time, and tell how many are noticed
     Mutants(replay::mutants::Args),
     /// Build clif-gc and run it (`cargo clif-gc`)
@@ -148,6 +151,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Replay(args) => return replay::run(&project, &args),
         Task::Cost(args) => cost::run(&project, &args)?,
         Task::FalseAlarms(args) => return false_alarms::run(&project, &args),
+        Task::Fuzz(args) => return fuzz::run(&project, &args),
         Task::Mutants(args) => return replay::mutants::run(&project, &args),
         Task::ClifGc { args } => return launch::run(&project, &args),
     }

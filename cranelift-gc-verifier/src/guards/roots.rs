@@ -4,6 +4,7 @@
 //! collection changes the bits of neither.
 
 use crate::cfg::Cfg;
+use crate::hazard::Hazards;
 use crate::slots::{Hold, Slots};
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, Value, ValueDef};
@@ -66,5 +67,24 @@ impl Roots {
             }
         }
         value
+    }
+
+    /// What of `hazards` the types of what `value` is reloaded for leave: that of a reload may be
+    /// weaker.
+    pub(crate) fn narrow(
+        &self,
+        func: &Function,
+        mut value: Value,
+        mut hazards: Hazards,
+    ) -> Hazards {
+        for _ in 0..MAX_STEPS {
+            match self.origins[value].expand() {
+                Some(origin) if origin != value => value = origin,
+                _ => break,
+            }
+            let of_fact = func.dfg.gc_info.fact(value).and_then(Hazards::of);
+            hazards = of_fact.map_or(hazards, |of_fact| hazards.and(of_fact));
+        }
+        hazards
     }
 }

@@ -3,16 +3,17 @@
 //! **Claim.** A site is a load or store whose address is a sum, or a choice between such sums, of
 //! which one term is a reference by its fact.
 //!
-//! **Strength.** An address that arrives as a block parameter, or of two references, is no site. The
-//! latter, and an address of something that was declared a reference and has no fact, is counted.
+//! **Strength.** An address that arrives as a block parameter, or of two references, or of a choice between a
+//! reference and something else, is no site: of a choice, a guard on what was chosen is enough. The latter, and
+//! an address of something that was declared a reference and has no fact, is counted.
 
 use super::Proofs;
 use crate::body::{Body, Def, Kind};
-use crate::cfg::{Cfg, Node};
+use crate::cfg::{Cfg, Node, constant};
 use crate::hazard::Hazards;
 use crate::values::{Class, Values};
 use cranelift_codegen::entity::SecondaryMap;
-use cranelift_codegen::ir::{Function, Inst, Value, ValueDef, types};
+use cranelift_codegen::ir::{Function, GcFact, Inst, Opcode, Value, ValueDef, types};
 use cranelift_codegen::packed_option::PackedOption;
 use smallvec::SmallVec;
 
@@ -97,15 +98,17 @@ impl Sites {
         func: &Function,
         inst: Inst,
         values: &Values,
-        terms: &[Value],
+        terms: &Terms,
         proof: Option<(Value, Hazards)>,
     ) -> Option<(Value, Hazards)> {
         let hazards = |value| func.dfg.gc_info.fact(value).and_then(Hazards::of);
+        let is_choice = terms.is_choice;
+        let terms = terms.values.as_slice();
         let mut of_fact = terms
             .iter()
             .filter_map(|&term| Some((term, hazards(term)?)));
         let first = of_fact.next();
-        if of_fact.next().is_some() {
+        if of_fact.next().is_some() || is_choice && first.is_some() {
             self.unjudged += 1;
             return None;
         }
@@ -117,9 +120,11 @@ impl Sites {
                 // What the pass replaced everywhere is there no more.
                 let is_there = func.dfg.value_type(old) != types::INVALID;
                 let old = is_there.then(|| func.dfg.resolve_aliases(old));
+                let is_constant = old.is_some_and(|old| constant(func, old).is_some());
                 let term = match (old, terms) {
                     (Some(old), _) if terms.contains(&old) => old,
-                    (_, &[term]) => term,
+                    // NB: What is left where null took its place is an index, say.
+                    (_, &[term]) if !is_constant && can_be_reference(func, term) => term,
                     _ => {
                         self.unjudged += 1;
                         return None;
@@ -164,6 +169,15 @@ fn is_trapz_before(func: &Function, cfg: &Cfg, trapz: &Trapz, node: Node) -> boo
     })
 }
 
+/// Is it not known that `value` is something else?
+fn can_be_reference(func: &Function, value: Value) -> bool {
+    let is_other = match func.dfg.gc_info.fact(value) {
+        Some(GcFact::Ref { .. }) | None => false,
+        Some(GcFact::Scalar | GcFact::HeapBase | GcFact::Derived { .. }) => true,
+    };
+    !is_other && func.dfg.value_type(value) == types::I32
+}
+
 /// Is `value` made in one place, so that a guard on it and a use of it are of one value?
 ///
 /// The optimizer may compute a pure value anew for each.
@@ -181,9 +195,17 @@ pub(crate) fn is_opaque(func: &Function, value: Value) -> bool {
 /// How many values of an address are looked at.
 const MAX_TERMS: usize = 24;
 
-/// The terms of `addr` that can be references: of 32 bits.
-fn terms(func: &Function, body: &Body, addr: Value) -> SmallVec<[Value; 4]> {
+/// The terms of an address that can be references: of 32 bits.
+struct Terms {
+    values: SmallVec<[Value; 4]>,
+    /// Is there a choice between terms of which neither is a constant?
+    is_choice: bool,
+}
+
+/// The terms of `addr`.
+fn terms(func: &Function, body: &Body, addr: Value) -> Terms {
     let mut terms = SmallVec::new();
+    let mut is_choice = false;
     let addr = body.resolve(func, addr);
     // NB: For each that is looked at, two come at most.
     let mut pending = [addr; MAX_TERMS + 2];
@@ -203,6 +225,11 @@ fn terms(func: &Function, body: &Body, addr: Value) -> SmallVec<[Value; 4]> {
             let item = &body.items()[index as usize];
             if item.kind.is(Kind::ADDS_UP) {
                 let [a, b] = body.operands(item);
+                let opcode = func.dfg.insts[item.inst].opcode();
+                is_choice |= matches!(opcode, Opcode::Select | Opcode::SelectSpectreGuard)
+                    && a != b
+                    && constant(func, a).is_none()
+                    && constant(func, b).is_none();
                 pending[len] = a;
                 len += 1;
                 if a != b {
@@ -217,7 +244,10 @@ fn terms(func: &Function, body: &Body, addr: Value) -> SmallVec<[Value; 4]> {
             push_once(&mut terms, value);
         }
     }
-    terms
+    Terms {
+        values: terms,
+        is_choice,
+    }
 }
 
 fn push_once(terms: &mut SmallVec<[Value; 4]>, value: Value) {

@@ -11,6 +11,8 @@ mod outcome;
 mod source;
 mod table;
 
+pub use table::grouped;
+
 use crate::bootstrap::{self, LocalWork, Report};
 use crate::project::Project;
 use anyhow::Result;

@@ -1,10 +1,9 @@
 //! Modules of `wasm-smith`, shaped so that much of them is about references.
 //!
 //! A seed makes the same module on every machine: its bytes come from a generator of our own, and its
-//! configuration is drawn from the same bytes. The configurations differ on purpose ("swarm
-//! testing"): a module that may contain everything contains little of anything.
+//! configuration is drawn from the same bytes; a fuzzer's bytes begin with a seed. The configurations differ on
+//! purpose ("swarm testing"): a module that may contain everything contains little of anything.
 
-#[path = "reshape.rs"]
 mod reshape;
 
 use arbitrary::Unstructured;
@@ -24,6 +23,21 @@ pub fn module(seed: u64) -> Vec<u8> {
             return reshape::reshape(&module.to_bytes(), &mut random);
         }
     }
+}
+
+/// The module of these bytes, or `None` if there is none: the first eight are a seed for what the module may
+/// contain and how it is reshaped, and the rest is what it contains, with random bytes after it.
+pub fn module_of(bytes: &[u8]) -> Option<Vec<u8>> {
+    let (seed, rest) = bytes.split_first_chunk()?;
+    let mut random = Random(u64::from_le_bytes(*seed));
+    let config = config(&mut random);
+    let mut bytes = rest.to_vec();
+    bytes.truncate(BYTES);
+    while bytes.len() < BYTES {
+        bytes.extend_from_slice(&random.next().to_le_bytes());
+    }
+    let module = Module::new(config, &mut Unstructured::new(&bytes)).ok()?;
+    Some(reshape::reshape(&module.to_bytes(), &mut random))
 }
 
 /// Enough for the largest module that the configurations allow.
