@@ -72,7 +72,7 @@ impl Sites {
                 } else if let Some(access) = body.access(item) {
                     let terms = terms(func, body, access.addr);
                     let proof = proofs.get(inst);
-                    if terms.is_empty() && proof.is_none() {
+                    if terms.values.is_empty() && proof.is_none() {
                         continue;
                     }
                     let open = sites.judge(func, inst, values, &terms, proof);
