@@ -310,7 +310,7 @@ fn a_guard_that_a_pass_removes_is_missed() {
         GcNullability::Nullable,
     );
     let options = Options::default();
-    let (report, _, proofs) = verify_layer(&before, &options, &History::default());
+    let (report, _, proofs) = verify_layer(&before, &options, &History::default(), None);
     assert_eq!((report.codes(), report.counts.guarded), (vec![], 1));
     let mut after = before.clone();
     let block = after.layout.entry_block().expect("it has a body");
