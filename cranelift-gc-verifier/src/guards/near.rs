@@ -39,6 +39,10 @@ pub(crate) fn is_guarded(subject: Subject, settled: &Settled, site: &Site) -> bo
         settled,
         budget: MAX_BLOCKS,
     };
+    // NB: What is passed before the reference is there tells nothing of it.
+    if !subject.cfg.dominates(subject.start.node, site.node) {
+        return false;
+    }
     let words = Words::of(site.hazards);
     let left = near.left(site.node, Some(site.inst), words, MAX_DEPTH);
     left.is_empty()
