@@ -247,6 +247,10 @@ impl Judge<'_> {
                 guards.proofs.add(site.inst, site.reference, site.hazards);
                 continue;
             }
+            if site.was_guarded && self.roots.is_from_elsewhere(self.func, reference) {
+                guards.unjudged += 1;
+                continue;
+            }
             groups.entry(reference).or_default().push(site);
         }
         let references = groups.keys().copied();

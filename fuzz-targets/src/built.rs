@@ -98,52 +98,86 @@ struct Builder<'a, 'b> {
     /// The value of the base of a heap that does not move, and of other memory.
     base: usize,
     memory: usize,
-    /// Whether every safepoint must be reachable, and ask for its map.
-    needed: bool,
+    role: Role,
+    style: Style,
     /// Whether the heap can move.
     moving_heap: bool,
     /// Whether spills and reloads say what they are.
     marks: bool,
-    /// Whether accesses of objects name a region.
-    regions: bool,
     depth: usize,
 }
 
-/// The text of the function of these choices. If maps are to be `needed`, the collector is one that moves objects,
-/// and no code is unreachable.
-pub fn function(choices: &[u8], needed: bool) -> String {
+/// What the functions of a text have in common.
+#[derive(Clone, Copy, Debug)]
+struct Style {
+    collector: &'static str,
+    /// Whether accesses of objects name a region.
+    regions: bool,
+}
+
+/// What a function is to the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Role {
+    /// It is the only one, every safepoint can be reached, and asks for its map.
+    Needed,
+    /// It is called, takes a reference and a number, and returns a number.
+    Callee,
+    /// It calls that.
+    Caller,
+}
+
+/// The text of the function of these choices, of which all maps are needed.
+pub fn function(choices: &[u8]) -> String {
     let mut choices = Unstructured::new(choices);
+    let style = Style {
+        collector: "moving",
+        regions: choose(&mut choices, 2) == 0,
+    };
+    build(&mut choices, style, Role::Needed)
+}
+
+/// The text of two functions of these choices, the first of which the second may call.
+pub fn pair(choices: &[u8]) -> String {
+    let (head, tail) = choices.split_at(choices.len() / 3);
+    let mut choices = Unstructured::new(tail);
+    let style = Style {
+        collector: ["moving", "nonmoving", "moving", "null"][choose(&mut choices, 4)],
+        regions: choose(&mut choices, 2) == 0,
+    };
+    let callee = build(&mut Unstructured::new(head), style, Role::Callee);
+    let caller = build(&mut choices, style, Role::Caller);
+    format!("{callee}\n{caller}")
+}
+
+fn build(choices: &mut Unstructured, style: Style, role: Role) -> String {
     let mut builder = Builder {
-        choices: &mut choices,
+        choices,
         text: Text::default(),
         scope: Scope::default(),
         base: 0,
         memory: 0,
-        needed,
+        role,
+        style,
         moving_heap: false,
         marks: false,
-        regions: false,
         depth: 0,
     };
-    let collector = match builder.below(6) {
-        _ if needed => "moving",
-        0 => "nonmoving",
-        1 => "null",
-        _ => "moving",
-    };
-    builder.regions = builder.one_in(2);
     builder.moving_heap = builder.one_in(2);
     builder.marks = !builder.one_in(3);
     builder.entry();
     builder.steps(40);
     builder.leave();
-    builder.text.finish(collector)
+    builder.text.finish(style.collector, role)
+}
+
+/// A choice; 0 when there are no more.
+fn choose(choices: &mut Unstructured, of: usize) -> usize {
+    choices.int_in_range(0..=of - 1).unwrap_or(0)
 }
 
 impl Builder<'_, '_> {
-    /// A choice; 0 when there are no more.
     fn below(&mut self, bound: usize) -> usize {
-        self.choices.int_in_range(0..=bound - 1).unwrap_or(0)
+        choose(self.choices, bound)
     }
 
     fn one_in(&mut self, count: usize) -> bool {
@@ -161,12 +195,22 @@ impl Builder<'_, '_> {
         self.memory = self.text.value();
         parameters.push(format!("v{}: i64", self.base));
         parameters.push(format!("v{}: i64", self.memory));
-        for _ in 0..1 + self.below(3) {
-            let reference = self.new_ref();
+        let is_callee = self.role == Role::Callee;
+        let (refs, ints) = match is_callee {
+            true => (1, 1),
+            false => (1 + self.below(3), 1 + self.below(2)),
+        };
+        for _ in 0..refs {
+            let mut reference = self.new_ref();
+            if is_callee {
+                reference.kind = Kind::Any;
+                reference.nonnull = false;
+                reference.object = false;
+            }
             parameters.push(format!("{}: i32", self.annotated(reference)));
             self.scope.refs.push(reference);
         }
-        for _ in 0..1 + self.below(2) {
+        for _ in 0..ints {
             let int = self.text.value();
             parameters.push(format!("v{int}: i32"));
             self.scope.ints.push(int);
@@ -190,6 +234,8 @@ impl Builder<'_, '_> {
         self.store_away(reference);
         let int = self.any_int();
         let line = match self.below(4) {
+            // What it returns is no reference to its caller.
+            2 | 3 if self.role == Role::Callee => format!("return v{int}"),
             0 => format!("return v{int}"),
             1 => format!("return_call fn4(v{}, v{int})", reference.value),
             _ => format!("return v{}", reference.value),
@@ -200,7 +246,7 @@ impl Builder<'_, '_> {
     /// A reference of a type that is chosen, of a new value that is not defined yet.
     fn new_ref(&mut self) -> Ref {
         // NB: That maps are needed is claimed of what is known to be a reference.
-        let kinds = Kind::ALL.len() - usize::from(self.needed);
+        let kinds = Kind::ALL.len() - usize::from(self.role == Role::Needed);
         let kind = Kind::ALL[self.below(kinds)];
         Ref {
             value: self.text.value(),

@@ -25,28 +25,30 @@ pub fn clif_facts(bytes: &[u8]) -> Looked {
     looked
 }
 
-/// Builds a function of the bytes ([`crate::built`]), judges it as [`clif_facts`] does, and compiles it. It is
-/// sound, so it is verified, and what it becomes is not rejected.
+/// Builds functions of the bytes ([`crate::built`]), judges them as [`clif_facts`] does, and compiles them, one
+/// inlined into the other. They are sound, so nothing is rejected.
 pub fn clif_built(bytes: &[u8]) -> Looked {
-    let text = crate::built::function(bytes, false);
+    let text = crate::built::pair(bytes);
     let functions = parse_functions(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let [func] = functions.as_slice() else {
-        panic!("there is one function\n{text}");
-    };
     let flags = Flags::new(settings::builder());
-    if let Err(errors) = cranelift_codegen::verify_function(func, &flags) {
-        panic!("{errors}\n{text}");
-    }
-    let report = judge(func);
-    assert_ne!(
-        report.verdict(),
-        Verdict::Rejected,
-        "{:#?}\n{text}",
-        report.violations
-    );
     let mut looked = Looked::default();
-    looked.add(&report);
-    compiled::compile(func, &mut looked);
+    for func in &functions {
+        if let Err(errors) = cranelift_codegen::verify_function(func, &flags) {
+            panic!("{errors}\n{text}");
+        }
+        let report = judge(func);
+        let violations = &report.violations;
+        assert_ne!(
+            report.verdict(),
+            Verdict::Rejected,
+            "{violations:#?}\n{text}"
+        );
+        looked.add(&report);
+    }
+    let [callee, caller] = functions.as_slice() else {
+        panic!("there are two functions\n{text}");
+    };
+    compiled::compile(caller, std::slice::from_ref(callee), &mut looked);
     looked
 }
 

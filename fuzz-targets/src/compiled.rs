@@ -6,17 +6,18 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_gc_verifier::{Checks, Options, Verdict};
-use seam_tests::pipeline::{TARGETS, isa_with};
+use seam_tests::pipeline::{InlineByName, TARGETS, isa_with};
 use seam_tests::reports::Reports;
 use std::sync::OnceLock;
 
-/// Compiles a sound function for each target with the verifier looking at all rewrites. Nothing that becomes of it is
+/// Compiles a sound function for each target, with calls of `callees` inlined, and the verifier looking at all
+/// rewrites. Nothing that becomes of it is
 /// rejected, no rewrite is refused, no pass is undone, and the code is what it is without the verifier.
-pub fn compile(func: &Function, looked: &mut Looked) {
+pub fn compile(func: &Function, callees: &[Function], looked: &mut Looked) {
     for target in targets() {
-        let none = emit(func, &target.none, None);
+        let none = emit(func, callees, &target.none, None);
         let reports = Reports::default();
-        let verified = emit(func, &target.enforce, Some(&reports));
+        let verified = emit(func, callees, &target.enforce, Some(&reports));
         for report in reports.take() {
             let what = format!("{}\n{func}", crate::described(&report));
             assert_ne!(report.report.verdict(), Verdict::Rejected, "{what}");
@@ -62,12 +63,21 @@ const OPTIONS: Options = Options {
     keep_text: false,
 };
 
-fn emit(func: &Function, isa: &OwnedTargetIsa, reports: Option<&Reports>) -> Vec<u8> {
+fn emit(
+    func: &Function,
+    callees: &[Function],
+    isa: &OwnedTargetIsa,
+    reports: Option<&Reports>,
+) -> Vec<u8> {
+    let isa = &**isa;
     let mut context = Context::for_function(func.clone());
-    let verifier = reports.map(|reports| reports.verifier(OPTIONS));
-    context.set_gc_verifier(verifier);
+    context.set_gc_verifier(reports.map(|reports| reports.verifier(OPTIONS)));
+    let inlined = context
+        .start_gc_verifier(isa)
+        .and_then(|()| context.inline(InlineByName(callees)));
+    inlined.unwrap_or_else(|error| panic!("{error}\n{func}"));
     let code = context
-        .compile(&**isa, &mut ControlPlane::default())
+        .compile(isa, &mut ControlPlane::default())
         .unwrap_or_else(|error| panic!("{:?}\n{func}", error.inner));
     code.code_buffer().to_vec()
 }

@@ -27,7 +27,7 @@ pub fn stack_maps(bytes: &[u8]) -> Option<Mutation> {
             let function = Shape::ALL[shape].function(100 + choose(900));
             function.expect("it is CLIF").0.to_string()
         }
-        _ => crate::built::function(tail, true),
+        _ => crate::built::function(tail),
     };
     let options = Options {
         collector: Some(GcCollector::Moving),

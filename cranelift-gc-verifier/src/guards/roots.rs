@@ -5,9 +5,10 @@
 
 use crate::cfg::Cfg;
 use crate::hazard::Hazards;
+use crate::memory::access;
 use crate::slots::{Hold, Slots};
 use cranelift_codegen::entity::SecondaryMap;
-use cranelift_codegen::ir::{Function, Value, ValueDef};
+use cranelift_codegen::ir::{Function, Opcode, Value, ValueDef};
 use cranelift_codegen::packed_option::PackedOption;
 
 /// For each reload, the value that it is reloaded for.
@@ -87,4 +88,27 @@ impl Roots {
         }
         hazards
     }
+
+    /// Is `value` loaded from a stack slot that is not followed? What it was stored for is not known then, and a
+    /// guard may have been one of that.
+    pub(crate) fn is_from_elsewhere(&self, func: &Function, value: Value) -> bool {
+        let loaded = func.dfg.value_def(value).inst();
+        let access = loaded.and_then(|inst| access(func, inst));
+        self.origins[value].is_none() && access.is_some_and(|access| is_in_slot(func, access.addr))
+    }
+}
+
+/// Is `address` one in a stack slot?
+fn is_in_slot(func: &Function, mut address: Value) -> bool {
+    for _ in 0..MAX_STEPS {
+        let Some(inst) = func.dfg.value_def(func.dfg.resolve_aliases(address)).inst() else {
+            return false;
+        };
+        match func.dfg.insts[inst].opcode() {
+            Opcode::StackAddr => return true,
+            Opcode::Iadd => address = func.dfg.inst_args(inst)[0],
+            _ => return false,
+        }
+    }
+    false
 }

@@ -1,6 +1,6 @@
 //! Branches, loops and switches.
 
-use super::{Builder, Ref, Scope};
+use super::{Builder, Ref, Role, Scope};
 
 /// So deep are they nested.
 const DEEPEST: usize = 4;
@@ -40,7 +40,7 @@ impl Builder<'_, '_> {
     fn switch(&mut self) {
         let parameters = self.parameters();
         let mut int = self.any_int();
-        if self.needed {
+        if self.role == Role::Needed {
             // So that it is no constant, which makes arms unreachable.
             int = self
                 .text

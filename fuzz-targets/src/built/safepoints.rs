@@ -1,7 +1,7 @@
 //! Calls that may collect.
 
 use super::text::Place;
-use super::{Builder, Kind, Ref};
+use super::{Builder, Kind, Ref, Role};
 
 /// So many references are kept over one call.
 const MOST_KEPT: usize = 8;
@@ -17,6 +17,7 @@ impl Builder<'_, '_> {
                     .result(&format!("load.i64 notrap region1 v{memory}+600"));
                 self.safepoint(None, &format!("call_indirect sig0, v{callee}()"));
             }
+            2 if self.role == Role::Caller => self.call_callee(),
             _ => self.safepoint(None, "call fn0()"),
         }
     }
@@ -33,6 +34,18 @@ impl Builder<'_, '_> {
         let call = format!("{defined} = call fn1(v{int}, v{int})");
         self.safepoint(Some(reference), &call);
         reference
+    }
+
+    /// A call that may be inlined.
+    fn call_callee(&mut self) {
+        let (base, memory) = (self.base, self.memory);
+        let (reference, int) = (self.any_ref().value, self.any_int());
+        let value = self.text.value();
+        self.safepoint(
+            None,
+            &format!("v{value} = call fn5(v{base}, v{memory}, v{reference}, v{int})"),
+        );
+        self.scope.ints.push(value);
     }
 
     /// A call that may collect, with what is kept over it spilled before and reloaded after. What it

@@ -138,7 +138,7 @@ impl Builder<'_, '_> {
     /// The flags of an access of an object. All of a function's name the heap's region, or none does.
     fn flags(&mut self) -> String {
         let flags = ["notrap aligned ", "", "notrap "][self.below(3)];
-        let region = if self.regions { "region0 " } else { "" };
+        let region = if self.style.regions { "region0 " } else { "" };
         format!("{flags}{region}")
     }
 

@@ -1,5 +1,6 @@
 //! The text of a function.
 
+use super::Role;
 use std::fmt::Write as _;
 
 /// A slot has so many places for references.
@@ -76,8 +77,12 @@ impl Text {
         let _ = writeln!(self.body, "\nblock{block}{list}:");
     }
 
-    pub(super) fn finish(self, collector: &str) -> String {
-        let mut text = format!("function %built({}) -> i32 tail {{\n", self.parameters);
+    pub(super) fn finish(self, collector: &str, role: Role) -> String {
+        let name = match role {
+            Role::Callee => "callee",
+            Role::Caller | Role::Needed => "built",
+        };
+        let mut text = format!("function %{name}({}) -> i32 tail {{\n", self.parameters);
         let _ = writeln!(text, "    gc_collector = {collector}");
         text.push_str("    gctype 0\n    gctype 1 <: 0\n");
         let pairs = self.places.div_ceil(PLACES + 1);
@@ -92,7 +97,8 @@ impl Text {
     }
 }
 
-/// `fn0` collects, `fn1` allocates, `fn2` does neither; `fn3` collects and may throw, and `fn4` is called at the end.
+/// `fn0` collects, `fn1` allocates, `fn2` does neither; `fn3` collects and may throw, `fn4` is called at the end, and
+/// `fn5` may be inlined.
 const DECLARATIONS: &str = "    region0 = 1 \"heap\"
     region1 = 2 \"memory\"
     region2 = 3 \"heap base\" ! gc_mutable
@@ -101,9 +107,11 @@ const DECLARATIONS: &str = "    region0 = 1 \"heap\"
     sig2 = (i32, i32) -> i32 system_v
     sig3 = () tail
     sig4 = (i32, i32) -> i32 tail
+    sig5 = (i64, i64, i32, i32) -> i32 tail
     fn0 = %collect sig0
     fn1 = %allocate sig1
     fn2 = %look sig2 ! nogc
     fn3 = %throw sig3
     fn4 = %go_on sig4
+    fn5 = %callee sig5
 ";
