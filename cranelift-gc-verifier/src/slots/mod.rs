@@ -314,15 +314,23 @@ impl Slots {
         self.mapped.starts.push(self.mapped.locs.len() as u32);
     }
 
-    /// Make a location of everything that the spiller stores to or loads from.
+    /// Make a location of everything that the spiller stores to or loads from, and of what references are
+    /// loaded from, by their types: a stack map may have lost its only entry for it.
     fn find_spills(&mut self, func: &Function, body: &Body, by_slot: &mut BySlot) {
-        for access in &body.slot_accesses {
-            let is_spill_or_reload = func.dfg.gc_info.spill_origin(access.inst).is_some();
-            if let (true, Ok(offset)) = (is_spill_or_reload, u32::try_from(access.offset)) {
+        for at in &body.slot_accesses {
+            let access = body.access_at(at);
+            // NB: What is passed to somebody else by its address is memory like any other.
+            let is_reference = |value| {
+                let fact = func.dfg.gc_info.fact(value);
+                fact.is_some_and(|fact| fact.is_traced()) && !body.escapes.contains_key(&at.slot)
+            };
+            let is_followed = func.dfg.gc_info.spill_origin(at.inst).is_some()
+                || access.result.is_some_and(is_reference);
+            if let (true, Ok(offset)) = (is_followed, u32::try_from(at.offset)) {
                 let location = Location {
-                    slot: access.slot,
+                    slot: at.slot,
                     offset,
-                    ty: body.access_at(access).ty,
+                    ty: access.ty,
                 };
                 self.add_location(by_slot, location);
             }
