@@ -25,6 +25,7 @@
 pub(crate) mod equal;
 pub(crate) mod eval;
 pub(crate) mod forwarding;
+mod graph;
 pub(crate) mod kept;
 pub(crate) mod linear;
 pub(crate) mod place;
@@ -36,145 +37,18 @@ use crate::cfg::Cfg;
 use crate::code::Code;
 use crate::error::GcError;
 use crate::report::{Inconclusive, Violation};
-use crate::safepoint::{Safepoint, Safepoints, may_collect};
+use crate::safepoint::Safepoints;
 use crate::values::Class;
 use crate::witness::Witness;
 use crate::{Options, recheck};
 use cranelift_codegen::gc_verifier::{Pass, Rewrite, RuleLocation};
-use cranelift_codegen::ir::{Block, Endianness, Function, GcCollector, Inst, Value, ValueDef};
+use cranelift_codegen::ir::{Endianness, Function, GcCollector, Inst, Value, ValueDef};
 use forwarding::Scene;
+pub(crate) use graph::Graph;
+use graph::Question;
 use kept::Classes;
 use signature::Signatures;
-use smallvec::SmallVec;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-/// The graph of a function as it was looked at.
-pub(crate) struct Graph {
-    pub(crate) cfg: Cfg,
-    pub(crate) safepoints: Safepoints,
-    /// How many instructions had been made by then.
-    pub(crate) insts: usize,
-    /// Were edges taken out since, so that it tells of ways and joins that are there no more?
-    pub(crate) is_narrowed: bool,
-}
-
-impl Graph {
-    /// Its parts for `func`, which are made anew if they hold no more: the graph, and of the safepoints those
-    /// that `find` finds in it.
-    pub(crate) fn renewed<T>(
-        graph: Option<Graph>,
-        func: &Function,
-        find: impl FnOnce(&Cfg) -> (T, Vec<Safepoint>),
-    ) -> (Cfg, T, Safepoints) {
-        let last = graph.filter(|graph| graph.cfg.is_graph_of(func));
-        let (cfg, safepoints) = match last {
-            Some(graph) => (graph.cfg, Some(graph.safepoints)),
-            None => (Cfg::new(func), None),
-        };
-        let (found, all) = find(&cfg);
-        let safepoints = match safepoints.filter(|last| last.all == all) {
-            Some(last) => last,
-            None => Safepoints::numbered(&cfg, all),
-        };
-        (cfg, found, safepoints)
-    }
-
-    fn new(func: &Function) -> Self {
-        let cfg = Cfg::new(func);
-        Graph {
-            safepoints: Safepoints::new(func, &cfg),
-            cfg,
-            insts: func.dfg.num_insts(),
-            is_narrowed: false,
-        }
-    }
-
-    /// Make it hold of `func`, of which `question` may have changed. Returns whether it does.
-    ///
-    /// NB: A branch loses ways, and takes no new ones, so that what holds on all ways of the graph holds
-    /// on those that are left. To compute the graph again each time takes time that is quadratic in the
-    /// number of branches. The safepoints are looked for among what is new, and where they were.
-    fn keeps_up_with(&mut self, func: &Function, question: &Question) -> bool {
-        let holds = match question {
-            Question::Blocks(blocks) => blocks.iter().all(|&at| match self.cfg.narrow(func, at) {
-                Some(is_less) => {
-                    self.is_narrowed |= is_less;
-                    true
-                }
-                None => false,
-            }),
-            Question::Everything => self.cfg.is_graph_of(func) && self.has_its_safepoints(func),
-        };
-        holds && self.has_no_new_safepoints(func)
-    }
-
-    fn has_no_new_safepoints(&mut self, func: &Function) -> bool {
-        let insts = func.dfg.num_insts();
-        let mut new = (self.insts..insts).map(|inst| Inst::from_u32(inst as u32));
-        let is_none_new = !new.any(|inst| may_collect(func, inst));
-        if is_none_new {
-            self.insts = insts;
-        }
-        is_none_new
-    }
-
-    fn has_its_safepoints(&self, func: &Function) -> bool {
-        let mut all = self.safepoints.all.iter();
-        all.all(|at| self.cfg.node_of_inst(func, at.inst) == Some(at.node))
-    }
-
-    /// That of `func`, of which this was the graph.
-    ///
-    /// NB: Mostly, a branch has become a jump, so that the safepoints are among those that were there.
-    fn again(&mut self, func: &Function) -> Self {
-        let cfg = Cfg::new(func);
-        let is_known = |node| self.cfg.node(cfg.block(node)).is_some();
-        if !cfg.nodes().all(is_known) || !self.has_no_new_safepoints(func) {
-            return Graph::new(func);
-        }
-        let all = self.safepoints.all.iter().filter_map(|at| {
-            let node = cfg.node_of_inst(func, at.inst)?;
-            Some(Safepoint { node, ..*at })
-        });
-        let mut all: Vec<Safepoint> = all.collect();
-        all.sort_by_key(|at| at.node);
-        Graph {
-            safepoints: Safepoints::numbered(&cfg, all),
-            cfg,
-            insts: self.insts,
-            is_narrowed: false,
-        }
-    }
-}
-
-/// What can have changed since the graph was found to hold.
-enum Question {
-    /// The ends of these blocks.
-    Blocks(SmallVec<[Block; 4]>),
-    Everything,
-}
-
-impl Question {
-    /// Can nothing have changed?
-    fn is_none(&self) -> bool {
-        matches!(self, Question::Blocks(blocks) if blocks.is_empty())
-    }
-
-    /// The end of `block` can have changed, too.
-    fn add(&mut self, block: Option<Block>) {
-        match (self, block) {
-            (Question::Blocks(blocks), Some(block)) => blocks.push(block),
-            (question @ Question::Blocks(_), None) => *question = Question::Everything,
-            (Question::Everything, _) => {}
-        }
-    }
-}
-
-impl Default for Question {
-    fn default() -> Self {
-        Question::Blocks(SmallVec::new())
-    }
-}
 
 /// What a look at a whole function finds that is of use while its rewrites are judged.
 #[derive(Default)]
