@@ -1,5 +1,6 @@
 //! What functions compute once they are optimized.
 
+use crate::reports::Reports;
 use anyhow::{Context as _, Result, anyhow, bail};
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
@@ -11,7 +12,6 @@ use cranelift_interpreter::environment::FunctionStore;
 use cranelift_interpreter::interpreter::{Interpreter, InterpreterState};
 use cranelift_interpreter::step::ControlFlow;
 use cranelift_reader::{Details, RunCommand, TestFile, parse_run_command};
-use seam_tests::reports::Reports;
 
 /// More than any test needs.
 const FUEL: u64 = 200_000;

@@ -1,5 +1,7 @@
 //! What comes out of the optimizer with the verifier enforcing, and what it did not let happen.
 
+use crate::inline_by_name::InlineByName;
+use crate::reports::Reports;
 use anyhow::{Result, bail};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
@@ -7,8 +9,6 @@ use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{CodegenError, CodegenResult, Context};
 use cranelift_gc_verifier::{Code, FunctionReport, Options, Refusal, Report, Violation};
 use cranelift_reader::TestFile;
-use seam_tests::pipeline::InlineByName;
-use seam_tests::reports::Reports;
 
 /// What came of a function.
 pub(crate) struct Optimized {

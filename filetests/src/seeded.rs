@@ -6,6 +6,7 @@
 //! the pass was given is taken up again.
 
 use crate::optimized::Optimized;
+use crate::reports::Reports;
 use anyhow::{Context as _, Result, bail};
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
@@ -13,7 +14,6 @@ use cranelift_codegen::gc_verifier::{Answer, FunctionGuard, GcVerifierErrors, Pa
 use cranelift_codegen::ir::{Block, Function, Inst, Value, ValueDef};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_gc_verifier::Options;
-use seam_tests::reports::Reports;
 
 /// What comes of `func` when these rewrites are asked for under the verifier.
 pub(crate) fn seeded(

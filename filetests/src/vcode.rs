@@ -1,12 +1,12 @@
 //! A function as its VCode, with the stack maps.
 
+use crate::reports::Reports;
 use anyhow::{Result, anyhow};
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_gc_verifier::{Options, Report};
-use seam_tests::reports::Reports;
 
 /// Compile `func` for `isa` under the verifier, if the settings ask for it: the lines of VCode, with
 /// a call's stack map in the line after it, and what was reported.

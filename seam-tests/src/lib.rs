@@ -27,4 +27,4 @@ pub mod kind;
 pub mod pipeline;
 pub mod program;
 pub mod random;
-pub mod reports;
+pub use gc_filetests::reports;

@@ -1,13 +1,13 @@
 //! Optimize and compile under a guard.
 
+pub use gc_filetests::inline_by_name::InlineByName;
+
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::gc_verifier::GcVerifier;
-use cranelift_codegen::inline::{Inline, InlineCommand};
-use cranelift_codegen::ir::{ExternalName, FuncRef, Function, Inst, Opcode, Value};
+use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{self, OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable as _};
-use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The targets that functions are compiled for, whatever the host.
@@ -100,32 +100,6 @@ pub struct Emitted {
     pub code: Vec<u8>,
     /// Relocations, traps, stack maps and call sites, as text.
     pub rest: String,
-}
-
-/// Inlines calls of the functions that it is given, by name.
-pub struct InlineByName<'a>(pub &'a [Function]);
-
-impl Inline for InlineByName<'_> {
-    fn inline(
-        &mut self,
-        caller: &Function,
-        _call: Inst,
-        _opcode: Opcode,
-        callee: FuncRef,
-        _arguments: &[Value],
-    ) -> InlineCommand<'_> {
-        let ExternalName::TestCase(name) = &caller.dfg.ext_funcs[callee].name else {
-            return InlineCommand::KeepCall;
-        };
-        let name = name.to_string();
-        match self.0.iter().find(|func| func.name.to_string() == name) {
-            None => InlineCommand::KeepCall,
-            Some(func) => InlineCommand::Inline {
-                callee: Cow::Borrowed(func),
-                visit_callee: true,
-            },
-        }
-    }
 }
 
 /// `func` with the calls of `callees` inlined, optimized.

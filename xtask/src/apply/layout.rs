@@ -70,3 +70,35 @@ impl Layout {
         toml::from_str(&text).with_context(|| format!("{} is not valid", path.display()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    /// The directories of the crates of this project that the manifest in `directory` depends on.
+    fn own_dependencies(root: &Path, directory: &str) -> Vec<String> {
+        let path = root.join(directory).join("Cargo.toml");
+        let manifest: toml::Table = fs_err::read_to_string(path).unwrap().parse().unwrap();
+        let dependencies = manifest["dependencies"].as_table().unwrap();
+        let paths = dependencies.values().filter_map(|of| of.get("path"));
+        let paths = paths.filter_map(toml::Value::as_str);
+        paths
+            .map(|path| path.trim_start_matches("../").to_string())
+            .collect()
+    }
+
+    #[test]
+    fn crates_that_a_checkout_gets_depend_on_no_others() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let text = fs_err::read_to_string(root.join("patches/tree/tree.toml")).unwrap();
+        let layout: Layout = toml::from_str(&text).unwrap();
+        assert!(layout.crates.len() >= 2);
+        for of in &layout.crates {
+            for needed in own_dependencies(&root, &of.from) {
+                let is_there = layout.crates.iter().any(|of| of.from == needed);
+                assert!(is_there, "{} needs {needed}", of.from);
+            }
+        }
+    }
+}
