@@ -128,7 +128,33 @@ impl Rewrites {
     /// What is wrong with `rewrite`, which the optimizer is about to do to `func`.
     ///
     /// It is assumed to be done when nothing is.
+    #[inline]
     pub fn judge(&mut self, func: &Function, rewrite: Rewrite) -> Option<Violation> {
+        if self.is_harmless(rewrite) {
+            return None;
+        }
+        self.judge_closely(func, rewrite)
+    }
+
+    /// Is it known that nothing is wrong with `rewrite`, and that nothing is learnt?
+    ///
+    /// Most rewrites are of values that were found to have nothing to do with references.
+    #[inline]
+    fn is_harmless(&self, rewrite: Rewrite) -> bool {
+        match rewrite {
+            Rewrite::Simplify { orig, new, .. }
+            | Rewrite::Subsume { orig, new, .. }
+            | Rewrite::Gvn { orig, kept: new } => {
+                !self.options.all_rewrites
+                    && self.classes.is_known_apart(orig)
+                    && self.classes.is_known_apart(new)
+            }
+            Rewrite::Hoist { .. } | Rewrite::Remat { .. } => true,
+            _ => false,
+        }
+    }
+
+    fn judge_closely(&mut self, func: &Function, rewrite: Rewrite) -> Option<Violation> {
         let pass = pass_of(rewrite);
         if self.pass != pass {
             self.pass = pass;
@@ -140,22 +166,6 @@ impl Rewrites {
         match catch_unwind(needs_look).unwrap_or(true) {
             true => self.look(func, rewrite),
             false => None,
-        }
-    }
-
-    /// Is it known that [`Rewrites::judge`] has nothing to say about `rewrite`, and nothing to learn?
-    #[inline]
-    pub(crate) fn is_harmless(&self, rewrite: Rewrite) -> bool {
-        match rewrite {
-            Rewrite::Simplify { orig, new, .. }
-            | Rewrite::Subsume { orig, new, .. }
-            | Rewrite::Gvn { orig, kept: new } => {
-                !self.options.all_rewrites
-                    && self.classes.is_known_apart(orig)
-                    && self.classes.is_known_apart(new)
-            }
-            Rewrite::Hoist { .. } | Rewrite::Remat { .. } => true,
-            _ => false,
         }
     }
 
@@ -178,15 +188,12 @@ impl Rewrites {
     }
 
     /// Is it clear without a closer look that nothing is wrong, and that nothing is learnt?
-    ///
-    /// Most rewrites are of values that have nothing to do with references.
     #[inline]
     fn needs_no_look(&mut self, func: &Function, rewrite: Rewrite) -> bool {
         match rewrite {
             Rewrite::Simplify { orig, new, .. }
             | Rewrite::Subsume { orig, new, .. }
             | Rewrite::Gvn { orig, kept: new } => !self.touches(func, orig, new),
-            Rewrite::Hoist { .. } | Rewrite::Remat { .. } => true,
             _ => false,
         }
     }

@@ -202,24 +202,24 @@ impl Slots {
             fresh::note_stale(cfg, events, self, &kept);
         }
     }
+
+    /// The locations that the stack map of the safepoint at `index` names, each with what is seen there.
+    fn seen_at(&mut self, index: u32) -> impl Iterator<Item = (Loc, &mut u32)> {
+        let range = self.mapped.range(index);
+        let locs = self.mapped.locs[range.clone()].iter().copied();
+        locs.zip(&mut self.seen[range])
+    }
+
     /// Note what the stack map of the safepoint at `index` sees, where `current` reaches it.
     fn note_roots(&mut self, index: u32, current: &[Def]) {
-        let range = self.mapped.range(index);
-        for (seen, &loc) in self.seen[range.clone()]
-            .iter_mut()
-            .zip(&self.mapped.locs[range])
-        {
+        for (loc, seen) in self.seen_at(index) {
             *seen = current[loc as usize] << 1;
         }
     }
 
     /// Note which roots of the safepoint at `index` are stale.
     fn note_stale_roots(&mut self, index: u32, stale: &[u64]) {
-        let range = self.mapped.range(index);
-        for (seen, &loc) in self.seen[range.clone()]
-            .iter_mut()
-            .zip(&self.mapped.locs[range])
-        {
+        for (loc, seen) in self.seen_at(index) {
             *seen |= u32::from(bits::contains(stale, loc));
         }
     }
