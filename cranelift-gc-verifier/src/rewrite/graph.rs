@@ -149,6 +149,9 @@ impl Default for Question {
 mod tests {
     use super::*;
     use crate::testing::parse;
+    use crate::{Code, Options, Rewrites};
+    use cranelift_codegen::gc_verifier::Rewrite;
+    use cranelift_codegen::ir::{Endianness, InstBuilder};
 
     const FUNCTION: &str = "function %f(i32) -> i32 {
         fn0 = %g()
@@ -181,5 +184,35 @@ mod tests {
         assert_eq!(again.safepoints.all.len(), 0);
         let (cfg, ..) = Graph::renewed(Some(again), &func, nothing);
         assert_eq!(cfg.len(), 3);
+    }
+
+    #[test]
+    fn what_is_wrong_on_a_way_that_is_gone_is_not_refused() {
+        let mut func = parse(
+            "function %f(i32, i32, i32, i64) -> i32 {
+            block0(v0: i32, v1: i32, v2: i32, v3: i64):
+                store v1, v3
+                brif v0, block1, block2
+            block1:
+                store v2, v3
+                jump block3
+            block2:
+                jump block3
+            block3:
+                v4 = load.i32 v3
+                return v4
+            }",
+        );
+        let blocks: Vec<Block> = func.layout.blocks().collect();
+        let load = func.layout.first_inst(blocks[3]).expect("it loads");
+        let value = func.dfg.block_params(blocks[0])[1];
+        let forward = Rewrite::ForwardLoad { load, value };
+        let mut rewrites = Rewrites::of(&func, Options::default(), Endianness::Little);
+        let refused = rewrites.judge(&func, forward).expect("block1 stores");
+        assert_eq!(refused.error.code(), Code::Gcv08);
+        let branch = func.layout.last_inst(blocks[0]).expect("it branches");
+        func.replace(branch).jump(blocks[2], &[]);
+        rewrites.question.add(Some(blocks[0]));
+        assert!(rewrites.judge(&func, forward).is_none());
     }
 }
