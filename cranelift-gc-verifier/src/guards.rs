@@ -235,6 +235,9 @@ struct Judge<'a> {
 const VISITS_PER_BLOCK: u64 = 64;
 const MIN_VISITS: u64 = 20_000;
 
+/// How many sites before one of the same reference are looked at, whether they dominate it.
+const MAX_BEFORE: usize = 8;
+
 impl Judge<'_> {
     /// Judge the sites of one reference after another.
     fn groups(&self, open: Vec<Site>, guards: &mut Guards) {
@@ -285,9 +288,18 @@ impl Judge<'_> {
             traps: self.traps,
         };
         let mut far = Vec::new();
+        let mut near = Vec::<&Site>::new();
         for site in sites {
-            if near::is_guarded(subject, scratch.settled(), site) {
+            // NB: Sites come in the order of the walk: of two in one block, the first one dominates.
+            let is_behind = |before: &&Site| {
+                before.hazards.and(site.hazards) == site.hazards
+                    && self.cfg.dominates(before.node, site.node)
+            };
+            if near.iter().rev().take(MAX_BEFORE).any(is_behind) {
                 guards.settle(site);
+            } else if near::is_guarded(subject, scratch.settled(), site) {
+                guards.settle(site);
+                near.push(site);
             } else {
                 far.push(*site);
             }

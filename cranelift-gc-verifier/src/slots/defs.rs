@@ -285,17 +285,26 @@ fn live(cfg: &Cfg, events: &Events, slots: &Slots, written: &Sets) -> Sets {
             }
         }
     }
-    let mut changed = true;
-    while changed {
-        changed = false;
-        let mut goes_back = false;
+    // Sweeps in post-order; only loops need more than one.
+    let mut pending = vec![true; cfg.len()];
+    let mut again = true;
+    while again {
+        again = false;
         for node in cfg.nodes().rev() {
+            if !core::mem::take(&mut pending[node as usize]) {
+                continue;
+            }
+            let mut is_news = false;
             for edge in cfg.succs(node) {
-                goes_back |= edge.to <= node;
-                changed |= live.flow(node, edge.to, written);
+                is_news |= live.flow(node, edge.to, written);
+            }
+            if is_news {
+                for edge in cfg.preds(node) {
+                    pending[edge.from as usize] = true;
+                    again |= edge.from >= node;
+                }
             }
         }
-        changed &= goes_back;
     }
     live
 }
