@@ -53,7 +53,7 @@ pub struct VerifyArgs {
     ///
     /// The default is the collectors that collect, of which `copying` asks for most. `null` never
     /// collects, so that nothing is asked of it. A .clif function that declares its collector
-    /// keeps it.
+    /// keeps it, and a file of which all do is compiled for that one only.
     #[arg(long, value_enum, value_name = "COLLECTOR")]
     pub collector: Vec<CollectorArg>,
 

@@ -128,9 +128,15 @@ pub(crate) fn passed_by(format: &InstructionData) -> Passed {
     match *format {
         InstructionData::Unary { opcode, arg } => match opcode {
             Uextend | Sextend => Passed::Derived([Some(arg), None]),
-            Ireduce | Bitcast => Passed::Same([Some(arg), None]),
+            Ireduce => Passed::Same([Some(arg), None]),
             _ => Passed::Nothing,
         },
+        // NB: It names a byte order, as accesses of memory do.
+        InstructionData::LoadNoOffset {
+            opcode: Bitcast,
+            arg,
+            ..
+        } => Passed::Same([Some(arg), None]),
         InstructionData::Binary { opcode, args } => match opcode {
             Iadd => Passed::Derived([Some(args[0]), Some(args[1])]),
             Isub => Passed::Derived([Some(args[0]), None]),

@@ -65,7 +65,7 @@ impl Functions {
     }
 }
 
-/// What the command line asks for, else what the file says, else the defaults.
+/// What the command line asks for, else what the file says, else the defaults; of collectors first what the file says.
 fn configurations(
     job: &Job,
     spec: &IsaSpec,
@@ -80,9 +80,11 @@ fn configurations(
         ([], IsaSpec::None(_)) => Target::DEFAULT.map(str::to_string).to_vec(),
         (targets, _) => targets.to_vec(),
     };
-    let collectors = match &job.collectors[..] {
-        [] => vec![collector.unwrap_or(DEFAULT_COLLECTOR)],
-        collectors => collectors.to_vec(),
+    let collectors = match (collector, &job.collectors[..]) {
+        // NB: What is declared is kept, so that every collector that is asked for comes to the same.
+        (Some(declared), _) => vec![declared],
+        (None, []) => vec![DEFAULT_COLLECTOR],
+        (None, collectors) => collectors.to_vec(),
     };
     let opt_levels = match &job.opt_levels[..] {
         [] => vec![opt_level.unwrap_or(OptLevel::Speed)],
