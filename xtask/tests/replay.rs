@@ -21,10 +21,15 @@ fn with_fault() -> Fixture {
 /// Commits the library's text in upstream-faults/.
 fn commit(project: &Fixture, subject: &str, text: &str) {
     project.write(&format!("upstream-faults/{LIB}"), text);
+    git(project, &["commit", "--quiet", "--all", "-m", subject]);
+}
+
+/// Runs git in upstream-faults/.
+fn git(project: &Fixture, arguments: &[&str]) {
     let output = Command::new("git")
         .current_dir(project.root().join("upstream-faults"))
         .args(["-c", "user.name=Zoë", "-c", "user.email=zoe@example.org"])
-        .args(["commit", "--quiet", "--all", "-m", subject])
+        .args(arguments)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
         .output()
         .unwrap();
@@ -75,6 +80,24 @@ fn the_tree_follows_the_shipped_series() {
     project.ok(&["replay", "--bootstrap"]);
     let text = faulty(&project);
     assert!(text.contains("// fault") && text.contains("// three"));
+}
+
+#[test]
+fn what_was_rebased_by_hand_is_exported_without_the_shipped_series() {
+    let project = with_fault();
+    let text = lines(&[(3, "one"), (20, "two"), (30, "one"), (38, "three")]);
+    project.commit("outer: Say three", LIB, &text);
+    let upstream = project.upstream();
+    let upstream = upstream.to_str().unwrap();
+    git(&project, &["pull", "--quiet", "--rebase", upstream, "HEAD"]);
+    let text = faulty(&project);
+    assert!(text.contains("// fault") && text.contains("// three"));
+    project.ok(&["replay", "--refresh"]);
+    assert_eq!(
+        project.read("patches/faults/series"),
+        "fault-break-it.patch\n"
+    );
+    assert_eq!(project.ok(&["replay", "--bootstrap"]), "");
 }
 
 #[test]

@@ -106,6 +106,18 @@ fn build(project: &Project, upstream: &Git, series: &Series, key: String) -> Res
     Ok(())
 }
 
+/// The commit that the faults of `head` are on top of: the head of upstream/, if they were rebased to it
+/// by hand, or else what the tree was made from.
+fn base(git: &Git, upstream: &Git, head: &str) -> Result<String> {
+    let new = upstream.head()?;
+    let is_rebased = git.output(["merge-base", "--is-ancestor", &new, head])?;
+    let stamp = Stamp::read(git)?;
+    Ok(match stamp {
+        Some(stamp) if !is_rebased.status.success() => stamp.base,
+        _ => new,
+    })
+}
+
 /// A directory that is removed unless it was renamed.
 struct Temporary(PathBuf);
 
@@ -125,11 +137,8 @@ pub fn refresh(project: &Project) -> Result<()> {
         "there is no upstream-faults/ to export from; `cargo xtask replay --bootstrap` makes it"
     );
     let upstream = Git::at(&project.upstream());
-    let base = match Stamp::read(&git)? {
-        Some(stamp) => stamp.base,
-        None => upstream.head()?,
-    };
     let head = git.head()?;
+    let base = base(&git, &upstream, &head)?;
     let old = Series::load_from(&project.faults())?;
     let new = refresh::export(&git, &base, &head, old)?;
     let dir = project.faults();
