@@ -59,6 +59,9 @@ impl Kind {
     /// It is an `atomic_cas`.
     pub(crate) const SWAPS: Kind = Kind(1 << 15);
 
+    /// It does nothing with its operands but look at them.
+    const TESTS: Kind = Kind::TRAPS.or(Kind::COMPARES).or(Kind::DECIDES);
+
     /// It hands a value on.
     pub(crate) const PASSES: Kind = Kind::SAME.or(Kind::DERIVED);
 
@@ -455,7 +458,10 @@ impl Reader<'_> {
             true => access_of(func, &data, first),
             false => None,
         };
-        if !self.body.watched.is_empty() {
+        // NB: What is tested or compared goes nowhere, and what a branch passes on comes later.
+        let is_watched = !self.body.watched.is_empty()
+            && !(kind.is(Kind::TESTS) && self.body.guarded.is_empty());
+        if is_watched {
             self.watch_operands(node, inst, &data, access.as_ref());
         }
         if !is_item {

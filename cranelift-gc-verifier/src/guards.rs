@@ -31,7 +31,7 @@ mod sites;
 mod tests;
 
 use crate::body::{Body, Kind};
-use crate::cfg::Cfg;
+use crate::cfg::{Cfg, Node};
 use crate::error::GcError;
 use crate::hazard::{Hazard, Hazards};
 use crate::report::Inconclusive;
@@ -47,7 +47,6 @@ use replay::Replay;
 use roots::Roots;
 use settled::Settled;
 use sites::{Site, Sites};
-use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 /// The dereferences that were found safe: of which reference, and what its guards exclude.
@@ -101,6 +100,9 @@ pub(crate) fn judge(
     }
     let sites = Sites::new(func, cfg, body, values, proofs);
     let mut proofs = proofs.clone();
+    if !sites.typed.is_empty() || !sites.open.is_empty() {
+        proofs.proofs.resize(func.dfg.num_insts());
+    }
     for &(inst, reference) in &sites.typed {
         proofs.add(inst, reference, Hazards::default());
     }
@@ -118,7 +120,7 @@ pub(crate) fn judge(
             cfg,
             body,
             roots: &roots,
-            traps: &traps(cfg, body),
+            traps: &Traps::of_body(cfg, body),
         };
         judge.groups(open, &mut guards);
     }
@@ -136,14 +138,12 @@ pub(crate) fn recheck(
     steps: &[Step],
 ) -> Result<(), &'static str> {
     let start = definition(func, cfg, value).ok_or("the reference is not defined")?;
-    let mut traps = vec![SmallVec::new(); cfg.len()];
-    for node in cfg.nodes() {
-        for inst in func.layout.block_insts(cfg.block(node)) {
-            if matches!(func.dfg.insts[inst], InstructionData::CondTrap { .. }) {
-                traps[node as usize].push(inst);
-            }
-        }
-    }
+    let traps = Traps::new(cfg, |node, insts| {
+        let all = func.layout.block_insts(cfg.block(node));
+        let is_trap =
+            |&inst: &Inst| matches!(func.dfg.insts[inst], InstructionData::CondTrap { .. });
+        insts.extend(all.filter(is_trap));
+    });
     let is = |candidate: Value| {
         let reloaded = func.dfg.value_def(candidate).inst();
         let origin = reloaded.and_then(|inst| func.dfg.gc_info.spill_origin(inst));
@@ -165,13 +165,40 @@ pub(crate) fn recheck(
 }
 
 /// The conditional traps of each node, in order.
-fn traps(cfg: &Cfg, body: &Body) -> Vec<SmallVec<[Inst; 2]>> {
-    let of_node = |node| {
-        let items = body.items_of(node).iter();
-        let traps = items.filter(|item| item.kind.is(Kind::TRAPS));
-        traps.map(|item| item.inst).collect()
-    };
-    cfg.nodes().map(of_node).collect()
+struct Traps {
+    insts: Vec<Inst>,
+    /// For each node, where its traps begin; and where the last ones end.
+    starts: Vec<u32>,
+}
+
+impl Traps {
+    /// `add` adds those of a node.
+    fn new(cfg: &Cfg, mut add: impl FnMut(Node, &mut Vec<Inst>)) -> Self {
+        let mut traps = Traps {
+            insts: Vec::new(),
+            starts: Vec::with_capacity(cfg.len() + 1),
+        };
+        for node in cfg.nodes() {
+            traps.starts.push(traps.insts.len() as u32);
+            add(node, &mut traps.insts);
+        }
+        traps.starts.push(traps.insts.len() as u32);
+        traps
+    }
+
+    /// Those that `body` knows.
+    fn of_body(cfg: &Cfg, body: &Body) -> Self {
+        Traps::new(cfg, |node, insts| {
+            let items = body.items_of(node).iter();
+            let traps = items.filter(|item| item.kind.is(Kind::TRAPS));
+            insts.extend(traps.map(|item| item.inst));
+        })
+    }
+
+    fn of(&self, node: Node) -> &[Inst] {
+        let starts = &self.starts[node as usize..node as usize + 2];
+        &self.insts[starts[0] as usize..starts[1] as usize]
+    }
 }
 
 /// Where `value` is defined, if it can be reached.
@@ -226,7 +253,7 @@ struct Judge<'a> {
     cfg: &'a Cfg,
     body: &'a Body,
     roots: &'a Roots,
-    traps: &'a [SmallVec<[Inst; 2]>],
+    traps: &'a Traps,
 }
 
 /// How many blocks are visited for one function: so many for each of its blocks, and some more. The
@@ -408,7 +435,7 @@ fn error(
     subject: Subject,
     Found { hazard, word }: Found,
     site: &Site,
-    path: &[crate::cfg::Node],
+    path: &[Node],
 ) -> (GcError, Vec<Step>) {
     let (inst, value) = (site.inst, subject.reference);
     let error = match site.was_guarded {

@@ -12,6 +12,7 @@
 //! and comes back without defining it again, so that the parameters of none of them are given anything
 //! from elsewhere.
 
+use super::Traps;
 use super::alike::{Alike, Reads};
 use super::branch::{Start, Way, for_each_param, way_along, way_past};
 use super::eval::{Bits, Known, Truth};
@@ -119,13 +120,13 @@ pub(crate) struct Subject<'a> {
     pub(crate) is: &'a dyn Fn(Value) -> bool,
     pub(crate) start: Start,
     /// The conditional traps of each node.
-    pub(crate) traps: &'a [SmallVec<[Inst; 2]>],
+    pub(super) traps: &'a Traps,
 }
 
 impl Subject<'_> {
     /// The traps of `node` that are passed after its start, in order.
     pub(crate) fn traps(&self, node: Node, start: Option<Inst>) -> &[Inst] {
-        let traps = &self.traps[node as usize];
+        let traps = self.traps.of(node);
         let layout = &self.func.layout;
         let first = start.map_or(0, |start| {
             traps.partition_point(|&trap| layout.pp_cmp(trap, start).is_le())
@@ -205,7 +206,7 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
             // NB: A sweep in reverse post-order takes in what it adds ahead of itself.
             let mut next = flow.scratch.executed_from(0);
             while let Some(node) = next {
-                let cost = 1 + subject.traps[node as usize].len() as u64;
+                let cost = 1 + subject.traps.of(node).len() as u64;
                 flow.scratch.budget = flow.scratch.budget.checked_sub(cost)?;
                 changed |= flow.visit(node);
                 next = flow.scratch.executed_from(node + 1);
