@@ -47,6 +47,9 @@ const DICTIONARIES: [(&str, &str); 2] = [
     ("facts_text", "fuzz/clif.dict"),
 ];
 
+/// Targets whose inputs are choices: one of eight bytes hardly chooses anything.
+const CHOICES: [&str; 3] = ["clif_built", "smith_gc", "stack_maps"];
+
 /// An input that takes longer is a finding, too.
 const TIMEOUT_SECONDS: u32 = 120;
 
@@ -144,6 +147,8 @@ fn fuzz(project: &Project, built: &Path, target: &str, args: &Args) -> Result<Ou
         // NB: Entropic scheduling counts, for each input, how often each feature that is rare yet was seen, in lists that
         // it keeps sorted by inserting. A compiler has so many features that this took a third of all time.
         .arg("-entropic=0")
+        // NB: By default inputs grow only after many executions found nothing new, which a slow target never sees.
+        .args(CHOICES.contains(&target).then_some("-len_control=0"))
         .stdin(Stdio::null())
         .stdout(Stdio::null());
     let output = command
