@@ -7,7 +7,7 @@ cargo fuzz build -O --debug-assertions --sanitizer "${SANITIZER:-address}"
 for target in fuzz/fuzz_targets/*.rs; do
   name=$(basename "$target" .rs)
   cp "fuzz/target/x86_64-unknown-linux-gnu/release/$name" "$OUT/"
-  printf '[libfuzzer]\nmax_len = 65536\n' > "$OUT/$name.options"
+  printf '[libfuzzer]\nmax_len = 65536\nentropic = 0\n' > "$OUT/$name.options"
 done
 cp fuzz/clif.dict "$OUT/clif_facts.dict"
 cp fuzz/clif.dict "$OUT/facts_text.dict"

@@ -30,7 +30,12 @@ pub fn module(seed: u64) -> Vec<u8> {
 pub fn module_of(bytes: &[u8]) -> Option<Vec<u8>> {
     let (seed, rest) = bytes.split_first_chunk()?;
     let mut random = Random(u64::from_le_bytes(*seed));
-    let config = config(&mut random);
+    let mut config = config(&mut random);
+    // Most are small: each is compiled four times, and a fuzzer learns from how many it tries.
+    if !random.one_in(4) {
+        config.max_instructions /= 4;
+        config.max_funcs = config.min_funcs;
+    }
     let mut bytes = rest.to_vec();
     bytes.truncate(BYTES);
     while bytes.len() < BYTES {

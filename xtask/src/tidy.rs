@@ -2,6 +2,7 @@
 
 use crate::git;
 use crate::project::Project;
+use crate::series::Series;
 use anyhow::{Result, bail};
 use std::path::{Component, Path, PathBuf};
 
@@ -53,6 +54,12 @@ pub fn run(project: &Project) -> Result<()> {
     for file in &files {
         check(project.root(), file, &mut findings)?;
     }
+    let subjects: Result<Vec<_>> = Series::load(project)?
+        .patches()
+        .map(|patch| patch.subject())
+        .collect();
+    let letter = fs_err::read_to_string(project.patches().join("COVER.md"))?;
+    findings.problems.extend(unlisted(&subjects?, &letter));
     for warning in &findings.warnings {
         eprintln!("warning: {warning}");
     }
@@ -122,6 +129,21 @@ fn check(root: &Path, file: &str, findings: &mut Findings) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What the cover letter's table of patches should list and does not, in the order of the series.
+fn unlisted(subjects: &[String], letter: &str) -> Vec<String> {
+    let mut rest = letter;
+    let mut problems = Vec::new();
+    for subject in subjects {
+        match rest.split_once(&format!("\n| `{subject}` |")) {
+            Some((_, after)) => rest = after,
+            None => problems.push(format!(
+                "patches/COVER.md: does not list `{subject}` where the series has it"
+            )),
+        }
+    }
+    problems
 }
 
 /// Targets of inline Markdown links and images outside code, with their lines.
@@ -237,6 +259,18 @@ mod tests {
             assert!(found.contains(expected), "{expected} not in:\n{found}");
         }
         assert_eq!(found.lines().count(), 9, "{found}");
+    }
+
+    #[test]
+    fn a_cover_letter_lists_the_series_in_order() {
+        let subjects = ["a: Do this", "b: Do that", "c: Do more"].map(String::from);
+        let letter = |lines: [&str; 3]| lines.map(|line| format!("\n| `{line}` | why |")).concat();
+        let all = letter(["a: Do this", "b: Do that", "c: Do more"]);
+        assert_eq!(unlisted(&subjects, &all), [""; 0]);
+        let missing = letter(["a: Do this", "", "c: Do more"]);
+        assert_eq!(unlisted(&subjects, &missing).len(), 1);
+        let exchanged = letter(["a: Do this", "c: Do more", "b: Do that"]);
+        assert!(unlisted(&subjects, &exchanged)[0].contains("`c: Do more`"));
     }
 
     #[test]
