@@ -8,6 +8,7 @@
 //! right, the verdict is on what came out, and the report tells of the refusal.
 
 use crate::fingerprint::fingerprint;
+use crate::guards::payload;
 use crate::history::History;
 use crate::inline::InlineWatch;
 use crate::input::{Compiled, Input};
@@ -118,8 +119,9 @@ enum Interest {
 }
 
 fn interest(func: &Function) -> Interest {
-    // NB: A bounds check that guards nothing is found as a whole, whether or not there are references.
-    if is_of_interest(func) || !bounds::lost(func).is_empty() {
+    // NB: A bounds check that guards nothing is found as a whole, whether or not there are references; and
+    // an i31 is none that ages.
+    if is_of_interest(func) || !bounds::lost(func).is_empty() || payload::are_taken(func) {
         Interest::References
     } else if func.sized_stack_slots.is_empty() {
         Interest::None

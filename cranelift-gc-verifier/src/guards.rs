@@ -23,6 +23,7 @@ mod decided;
 mod eval;
 mod flow;
 mod near;
+pub(crate) mod payload;
 mod replay;
 mod roots;
 mod settled;
@@ -52,6 +53,8 @@ use std::collections::BTreeMap;
 /// The dereferences that were found safe: of which reference, and what its guards exclude.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Proofs {
+    /// Are they of a function that was judged before?
+    is_later: bool,
     proofs: SecondaryMap<Inst, Option<(Value, Hazards)>>,
 }
 
@@ -113,7 +116,11 @@ pub(crate) fn judge(
         ..Guards::default()
     };
     let open = guards.settle_by_trapz(&sites.open);
-    if !open.is_empty() {
+    let payloads = match core::mem::replace(&mut guards.proofs.is_later, true) {
+        false => payload::sites(func, cfg, body),
+        true => Vec::new(),
+    };
+    if !open.is_empty() || !payloads.is_empty() {
         let roots = Roots::new(func, cfg, slots);
         let judge = Judge {
             func,
@@ -123,6 +130,7 @@ pub(crate) fn judge(
             traps: &Traps::of_body(cfg, body),
         };
         judge.groups(open, &mut guards);
+        judge.payloads(&payloads, &mut guards);
     }
     guards
 }
@@ -292,6 +300,35 @@ impl Judge<'_> {
             match start.filter(|_| sites::is_opaque(self.func, reference)) {
                 Some(start) => self.group(reference, start, &sites, &mut scratch, guards),
                 None => guards.unjudged += sites.len() as u64,
+            }
+        }
+    }
+
+    /// Judge where integers are taken out of references that nobody tests.
+    fn payloads(&self, sites: &[Site], guards: &mut Guards) {
+        for site in sites {
+            let Some(start) = definition(self.func, self.cfg, site.reference) else {
+                continue;
+            };
+            let subject = Subject {
+                func: self.func,
+                cfg: self.cfg,
+                reference: site.reference,
+                is: &|value| value == site.reference,
+                start,
+                traps: self.traps,
+            };
+            let references = core::iter::once(site.reference);
+            let settled = Settled::new(self.func, self.cfg, self.body, self.roots, references);
+            let mut scratch = Scratch::new(self.func, self.cfg, settled);
+            scratch.budget = MIN_VISITS;
+            scratch.find_region(self.cfg, start, core::slice::from_ref(site));
+            let (hazard, word) = (Hazard::Null, 0);
+            let flow = Flow::run(subject, &mut scratch, word);
+            let flow = flow.filter(|flow| flow.reaches(site));
+            if let Some(path) = flow.and_then(|flow| replay::path(&flow, subject, word, site)) {
+                let found = Found { hazard, word };
+                guards.errors.push(error(subject, found, site, &path));
             }
         }
     }

@@ -281,9 +281,13 @@ impl<'a> Ages<'a> {
     }
 
     fn finding(&self, inst: Inst, value: Value) -> Option<Finding> {
-        let origin = self.origin(value)?;
-        let load = self.func.dfg.value_def(origin).inst()?;
-        let (safepoint, steps) = self.crossing(load, inst)?;
+        let (origin, safepoint, steps) = match self.origin(value)? {
+            Origin::Load(load) => {
+                let (safepoint, steps) = self.crossing(load, inst, Role::Use)?;
+                (self.func.dfg.first_result(load), safepoint, steps)
+            }
+            Origin::Param(param) => self.crossing_by_param(param, inst)?,
+        };
         let error = if self.func.dfg.value_type(origin) == POINTER {
             GcError::StaleHeapBase {
                 inst,
@@ -300,14 +304,16 @@ impl<'a> Ages<'a> {
         Some((error, steps))
     }
 
-    /// The load that the stale `value` is made of, if it is made of one by pure instructions alone.
-    fn origin(&self, mut value: Value) -> Option<Value> {
+    /// The load or the block parameter that the stale `value` is made of by pure instructions alone.
+    fn origin(&self, mut value: Value) -> Option<Origin> {
         loop {
-            let ValueDef::Result(inst, _) = self.func.dfg.value_def(value) else {
-                return None;
+            let inst = match self.func.dfg.value_def(value) {
+                ValueDef::Result(inst, _) => inst,
+                ValueDef::Param(..) => return Some(Origin::Param(value)),
+                ValueDef::Union(..) => return None,
             };
             if self.func.dfg.insts[inst].opcode().can_load() {
-                return Some(value);
+                return Some(Origin::Load(inst));
             }
             value = passed_on(self.func, inst)
                 .operands()
@@ -316,8 +322,94 @@ impl<'a> Ages<'a> {
         }
     }
 
+    /// What `param` is made of on some way into its block, and a path from there over a safepoint to
+    /// `inst`: before `param` is there, or after.
+    fn crossing_by_param(&self, param: Value, inst: Inst) -> Option<(Value, Inst, Vec<Step>)> {
+        let cfg = self.cfg;
+        let passes = cfg.nodes().flat_map(|from| {
+            let passes = self.body.passed_from(from).iter();
+            passes.map(move |pass| (from, pass))
+        });
+        let mut passes = passes.filter(|(_, pass)| pass.param == param);
+        passes.find_map(|(from, pass)| {
+            let Origin::Load(load) = self.origin(pass.arg)? else {
+                return None;
+            };
+            let value = self.func.dfg.first_result(load);
+            let end = self.func.layout.last_inst(cfg.block(from))?;
+            let found = self.crossing_before(load, end, pass.to, inst);
+            let found = found.or_else(|| self.crossing_after(load, end, pass.to, inst));
+            let (safepoint, steps) = found?;
+            Some((value, safepoint, steps))
+        })
+    }
+
+    /// A path from `load` over a safepoint to `end`, a branch, and from there by way of `to` to `inst`.
+    fn crossing_before(
+        &self,
+        load: Inst,
+        end: Inst,
+        to: Node,
+        inst: Inst,
+    ) -> Option<(Inst, Vec<Step>)> {
+        let (func, cfg) = (self.func, self.cfg);
+        let (safepoint, mut steps) = self.crossing(load, end, Role::Through)?;
+        let again = |at| at == load;
+        let forbidden = Forbidden {
+            inst: &again,
+            block: Some(to),
+        };
+        let path = Search::new(func, cfg, start_of(to), forbidden).path_to(inst)?;
+        steps.push(self.entered(to));
+        push_path(func, cfg, &mut steps, &path, Role::Use, inst);
+        Some((safepoint, steps))
+    }
+
+    /// A path from `load` to `end`, a branch, and from there by way of `to` and over a safepoint to `inst`.
+    fn crossing_after(
+        &self,
+        load: Inst,
+        end: Inst,
+        to: Node,
+        inst: Inst,
+    ) -> Option<(Inst, Vec<Step>)> {
+        let (func, cfg) = (self.func, self.cfg);
+        let again = |at| at == load;
+        let once = |block| Forbidden {
+            inst: &again,
+            block,
+        };
+        let start = Point::at(func, cfg, load)?;
+        let to_end = Search::new(func, cfg, start, once(None)).path_to(end)?;
+        let from_param = Search::new(func, cfg, start_of(to), once(Some(to)));
+        self.safepoints.all.iter().find_map(|safepoint| {
+            let to_safepoint = from_param.path_to(safepoint.inst)?;
+            let point = Point::at(func, cfg, safepoint.inst)?;
+            let to_use = Search::new(func, cfg, point, once(Some(to))).path_to(inst)?;
+            let mut steps = vec![Step {
+                role: Role::Definition,
+                block: cfg.block(start.node),
+                inst: Some(load),
+            }];
+            push_path(func, cfg, &mut steps, &to_end, Role::Through, end);
+            steps.push(self.entered(to));
+            let at = safepoint.inst;
+            push_path(func, cfg, &mut steps, &to_safepoint, Role::Safepoint, at);
+            push_path(func, cfg, &mut steps, &to_use, Role::Use, inst);
+            Some((at, steps))
+        })
+    }
+
+    fn entered(&self, node: Node) -> Step {
+        Step {
+            role: Role::Through,
+            block: self.cfg.block(node),
+            inst: None,
+        }
+    }
+
     /// A path from `load` over a safepoint to `inst`, without another execution of `load`.
-    fn crossing(&self, load: Inst, inst: Inst) -> Option<(Inst, Vec<Step>)> {
+    fn crossing(&self, load: Inst, inst: Inst, role: Role) -> Option<(Inst, Vec<Step>)> {
         let (func, cfg) = (self.func, self.cfg);
         let start = Point::at(func, cfg, load)?;
         let again = |at| at == load;
@@ -343,8 +435,20 @@ impl<'a> Ages<'a> {
                 Role::Safepoint,
                 safepoint.inst,
             );
-            push_path(func, cfg, &mut steps, &to_use, Role::Use, inst);
+            push_path(func, cfg, &mut steps, &to_use, role, inst);
             Some((safepoint.inst, steps))
         })
     }
+}
+
+/// What a stale value is made of.
+enum Origin {
+    /// What this load loads.
+    Load(Inst),
+    /// This block parameter.
+    Param(Value),
+}
+
+fn start_of(node: Node) -> Point {
+    Point { node, inst: None }
 }

@@ -19,7 +19,7 @@
 //!
 //! For a store that is to be dead: walk forwards from it. A path is justified where a store covers
 //! all of its bytes. It is a conflict if it first comes to a load of some of them, a safepoint whose
-//! stack map names the slot, or, unless the memory is a slot, a call, a trap or a return.
+//! stack map names the slot, or, unless the memory is a slot, a call, a return, a trap or an access that can.
 
 use super::place::{Base, Leaves, Place, Relation, base_of};
 use super::signature::{LANES, Lanes, Signatures, extended};
@@ -596,9 +596,11 @@ impl<'a, 's> Dead<'a, 's> {
         };
         let place = Place::of(func, self.signatures, &other);
         let overlaps = matches!(place.relation(&self.place), Relation::Overlaps(_));
+        let is_observed = other.flags.trap_code().is_some() && self.place.slot().is_none();
         if other.result.is_some() {
             return match overlaps {
                 true => Met::Conflict(inst, Unjustified::Read, Role::Reload),
+                false if is_observed => Met::Conflict(inst, Unjustified::Observed, Role::Use),
                 false => Met::Go,
             };
         }
@@ -611,6 +613,7 @@ impl<'a, 's> Dead<'a, 's> {
         }
         match place.covers(&self.place) {
             true => Met::Stop,
+            false if is_observed => Met::Conflict(inst, Unjustified::Observed, Role::Use),
             false => Met::Go,
         }
     }

@@ -30,7 +30,12 @@ use wasmtime::{
 
 const X86_64: &str = "x86_64-unknown-linux-gnu";
 const AARCH64: &str = "aarch64-unknown-linux-gnu";
-const S390X: &str = "s390x-unknown-linux-gnu";
+/// What a CLIF input can ask to be compiled for instead, and how it does.
+const OTHER_TARGETS: &[(&str, &str)] = &[
+    ("target pulley64", "pulley64"),
+    ("target riscv64", "riscv64gc-unknown-linux-gnu"),
+    ("target s390x", "s390x-unknown-linux-gnu"),
+];
 
 /// How an embedder sets up Wasmtime.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +77,13 @@ fn units(paths: &[String]) -> Vec<Unit<'_>> {
                 embedding,
             });
         };
-        // What only the other byte order can tell.
-        if path.ends_with(".clif") && is_for_s390x(path) {
-            for collector in ["copying", "drc", "null"] {
-                add(S390X, collector, Embedding::Default);
+        // What only these targets can tell.
+        let others = other_targets(path);
+        if !others.is_empty() {
+            for target in others {
+                for collector in ["copying", "drc", "null"] {
+                    add(target, collector, Embedding::Default);
+                }
             }
             continue;
         }
@@ -96,9 +104,16 @@ fn units(paths: &[String]) -> Vec<Unit<'_>> {
     units
 }
 
-fn is_for_s390x(path: &str) -> bool {
+fn other_targets(path: &str) -> Vec<&'static str> {
+    if !path.ends_with(".clif") {
+        return Vec::new();
+    }
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    text.lines().any(|line| line == "target s390x")
+    let asked = |line: &str| OTHER_TARGETS.iter().find(|(asked, _)| *asked == line);
+    text.lines()
+        .filter_map(asked)
+        .map(|(_, target)| *target)
+        .collect()
 }
 
 /// The reports that came in.
