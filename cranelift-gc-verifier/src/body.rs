@@ -459,9 +459,8 @@ impl Reader<'_> {
             false => None,
         };
         // NB: What is tested or compared goes nowhere, and what a branch passes on comes later.
-        let is_watched = !self.body.watched.is_empty()
-            && !(kind.is(Kind::TESTS) && self.body.guarded.is_empty());
-        if is_watched {
+        let is_only_tested = kind.is(Kind::TESTS) && self.body.guarded.is_empty();
+        if !self.body.watched.is_empty() && !is_only_tested {
             self.watch_operands(node, inst, &data, access.as_ref());
         }
         if !is_item {
