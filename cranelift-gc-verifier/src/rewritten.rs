@@ -337,36 +337,14 @@ impl<'a> Ages<'a> {
             };
             let value = self.func.dfg.first_result(load);
             let end = self.func.layout.last_inst(cfg.block(from))?;
-            let found = self.crossing_before(load, end, pass.to, inst);
-            let found = found.or_else(|| self.crossing_after(load, end, pass.to, inst));
-            let (safepoint, steps) = found?;
+            let (safepoint, steps) = self.crossing_by_edge(load, end, pass.to, inst)?;
             Some((value, safepoint, steps))
         })
     }
 
-    /// A path from `load` over a safepoint to `end`, a branch, and from there by way of `to` to `inst`.
-    fn crossing_before(
-        &self,
-        load: Inst,
-        end: Inst,
-        to: Node,
-        inst: Inst,
-    ) -> Option<(Inst, Vec<Step>)> {
-        let (func, cfg) = (self.func, self.cfg);
-        let (safepoint, mut steps) = self.crossing(load, end, Role::Through)?;
-        let again = |at| at == load;
-        let forbidden = Forbidden {
-            inst: &again,
-            block: Some(to),
-        };
-        let path = Search::new(func, cfg, start_of(to), forbidden).path_to(inst)?;
-        steps.push(self.entered(to));
-        push_path(func, cfg, &mut steps, &path, Role::Use, inst);
-        Some((safepoint, steps))
-    }
-
-    /// A path from `load` to `end`, a branch, and from there by way of `to` and over a safepoint to `inst`.
-    fn crossing_after(
+    /// A path from `load` to `end`, a branch, and from there by way of `to` to `inst`, over a safepoint before
+    /// `to` or after.
+    fn crossing_by_edge(
         &self,
         load: Inst,
         end: Inst,
@@ -379,25 +357,36 @@ impl<'a> Ages<'a> {
             inst: &again,
             block,
         };
-        let start = Point::at(func, cfg, load)?;
-        let to_end = Search::new(func, cfg, start, once(None)).path_to(end)?;
-        let from_param = Search::new(func, cfg, start_of(to), once(Some(to)));
-        self.safepoints.all.iter().find_map(|safepoint| {
-            let to_safepoint = from_param.path_to(safepoint.inst)?;
-            let point = Point::at(func, cfg, safepoint.inst)?;
-            let to_use = Search::new(func, cfg, point, once(Some(to))).path_to(inst)?;
-            let mut steps = vec![Step {
-                role: Role::Definition,
-                block: cfg.block(start.node),
-                inst: Some(load),
-            }];
-            push_path(func, cfg, &mut steps, &to_end, Role::Through, end);
+        let entry = Point {
+            node: to,
+            inst: None,
+        };
+        let before = || {
+            let (safepoint, mut steps) = self.crossing(load, end, Role::Through)?;
+            let path = Search::new(func, cfg, entry, once(Some(to))).path_to(inst)?;
             steps.push(self.entered(to));
-            let at = safepoint.inst;
-            push_path(func, cfg, &mut steps, &to_safepoint, Role::Safepoint, at);
-            push_path(func, cfg, &mut steps, &to_use, Role::Use, inst);
-            Some((at, steps))
-        })
+            push_path(func, cfg, &mut steps, &path, Role::Use, inst);
+            Some((safepoint, steps))
+        };
+        let after = || {
+            let start = Point::at(func, cfg, load)?;
+            let path = Search::new(func, cfg, start, once(None)).path_to(end)?;
+            let mut steps = vec![self.defined(start)];
+            push_path(func, cfg, &mut steps, &path, Role::Through, end);
+            steps.push(self.entered(to));
+            let safepoint =
+                self.over_safepoint(entry, once(Some(to)), (inst, Role::Use), &mut steps)?;
+            Some((safepoint, steps))
+        };
+        before().or_else(after)
+    }
+
+    fn defined(&self, at: Point) -> Step {
+        Step {
+            role: Role::Definition,
+            block: self.cfg.block(at.node),
+            inst: at.inst,
+        }
     }
 
     fn entered(&self, node: Node) -> Step {
@@ -410,33 +399,35 @@ impl<'a> Ages<'a> {
 
     /// A path from `load` over a safepoint to `inst`, without another execution of `load`.
     fn crossing(&self, load: Inst, inst: Inst, role: Role) -> Option<(Inst, Vec<Step>)> {
-        let (func, cfg) = (self.func, self.cfg);
-        let start = Point::at(func, cfg, load)?;
+        let start = Point::at(self.func, self.cfg, load)?;
         let again = |at| at == load;
         let forbidden = Forbidden {
             inst: &again,
             block: None,
         };
-        let from_load = Search::new(func, cfg, start, forbidden);
+        let mut steps = vec![self.defined(start)];
+        let safepoint = self.over_safepoint(start, forbidden, (inst, role), &mut steps)?;
+        Some((safepoint, steps))
+    }
+
+    /// Add a path from `start` over a safepoint to an instruction, in its role. Returns the safepoint.
+    fn over_safepoint(
+        &self,
+        start: Point,
+        forbidden: Forbidden,
+        (inst, role): (Inst, Role),
+        steps: &mut Vec<Step>,
+    ) -> Option<Inst> {
+        let (func, cfg) = (self.func, self.cfg);
+        let from_start = Search::new(func, cfg, start, forbidden);
         self.safepoints.all.iter().find_map(|safepoint| {
-            let to_safepoint = from_load.path_to(safepoint.inst)?;
-            let point = Point::at(func, cfg, safepoint.inst)?;
+            let at = safepoint.inst;
+            let to_safepoint = from_start.path_to(at)?;
+            let point = Point::at(func, cfg, at)?;
             let to_use = Search::new(func, cfg, point, forbidden).path_to(inst)?;
-            let mut steps = vec![Step {
-                role: Role::Definition,
-                block: cfg.block(start.node),
-                inst: Some(load),
-            }];
-            push_path(
-                func,
-                cfg,
-                &mut steps,
-                &to_safepoint,
-                Role::Safepoint,
-                safepoint.inst,
-            );
-            push_path(func, cfg, &mut steps, &to_use, role, inst);
-            Some((safepoint.inst, steps))
+            push_path(func, cfg, steps, &to_safepoint, Role::Safepoint, at);
+            push_path(func, cfg, steps, &to_use, role, inst);
+            Some(at)
         })
     }
 }
@@ -447,8 +438,4 @@ enum Origin {
     Load(Inst),
     /// This block parameter.
     Param(Value),
-}
-
-fn start_of(node: Node) -> Point {
-    Point { node, inst: None }
 }
