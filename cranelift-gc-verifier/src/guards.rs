@@ -291,10 +291,7 @@ impl Judge<'_> {
             }
             groups.entry(reference).or_default().push(site);
         }
-        let references = groups.keys().copied();
-        let settled = Settled::new(self.func, self.cfg, self.body, self.roots, references);
-        let mut scratch = Scratch::new(self.func, self.cfg, settled);
-        scratch.budget = MIN_VISITS + VISITS_PER_BLOCK * self.cfg.len() as u64;
+        let mut scratch = self.scratch(groups.keys().copied());
         for (reference, sites) in groups {
             let start = definition(self.func, self.cfg, reference);
             match start.filter(|_| sites::is_opaque(self.func, reference)) {
@@ -304,8 +301,20 @@ impl Judge<'_> {
         }
     }
 
+    /// What it takes to follow `references`, for all of them.
+    fn scratch(&self, references: impl Iterator<Item = Value>) -> Scratch<'_> {
+        let settled = Settled::new(self.func, self.cfg, self.body, self.roots, references);
+        let mut scratch = Scratch::new(self.func, self.cfg, settled);
+        scratch.budget = MIN_VISITS + VISITS_PER_BLOCK * self.cfg.len() as u64;
+        scratch
+    }
+
     /// Judge where integers are taken out of references that nobody tests.
     fn payloads(&self, sites: &[Site], guards: &mut Guards) {
+        if sites.is_empty() {
+            return;
+        }
+        let mut scratch = self.scratch(sites.iter().map(|site| site.reference));
         for site in sites {
             let Some(start) = definition(self.func, self.cfg, site.reference) else {
                 continue;
@@ -318,10 +327,6 @@ impl Judge<'_> {
                 start,
                 traps: self.traps,
             };
-            let references = core::iter::once(site.reference);
-            let settled = Settled::new(self.func, self.cfg, self.body, self.roots, references);
-            let mut scratch = Scratch::new(self.func, self.cfg, settled);
-            scratch.budget = MIN_VISITS;
             scratch.find_region(self.cfg, start, core::slice::from_ref(site));
             let (hazard, word) = (Hazard::Null, 0);
             let flow = Flow::run(subject, &mut scratch, word);

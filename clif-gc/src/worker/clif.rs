@@ -65,7 +65,8 @@ impl Functions {
     }
 }
 
-/// What the command line asks for, else what the file says, else the defaults; of collectors first what the file says.
+/// What the command line asks for, else what the file says, else the defaults; of collectors, first
+/// what the file says.
 fn configurations(
     job: &Job,
     spec: &IsaSpec,
