@@ -200,6 +200,9 @@ fn defined(text: &str, error: &GcError) -> ((usize, usize), String) {
 }
 
 fn used(text: &str, error: &GcError) -> ((usize, usize), String) {
+    if let GcError::UnstoredWord { .. } = error {
+        return (whole(text), safepoint_label(error, true));
+    }
     match operand(text, error) {
         Some((place, value)) => (place, format!("{value} is used here")),
         None => {
@@ -239,6 +242,11 @@ fn safepoint_label(error: &GcError, primary: bool) -> String {
         GcError::StaleHeapBase { .. } => "the heap can move here".to_string(),
         GcError::UninitializedObject { value, .. } => {
             format!("a collection can happen here, before {value} is initialized")
+        }
+        GcError::UnstoredWord { value, offset, .. } => {
+            format!(
+                "the object of {value} is handed on here, and what is at offset {offset} was not stored"
+            )
         }
         GcError::LostStackMap { .. } => "the stack map of this safepoint is lost".to_string(),
         GcError::UninitializedRoot { .. }

@@ -166,6 +166,16 @@ impl Checker<'_> {
                 self.collector,
             ));
         }
+        let new_objects = objects::words::check(objects::words::Scene {
+            func: self.func,
+            cfg: &self.cfg,
+            body: &self.body,
+            safepoints: &self.safepoints,
+            slots: &self.slots,
+            collector: self.collector,
+        });
+        findings.extend(new_objects.findings);
+        self.report.counts.objects = new_objects.objects;
         for (error, steps) in findings {
             self.reject(error, |_| Some(steps));
         }

@@ -132,7 +132,8 @@ impl Code {
             Code::Gcv16 => "a pass does not remove what guards a dereference against null or i31",
             Code::Gcv17 => {
                 "no safepoint that may collect comes between the allocation of an object and the end \
-                 of its initialization"
+                 of its initialization, and what a collector reads of the object is stored before the \
+                 object is handed on"
             }
             Code::Gcv08 => {
                 "a load is forwarded, and a store removed, only where no write, safepoint or \

@@ -197,6 +197,15 @@ pub enum GcError {
         /// The reference to the object.
         value: Value,
     },
+    /// [`Code::Gcv17`]: `inst` hands the object `value` on, and nothing was stored at `offset` in it.
+    UnstoredWord {
+        /// What hands it on: a call or a return.
+        inst: Inst,
+        /// The reference to the object.
+        value: Value,
+        /// The offset of a word that a collector reads, in bytes.
+        offset: u32,
+    },
     /// [`Code::Gcv06`]: `value`, derived from the reference `base`, is used at `inst` after
     /// `safepoint`.
     StaleDerivedPointer {
@@ -310,7 +319,7 @@ impl GcError {
             GcError::NonReferenceRoot { .. } => Code::Gcv05,
             GcError::StaleDerivedPointer { .. } | GcError::StaleHeapBase { .. } => Code::Gcv06,
             GcError::MovableLoad { .. } | GcError::StaleState { .. } => Code::Gcv07,
-            GcError::UninitializedObject { .. } => Code::Gcv17,
+            GcError::UninitializedObject { .. } | GcError::UnstoredWord { .. } => Code::Gcv17,
             GcError::UnguardedDereference { .. } => Code::Gcv10,
             GcError::GuardRemoved { .. } | GcError::TrapLost { .. } => Code::Gcv16,
             GcError::UnsoundForwarding { .. } => Code::Gcv08,
@@ -334,6 +343,7 @@ impl GcError {
             | GcError::MovableLoad { inst, .. }
             | GcError::StaleState { inst, .. }
             | GcError::UninitializedObject { inst, .. }
+            | GcError::UnstoredWord { inst, .. }
             | GcError::UnguardedDereference { inst, .. }
             | GcError::GuardRemoved { inst, .. }
             | GcError::TrapLost { inst, .. }
@@ -356,6 +366,7 @@ impl GcError {
             | GcError::MovableLoad { value, .. }
             | GcError::StaleState { value, .. }
             | GcError::UninitializedObject { value, .. }
+            | GcError::UnstoredWord { value, .. }
             | GcError::UnguardedDereference { value, .. }
             | GcError::GuardRemoved { value, .. }
             | GcError::TrapLost { value, .. } => Some(value),
@@ -463,6 +474,14 @@ impl fmt::Display for GcError {
             GcError::UninitializedObject { inst, value } => write!(
                 f,
                 "{inst} may collect before the object of GC reference {value} is initialized"
+            ),
+            GcError::UnstoredWord {
+                inst,
+                value,
+                offset,
+            } => write!(
+                f,
+                "{inst} hands on the new object of GC reference {value}, in which nothing was stored at offset {offset}"
             ),
             GcError::StaleDerivedPointer {
                 inst,

@@ -7,8 +7,12 @@
 //! before. That a call comes after the allocation is read off the function: the reference to the object
 //! dominates it.
 //!
+//! That its words are stored before it is handed on is another claim, in [`words`].
+//!
 //! **Math.** GCV17 at the call `c` that is named for the object `o`, if `c` may collect and the definition of
 //! `o` strictly dominates `c`.
+
+pub(crate) mod words;
 
 use crate::cfg::Cfg;
 use crate::error::GcError;
@@ -43,22 +47,12 @@ pub(crate) fn check(
 
 fn unfinished(func: &Function, cfg: &Cfg, inst: Inst, object: Value) -> Option<Finding> {
     let node = cfg.node_of_inst(func, inst)?;
-    let definition = match func.dfg.value_def(object) {
-        ValueDef::Result(inst, _) => Point::at(func, cfg, inst)?,
-        ValueDef::Param(block, _) => Point {
-            node: cfg.node(block)?,
-            inst: None,
-        },
-        ValueDef::Union(..) => return None,
+    let definition = defined_at(func, cfg, object)?;
+    let at = Point {
+        node,
+        inst: Some(inst),
     };
-    let dominates = if definition.node == node {
-        definition
-            .inst
-            .is_none_or(|at| func.layout.pp_cmp(at, inst).is_lt())
-    } else {
-        cfg.dominates(definition.node, node)
-    };
-    if !dominates {
+    if !dominates(func, cfg, definition, at) {
         return None;
     }
     let forbidden = Forbidden {
@@ -77,4 +71,28 @@ fn unfinished(func: &Function, cfg: &Cfg, inst: Inst, object: Value) -> Option<F
         value: object,
     };
     Some((error, steps))
+}
+
+/// Where `value`, which must not be an alias, is defined.
+fn defined_at(func: &Function, cfg: &Cfg, value: Value) -> Option<Point> {
+    match func.dfg.value_def(value) {
+        ValueDef::Result(inst, _) => Point::at(func, cfg, inst),
+        ValueDef::Param(block, _) => Some(Point {
+            node: cfg.node(block)?,
+            inst: None,
+        }),
+        ValueDef::Union(..) => None,
+    }
+}
+
+/// Is `before` on every way to `at`?
+fn dominates(func: &Function, cfg: &Cfg, before: Point, at: Point) -> bool {
+    if before.node != at.node {
+        return cfg.dominates(before.node, at.node);
+    }
+    match (before.inst, at.inst) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(before), Some(at)) => func.layout.pp_cmp(before, at).is_lt(),
+    }
 }

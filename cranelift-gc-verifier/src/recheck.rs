@@ -104,6 +104,10 @@ pub(crate) fn witness(
             defines(func, first, value)?;
             passes(steps, inst)
         }
+        GcError::UnstoredWord { value, .. } => {
+            defines(func, first, value)?;
+            is_not_repeated(steps)
+        }
         GcError::UninitializedRoot { .. } if Some(first.block) != func.layout.entry_block() => {
             Err("it does not start at the entry")
         }

@@ -26,6 +26,8 @@ pub struct Counts {
     pub rewritten_loads: u64,
     /// Dereferences whose reference's type excludes null and i31.
     pub typed: u64,
+    /// New objects whose words were looked at: are they stored before the object is handed on?
+    pub objects: u64,
     /// Dereferences that are guarded against what the type does not exclude.
     pub guarded: u64,
     /// Dereferences whose guards were not looked for: nothing is known of the reference, it is made by a
@@ -46,6 +48,7 @@ impl AddAssign for Counts {
             dereferences,
             rewritten_loads,
             typed,
+            objects,
             guarded,
             unjudged,
             records,
@@ -57,6 +60,7 @@ impl AddAssign for Counts {
         self.dereferences += dereferences;
         self.rewritten_loads += rewritten_loads;
         self.typed += typed;
+        self.objects += objects;
         self.guarded += guarded;
         self.unjudged += unjudged;
         self.records += records;

@@ -27,6 +27,7 @@ fn known(func: &Function) -> String {
         .collect();
     let facts: Vec<_> = defined.iter().map(|&v| (v, info.fact(v))).collect();
     let declared: Vec<_> = defined.iter().filter(|&&v| info.is_declared(v)).collect();
+    let new: Vec<_> = defined.iter().map(|&v| info.new_object(v)).collect();
     let of_insts: Vec<_> = insts(func)
         .into_iter()
         .map(|inst| (info.spill_origin(inst), info.initializing(inst)))
@@ -34,7 +35,7 @@ fn known(func: &Function) -> String {
     let types: Vec<_> = info.types().collect();
     let (nogc, mutable) = (info.nogc(), info.gc_mutable());
     format!(
-        "{:?} {facts:?} {declared:?} {of_insts:?} {types:?} {nogc:?} {mutable:?}",
+        "{:?} {facts:?} {declared:?} {new:?} {of_insts:?} {types:?} {nogc:?} {mutable:?}",
         info.collector
     )
 }
@@ -101,6 +102,10 @@ fn annotate(func: &mut Function, random: &mut Random) {
         }
         if random.percent(25) {
             info.declare(value);
+        }
+        if random.percent(20) {
+            let words = 0..random.below(4);
+            info.set_new_object(value, words.map(|_| random.below(1 << 20) as u32).collect());
         }
     }
     for (inst, opcode) in insts.into_iter().zip(opcodes) {
@@ -207,8 +212,8 @@ block0(v0 ! gcref(struct 3, nullable): i32, v1: i64):
     v6 = stack_addr.i64 ss0
     store notrap v5, v6 ! spill v5
     call fn1(), stack_map=[i32 @ ss0+0] ! initializing v21
-    v7 ! needs_stack_map = load.i32 notrap v6 ! reload v5 ! initializing v0
-    v8 ! gcscalar, v9 ! gcref(func 4, null, traced) ! needs_stack_map = call fn0(v12)
+    v7 ! needs_stack_map ! gcnew(16, 4294967295) = load.i32 notrap v6 ! reload v5 ! initializing v0
+    v8 ! gcscalar, v9 ! gcref(func 4, null, traced) ! needs_stack_map ! gcnew() = call fn0(v12)
     v10 = iconst.i32 0
     v11 ! gcref(extern, nullable, untraced) = iadd v10, v10 ! initializing v0  ; v10 = 0, v10 = 0
     return v8, v11
@@ -245,6 +250,9 @@ fn all_forms_are_understood() {
     );
     assert!(info.fact(value(9)).is_some_and(GcFact::is_traced));
     assert!(!info.fact(value(11)).is_some_and(GcFact::is_traced));
+    assert_eq!(info.new_object(value(7)), Some(&[16, u32::MAX][..]));
+    assert_eq!(info.new_object(value(9)), Some(&[][..]));
+    assert_eq!(info.new_objects().count(), 2);
     assert_eq!(func.dfg.resolve_aliases(value(21)), value(20));
     let of = |opcode| -> Vec<Inst> {
         let all = insts(&func).into_iter();
@@ -302,6 +310,26 @@ fn mistakes_are_named_with_their_line() {
             "! gcscalar ! gcheapbase",
             25,
             "duplicate fact of v8: it has 'gcscalar' already",
+        ),
+        ("gcnew(16,", "gcnew 16,", 24, "expected '(' after gcnew"),
+        (
+            "gcnew(16,",
+            "gcnew(v16,",
+            24,
+            "expected the offset of a word in bytes",
+        ),
+        (
+            "gcnew(16,",
+            "gcnew(16 ",
+            24,
+            "expected ',' or ')' after the offset of a word",
+        ),
+        ("4294967295)", "4294967296)", 24, "out of range"),
+        (
+            "gcnew(16,",
+            "gcnew() ! gcnew(16,",
+            24,
+            "duplicate gcnew of v7",
         ),
         (
             "v7 ! needs_stack_map",

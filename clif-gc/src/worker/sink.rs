@@ -52,6 +52,7 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
         references,
         dereferences,
         rewritten_loads: _,
+        objects: _,
         typed,
         guarded,
         unjudged,
