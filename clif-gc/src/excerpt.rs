@@ -214,6 +214,13 @@ fn used(text: &str, error: &GcError) -> ((usize, usize), String) {
                 GcError::TrapLost { value, .. } => {
                     format!("{value} is made null here, and no access of it can trap")
                 }
+                GcError::FieldMoved {
+                    subtype, supertype, ..
+                } => {
+                    format!(
+                        "code from here on takes objects of type {subtype} for those of type {supertype}"
+                    )
+                }
                 _ => "the value is used here".to_string(),
             };
             (whole(text), used)
@@ -261,6 +268,7 @@ fn safepoint_label(error: &GcError, primary: bool) -> String {
         | GcError::TrapLost { .. }
         | GcError::UnsoundForwarding { .. }
         | GcError::RepresentationChanged { .. }
+        | GcError::FieldMoved { .. }
         | GcError::MembershipChanged { .. }
         | GcError::UnequalRewrite { .. } => "a collection can happen here".to_string(),
     }

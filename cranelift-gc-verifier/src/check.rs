@@ -26,7 +26,7 @@ use crate::slots::{Hold, Loc, Location, Reload, Root, Slots};
 use crate::uses::{Demand, UseKind};
 use crate::values::{Class, Values};
 use crate::witness::{Step, Witness};
-use crate::{Options, alive, bounds, evidence, objects, recheck, rewritten};
+use crate::{Options, alive, bounds, evidence, layouts, objects, recheck, rewritten};
 use cranelift_codegen::ir::{Function, GcCollector, Inst, Type, Value, types};
 use std::cell::OnceCell;
 
@@ -175,6 +175,7 @@ impl Checker<'_> {
             collector: self.collector,
         });
         findings.extend(new_objects.findings);
+        findings.extend(layouts::check(self.func));
         self.report.counts.objects = new_objects.objects;
         for (error, steps) in findings {
             self.reject(error, |_| Some(steps));

@@ -141,7 +141,7 @@ impl Code {
             }
             Code::Gcv13 => {
                 "a rewrite keeps the type of a value, and makes a reference no constant that is \
-                 neither null nor an i31"
+                 neither null nor an i31; a subtype has the fields of its supertype where that has them"
             }
             Code::Gcv14 => {
                 "a rewrite does not replace a reference by one from before a safepoint that may \

@@ -299,6 +299,17 @@ pub enum GcError {
         /// The assignment.
         given: Given,
     },
+    /// [`Code::Gcv13`]: objects of a type are taken for those of its supertype, and have a field elsewhere.
+    FieldMoved {
+        /// The function's first instruction: it is the types that are wrong.
+        inst: Inst,
+        /// The concrete type.
+        subtype: u32,
+        /// Its direct supertype.
+        supertype: u32,
+        /// The number of the first such field, as the supertype counts.
+        field: u32,
+    },
     /// [`Code::Gcv09`]: the stack map of `inst` is not what became of it after CLIF.
     LostStackMap {
         /// The safepoint.
@@ -323,7 +334,7 @@ impl GcError {
             GcError::UnguardedDereference { .. } => Code::Gcv10,
             GcError::GuardRemoved { .. } | GcError::TrapLost { .. } => Code::Gcv16,
             GcError::UnsoundForwarding { .. } => Code::Gcv08,
-            GcError::RepresentationChanged { .. } => Code::Gcv13,
+            GcError::RepresentationChanged { .. } | GcError::FieldMoved { .. } => Code::Gcv13,
             GcError::MembershipChanged { .. } => Code::Gcv14,
             GcError::UnequalRewrite { .. } => Code::Gcv15,
             GcError::LostStackMap { .. } => Code::Gcv09,
@@ -349,6 +360,7 @@ impl GcError {
             | GcError::TrapLost { inst, .. }
             | GcError::UnsoundForwarding { inst, .. }
             | GcError::RepresentationChanged { inst, .. }
+            | GcError::FieldMoved { inst, .. }
             | GcError::MembershipChanged { inst, .. }
             | GcError::UnequalRewrite { inst, .. }
             | GcError::LostStackMap { inst, .. } => inst,
@@ -377,7 +389,9 @@ impl GcError {
                 Some(new)
             }
             GcError::UnequalRewrite { orig, new, .. } => new.or(orig),
-            GcError::UninitializedRoot { .. } | GcError::LostStackMap { .. } => None,
+            GcError::UninitializedRoot { .. }
+            | GcError::FieldMoved { .. }
+            | GcError::LostStackMap { .. } => None,
         }
     }
 }
@@ -482,6 +496,15 @@ impl fmt::Display for GcError {
             } => write!(
                 f,
                 "{inst} hands on the new object of GC reference {value}, in which nothing was stored at offset {offset}"
+            ),
+            GcError::FieldMoved {
+                subtype,
+                supertype,
+                field,
+                ..
+            } => write!(
+                f,
+                "objects of concrete type {subtype} do not have field {field} where those of its supertype {supertype} have it"
             ),
             GcError::StaleDerivedPointer {
                 inst,

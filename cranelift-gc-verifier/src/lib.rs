@@ -19,6 +19,7 @@ mod hazard;
 mod history;
 mod inline;
 mod input;
+mod layouts;
 mod listing;
 mod log_sink;
 mod lowering;

@@ -104,6 +104,14 @@ pub(crate) fn witness(
             defines(func, first, value)?;
             passes(steps, inst)
         }
+        GcError::FieldMoved {
+            subtype,
+            supertype,
+            field,
+            ..
+        } => crate::layouts::recheck(func, subtype, supertype, field)
+            .then_some(())
+            .ok_or("the field is where it is in the supertype"),
         GcError::UnstoredWord { value, .. } => {
             defines(func, first, value)?;
             is_not_repeated(steps)

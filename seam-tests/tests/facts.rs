@@ -1,7 +1,8 @@
 //! GC facts as text: what is written is read back, and what is wrong is named with its line.
 
 use cranelift_codegen::ir::{
-    FuncRef, Function, GcCollector, GcFact, GcHeapType, GcKind, GcNullability, Inst, Opcode, Value,
+    FuncRef, Function, GcCollector, GcFact, GcField, GcHeapType, GcKind, GcNullability, Inst,
+    Opcode, Value,
 };
 use cranelift_reader::parse_functions;
 use seam_tests::generate;
@@ -32,7 +33,10 @@ fn known(func: &Function) -> String {
         .into_iter()
         .map(|inst| (info.spill_origin(inst), info.initializing(inst)))
         .collect();
-    let types: Vec<_> = info.types().collect();
+    let types: Vec<_> = info
+        .types()
+        .map(|(index, above)| (index, above, info.fields(index)))
+        .collect();
     let (nogc, mutable) = (info.nogc(), info.gc_mutable());
     format!(
         "{:?} {facts:?} {declared:?} {new:?} {of_insts:?} {types:?} {nogc:?} {mutable:?}",
@@ -95,6 +99,13 @@ fn annotate(func: &mut Function, random: &mut Random) {
     for index in 0..random.below(5) as u32 {
         let supertype = random.percent(50).then(|| random.below(5) as u32);
         info.add_type(index * 3, supertype);
+        if random.percent(50) {
+            let fields = (0..random.below(3)).map(|_| GcField {
+                offset: random.below(1 << 20) as u32,
+                size: random.below(17) as u32,
+            });
+            info.set_fields(index * 3, fields.collect());
+        }
     }
     for &value in &values {
         if random.percent(40) {
@@ -191,8 +202,8 @@ fn facts_of_optimized_functions_are_read_back() {
 const ALL_FORMS: &str = "\
 function %f(i32, i64) -> i32, i32 fast {
     gc_collector = moving
-    gctype 1
-    gctype 3 <: 1
+    gctype 1 ()
+    gctype 3 <: 1 (16: 8, 24: 4)
     gc_removed v20 ! gcref(struct 3, nonnull) ! needs_stack_map: i32
     gc_removed v21 -> v20
     ss0 = explicit_slot 8
@@ -232,6 +243,9 @@ fn all_forms_are_understood() {
     let info = &func.dfg.gc_info;
     let value = Value::from_u32;
     assert_eq!(info.collector, Some(GcCollector::Moving));
+    let [wide, narrow] = [(16, 8), (24, 4)].map(|(offset, size)| GcField { offset, size });
+    assert_eq!(info.fields(3), Some(&[wide, narrow][..]));
+    assert_eq!((info.fields(1), info.fields(2)), (Some(&[][..]), None));
     assert!(info.is_subtype(3, 1) && !info.is_subtype(1, 3));
     assert_eq!(info.gc_mutable(), [872_415_236]);
     assert!(info.is_nogc(FuncRef::from_u32(0)) && !info.is_nogc(FuncRef::from_u32(1)));
@@ -311,7 +325,12 @@ fn mistakes_are_named_with_their_line() {
             25,
             "duplicate fact of v8: it has 'gcscalar' already",
         ),
-        ("gcnew(16,", "gcnew 16,", 24, "expected '(' after gcnew"),
+        (
+            "gcnew(16,",
+            "gcnew 16,",
+            24,
+            "expected a list in parentheses",
+        ),
         (
             "gcnew(16,",
             "gcnew(v16,",
@@ -322,7 +341,7 @@ fn mistakes_are_named_with_their_line() {
             "gcnew(16,",
             "gcnew(16 ",
             24,
-            "expected ',' or ')' after the offset of a word",
+            "expected ',' or ')' in a list",
         ),
         ("4294967295)", "4294967296)", 24, "out of range"),
         (
@@ -394,6 +413,25 @@ fn mistakes_are_named_with_their_line() {
             "duplicate gc_mutable",
         ),
         (
+            "(16: 8,",
+            "(16 8,",
+            4,
+            "expected ':' after the offset of a field",
+        ),
+        (
+            "(16: 8,",
+            "(: 8,",
+            4,
+            "expected the offset of a field in bytes",
+        ),
+        (
+            "(16: 8,",
+            "(16: ,",
+            4,
+            "expected the size of a field in bytes",
+        ),
+        ("(16: 8,", "(16: 8", 4, "expected ',' or ')' in a list"),
+        (
             "! nogc",
             "! nocg",
             12,
@@ -412,7 +450,7 @@ fn mistakes_are_named_with_their_line() {
             "unknown collector 'mowing': there are moving, nonmoving and null",
         ),
         (
-            "gctype 1\n",
+            "gctype 1 ()\n",
             "gc_collector = null\n",
             3,
             "duplicate gc_collector",
@@ -468,7 +506,9 @@ fn a_cache_tells_facts_and_settings_apart() {
     assert_eq!(stencil(ALL_FORMS), original);
     for annotation in [
         "    gc_collector = moving\n",
-        "    gctype 1\n",
+        "    gctype 1 ()\n",
+        " (16: 8, 24: 4)",
+        " ! gcnew(16, 4294967295)",
         " ! nogc",
         " ! gc_mutable",
         " ! gcheapbase",
