@@ -23,6 +23,7 @@
 
 use super::place::{Base, Leaves, Place, Relation, base_of};
 use super::signature::{LANES, Lanes, Signatures, extended};
+use super::walks::{Key, Walked};
 use crate::cfg::{Cfg, Node};
 use crate::error::{Deed, GcError, Unjustified};
 use crate::memory::{Access, access};
@@ -232,8 +233,12 @@ struct Known<'a, 's> {
     bytes: Bytes,
     leaves: Leaves,
     is_readonly: bool,
+    /// Is the address the same wherever it is computed?
+    is_fixed: bool,
     /// Was there a write that may have been to this memory?
     may_be_written: bool,
+    /// Where others walked that asked the same.
+    walked: Walked,
     budget: u32,
 }
 
@@ -249,7 +254,11 @@ impl<'a, 's> Known<'a, 's> {
         let place = Place::of(func, signatures, known);
         let value = signatures.root(func, value);
         let mut leaves = Leaves::default();
-        if !leaves.add(func, signatures, value) || !leaves.add(func, signatures, known.addr) {
+        if !leaves.add(func, signatures, known.addr) {
+            return None;
+        }
+        let is_fixed = leaves.is_empty();
+        if !leaves.add(func, signatures, value) {
             return None;
         }
         Some(Known {
@@ -261,8 +270,30 @@ impl<'a, 's> Known<'a, 's> {
             value,
             leaves,
             is_readonly: known.flags.readonly(),
+            is_fixed,
             may_be_written: false,
+            walked: Walked::default(),
             budget: LIMIT,
+        })
+    }
+
+    /// What is asked, if it is asked of a slot and the answer depends on nothing but the way.
+    ///
+    /// NB: Whether something was written on the way matters only where the value comes from another place.
+    fn key(&mut self) -> Option<Key> {
+        let slot = self.place.slot().filter(|_| self.is_fixed)?;
+        let func = self.scene.func;
+        let def = func.dfg.value_def(self.value).inst();
+        let other = def.and_then(|def| access(func, def));
+        if other.is_some_and(|other| self.is_elsewhere_for_certain(&other)) {
+            return None;
+        }
+        Some(Key {
+            slot,
+            offset: self.place.offset,
+            size: self.place.size,
+            is_big: self.bytes.is_big,
+            value: self.value,
         })
     }
 
@@ -273,7 +304,12 @@ impl<'a, 's> Known<'a, 's> {
         // For each block that was entered from behind, the block after it on the way.
         let mut next: Vec<Option<Node>> = Vec::new();
         let mut pending = Vec::new();
-        let mut at = (start, func.layout.prev_inst(self.at));
+        let before = func.layout.prev_inst(self.at);
+        let mut at = (start, before);
+        let key = self.key();
+        if let Some(key) = &key {
+            self.walked = self.signatures.walks.take(key);
+        }
         loop {
             if let Some(conflict) = self.walk_block(at.0, at.1, &mut pending, &mut next) {
                 let (other, why, role) = conflict?;
@@ -281,9 +317,18 @@ impl<'a, 's> Known<'a, 's> {
                 let steps = self.steps(other, role, at.0, &next)?;
                 return Some((error, Witness { steps }));
             }
-            let node = pending.pop()?;
-            at = (node, func.layout.last_inst(cfg.block(node)));
+            let Some(node) = pending.pop() else {
+                break;
+            };
+            let block = cfg.block(node);
+            self.walked.ends.insert(block);
+            at = (node, func.layout.last_inst(block));
         }
+        if let Some(key) = key {
+            self.walked.behind = before.into();
+            self.signatures.walks.put(key, self.walked);
+        }
+        None
     }
 
     /// Walk a block backwards from `inst`. The outer option says whether the search is over.
@@ -297,6 +342,9 @@ impl<'a, 's> Known<'a, 's> {
     ) -> Option<Option<(Inst, Unjustified, Role)>> {
         let Scene { func, cfg, .. } = self.scene;
         while let Some(at) = inst {
+            if self.walked.behind == at.into() {
+                return None;
+            }
             self.budget = match self.budget.checked_sub(1) {
                 Some(left) => left,
                 None => return Some(None),
@@ -314,7 +362,7 @@ impl<'a, 's> Known<'a, 's> {
         next.resize(cfg.len(), None);
         for edge in cfg.preds(node) {
             let from = edge.from as usize;
-            if next[from].is_none() {
+            if next[from].is_none() && !self.walked.ends.contains(cfg.block(edge.from)) {
                 next[from] = Some(node);
                 pending.push(edge.from);
             }
@@ -371,15 +419,19 @@ impl<'a, 's> Known<'a, 's> {
         if other.data.is_some() {
             return Met::Stop;
         }
-        let place = Place::of(func, self.signatures, &other);
-        let is_elsewhere = match place.relation(&self.place) {
+        match self.is_elsewhere_for_certain(&other) {
+            true => Met::Conflict(inst, Unjustified::Elsewhere, Role::Definition),
+            false => Met::Stop,
+        }
+    }
+
+    /// Is what `other` accesses not the memory in question?
+    fn is_elsewhere_for_certain(&mut self, other: &Access) -> bool {
+        let place = Place::of(self.scene.func, self.signatures, other);
+        match place.relation(&self.place) {
             Relation::Disjoint => true,
             Relation::Overlaps(distance) => distance != 0 || !place.covers(&self.place),
             Relation::Unknown => false,
-        };
-        match is_elsewhere {
-            true => Met::Conflict(inst, Unjustified::Elsewhere, Role::Definition),
-            false => Met::Stop,
         }
     }
 

@@ -89,13 +89,16 @@ impl Default for Linears {
 }
 
 impl Linears {
-    /// Forget what values are, for `value`, which is a leaf of some, is another one from now on.
-    pub(crate) fn forget(&mut self, value: Value) {
-        if self.is_leaf.get(value.as_u32() as usize) == Some(&true) {
+    /// Forget what values are if `value`, which is another one from now on, is a leaf of some. Returns
+    /// whether it is.
+    pub(crate) fn forget(&mut self, value: Value) -> bool {
+        let is_leaf = self.is_leaf.get(value.as_u32() as usize) == Some(&true);
+        if is_leaf {
             self.memo.clear();
             self.bases.clear();
             self.is_leaf.clear();
         }
+        is_leaf
     }
 
     /// What the address `addr` is relative to, and what is added to that, if it was found before.

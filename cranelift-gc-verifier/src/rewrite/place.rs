@@ -151,6 +151,11 @@ pub(crate) struct Leaves {
 }
 
 impl Leaves {
+    /// Is nothing made anew?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.blocks.is_empty() && self.insts.is_empty()
+    }
+
     /// Add what `value` is made of. Returns whether that is all.
     pub(crate) fn add(&mut self, func: &Function, signatures: &Signatures, value: Value) -> bool {
         let mut pending: SmallVec<[Value; 8]> = SmallVec::from_slice(&[value]);

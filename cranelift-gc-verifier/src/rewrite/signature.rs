@@ -15,6 +15,7 @@
 
 use super::eval::{Outcome, Question, eval, is_opaque};
 use super::linear::Linears;
+use super::walks::Walks;
 use crate::memory::access;
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{
@@ -65,6 +66,8 @@ pub(crate) struct Signatures {
     same: SecondaryMap<Value, PackedOption<Value>>,
     /// What values are as sums.
     pub(crate) linears: Linears,
+    /// What was found out about forwarded loads with all that.
+    pub(crate) walks: Walks,
 }
 
 /// The memo of a value that has no signature.
@@ -95,7 +98,9 @@ impl Signatures {
             return;
         }
         self.same[value] = same.into();
-        self.linears.forget(value);
+        if self.linears.forget(value) {
+            self.walks.clear();
+        }
         // What was computed with the leaf that is none would differ from what will be.
         if self.memo(value) != Memo::Missing {
             self.forget();
@@ -106,6 +111,7 @@ impl Signatures {
     pub(crate) fn forget(&mut self) {
         self.memo.clear();
         self.known.clear();
+        self.walks.clear();
     }
 
     fn memo(&self, value: Value) -> Memo {
