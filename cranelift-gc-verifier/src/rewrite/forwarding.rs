@@ -33,6 +33,7 @@ use crate::witness::{Role, Step, Witness};
 use cranelift_codegen::ir::{
     Endianness, Function, GcCollector, Inst, InstructionData, Opcode, StackSlot, Value, ValueDef,
 };
+use smallvec::SmallVec;
 
 /// How many instructions one question may look at.
 const LIMIT: u32 = 4_000;
@@ -223,6 +224,9 @@ impl Bytes {
     }
 }
 
+/// Each block that was entered from behind, with the block after it on the way.
+type Next = SmallVec<[(Node, Node); 8]>;
+
 /// The question whether memory holds a value.
 struct Known<'a, 's> {
     scene: Scene<'a>,
@@ -301,9 +305,8 @@ impl<'a, 's> Known<'a, 's> {
         let func = self.scene.func;
         let cfg = self.scene.cfg;
         let start = cfg.node_of_inst(func, self.at)?;
-        // For each block that was entered from behind, the block after it on the way.
-        let mut next: Vec<Option<Node>> = Vec::new();
-        let mut pending = Vec::new();
+        let mut next = Next::new();
+        let mut pending = SmallVec::new();
         let before = func.layout.prev_inst(self.at);
         let mut at = (start, before);
         let key = self.key();
@@ -320,9 +323,7 @@ impl<'a, 's> Known<'a, 's> {
             let Some(node) = pending.pop() else {
                 break;
             };
-            let block = cfg.block(node);
-            self.walked.ends.insert(block);
-            at = (node, func.layout.last_inst(block));
+            at = (node, func.layout.last_inst(cfg.block(node)));
         }
         if let Some(key) = key {
             self.walked.behind = before.into();
@@ -337,8 +338,8 @@ impl<'a, 's> Known<'a, 's> {
         &mut self,
         node: Node,
         mut inst: Option<Inst>,
-        pending: &mut Vec<Node>,
-        next: &mut Vec<Option<Node>>,
+        pending: &mut SmallVec<[Node; 8]>,
+        next: &mut Next,
     ) -> Option<Option<(Inst, Unjustified, Role)>> {
         let Scene { func, cfg, .. } = self.scene;
         while let Some(at) = inst {
@@ -358,12 +359,10 @@ impl<'a, 's> Known<'a, 's> {
         if self.leaves.blocks.contains(&cfg.block(node)) {
             return None;
         }
-        // NB: Most questions are answered in the block where they are asked.
-        next.resize(cfg.len(), None);
         for edge in cfg.preds(node) {
-            let from = edge.from as usize;
-            if next[from].is_none() && !self.walked.ends.contains(cfg.block(edge.from)) {
-                next[from] = Some(node);
+            // NB: What was not walked yet will be, unless there is a conflict.
+            if self.walked.ends.insert(cfg.block(edge.from)) {
+                next.push((edge.from, node));
                 pending.push(edge.from);
             }
         }
@@ -398,6 +397,11 @@ impl<'a, 's> Known<'a, 's> {
             InstructionData::Store { args, flags, .. } => (args[1], flags, true),
             _ => return false,
         };
+        // NB: To rule a slot out takes less than to find out what an address is.
+        if self.place.slot().is_some() && !self.signatures.may_be_of_slot(func, addr) {
+            self.may_be_written |= writes;
+            return true;
+        }
         let flags = func.dfg.mem_flags[flags];
         let (base, _) = base_of(func, self.signatures, addr, flags);
         if base == self.place.base {
@@ -494,7 +498,7 @@ impl<'a, 's> Known<'a, 's> {
         other: Inst,
         role: Role,
         node: Node,
-        next: &[Option<Node>],
+        next: &[(Node, Node)],
     ) -> Option<Vec<Step>> {
         let Scene { func, cfg, .. } = self.scene;
         let mut steps = Vec::new();
@@ -507,7 +511,7 @@ impl<'a, 's> Known<'a, 's> {
         let is_before = |inst| func.layout.pp_cmp(other, inst).is_lt();
         if at != end || !is_before(self.at) {
             loop {
-                at = next[at as usize]?;
+                at = next.iter().find(|&&(from, _)| from == at)?.1;
                 steps.push(Step {
                     role: Role::Through,
                     block: cfg.block(at),

@@ -72,6 +72,8 @@ pub(crate) struct Linears {
     bases: Vec<Option<(Base, i64)>>,
     /// By value: is it a leaf of some?
     is_leaf: Vec<bool>,
+    /// By value: may the address of a slot take part in it, where that was asked?
+    of_slot: Vec<Option<bool>>,
 }
 
 impl Default for Linears {
@@ -84,6 +86,7 @@ impl Default for Linears {
             memo: Vec::new(),
             bases: Vec::new(),
             is_leaf: Vec::new(),
+            of_slot: Vec::new(),
         }
     }
 }
@@ -113,6 +116,25 @@ impl Linears {
             self.bases.resize(at + 1, None);
         }
         self.bases[at] = Some(base);
+    }
+
+    /// May the address of a slot take part in `value`, if that was found before?
+    pub(crate) fn may_be_of_slot(&self, value: Value) -> Option<bool> {
+        self.of_slot.get(value.as_u32() as usize).copied().flatten()
+    }
+
+    /// Remember that, until something turns out to be such an address.
+    pub(crate) fn set_may_be_of_slot(&mut self, value: Value, may_be: bool) {
+        let at = value.as_u32() as usize;
+        if self.of_slot.len() <= at {
+            self.of_slot.resize(at + 1, None);
+        }
+        self.of_slot[at] = Some(may_be);
+    }
+
+    /// What something turned out to be may be made of the address of a slot.
+    pub(crate) fn forget_slots(&mut self) {
+        self.of_slot.clear();
     }
 
     /// The stack slot whose address is all that `terms` are.

@@ -75,8 +75,17 @@ const UNKNOWN: u32 = u32::MAX;
 
 impl Signatures {
     /// What stands for `value`: the end of aliases, of unions, and of what was found to be the same.
+    #[inline]
     pub(crate) fn root(&self, func: &Function, value: Value) -> Value {
-        let mut value = value;
+        let value = func.dfg.resolve_aliases(value);
+        let is_union = matches!(func.dfg.value_def(value), ValueDef::Union(..));
+        match is_union || self.same[value].is_some() {
+            true => self.root_of(func, value),
+            false => value,
+        }
+    }
+
+    fn root_of(&self, func: &Function, mut value: Value) -> Value {
         // NB: What is the same was the same before; that there is an end is not ours to trust.
         for _ in 0..64 {
             value = func.dfg.resolve_aliases(value);
@@ -100,6 +109,9 @@ impl Signatures {
         self.same[value] = same.into();
         if self.linears.forget(value) {
             self.walks.clear();
+        }
+        if self.may_be_of_slot(func, same) {
+            self.linears.forget_slots();
         }
         // What was computed with the leaf that is none would differ from what will be.
         if self.memo(value) != Memo::Missing {
