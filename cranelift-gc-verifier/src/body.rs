@@ -97,7 +97,8 @@ impl Kind {
                 kind = kind.or(bit);
             }
         };
-        set(opcode.can_load() || opcode.can_store(), Kind::MEMORY);
+        let accesses = opcode.can_load() || opcode.can_store();
+        set(accesses && !opcode.is_call(), Kind::MEMORY);
         set(opcode.is_call(), Kind::CALLS);
         set(opcode.is_return(), Kind::RETURNS);
         set(opcode.is_safepoint(), Kind::SAFEPOINT);
@@ -148,8 +149,8 @@ pub(crate) struct Item {
     pub(crate) inst: Inst,
     /// The first result.
     pub(crate) result: PackedOption<Value>,
-    /// An index into `accesses` if it is an access, or else into `operands`.
-    at: u32,
+    /// Its [operands](Body::operands), or, of an access, its index into `accesses` as the first one.
+    operands: [Value; 2],
     pub(crate) kind: Kind,
 }
 
@@ -157,7 +158,7 @@ pub(crate) struct Item {
 #[derive(Clone, Copy)]
 pub(crate) struct Memory {
     pub(crate) inst: Inst,
-    /// Aliases are not resolved.
+    /// Aliases are resolved.
     pub(crate) access: Access,
 }
 
@@ -223,6 +224,40 @@ impl OfValue {
     }
 }
 
+/// The conditional traps of each node, in order.
+#[derive(Default)]
+pub(crate) struct Traps {
+    insts: Vec<Inst>,
+    /// For each node, where its traps begin; and where the last ones end.
+    starts: Vec<u32>,
+}
+
+impl Traps {
+    fn clear(&mut self) {
+        self.insts.clear();
+        self.starts.clear();
+    }
+
+    /// What follows is of the next node.
+    pub(crate) fn start_node(&mut self) {
+        self.starts.push(self.insts.len() as u32);
+    }
+
+    pub(crate) fn push(&mut self, inst: Inst) {
+        self.insts.push(inst);
+    }
+
+    /// Nothing follows.
+    pub(crate) fn end(&mut self) {
+        self.starts.push(self.insts.len() as u32);
+    }
+
+    pub(crate) fn of(&self, node: Node) -> &[Inst] {
+        let starts = &self.starts[node as usize..node as usize + 2];
+        &self.insts[starts[0] as usize..starts[1] as usize]
+    }
+}
+
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Body {
@@ -230,13 +265,15 @@ pub(crate) struct Body {
     /// For each node, where its items begin; and where the last ones end.
     starts: Vec<u32>,
     accesses: Vec<Memory>,
-    operands: Vec<Value>,
     block_passes: Vec<BlockPass>,
     /// For each node, where the values begin that it passes; and where the last ones end.
     pass_starts: Vec<u32>,
     values: Vec<OfValue>,
+    /// The aliases that were asked about.
+    aliases: RefCell<Vec<Value>>,
     /// The safepoints that may collect.
     pub(crate) safepoints: Vec<Safepoint>,
+    pub(crate) traps: Traps,
     /// In order.
     pub(crate) slot_accesses: Vec<SlotAccess>,
     /// For each slot whose address is used otherwise the first instruction to do so.
@@ -267,6 +304,7 @@ impl Body {
         }
         body.starts.push(body.items.len() as u32);
         body.pass_starts.push(body.block_passes.len() as u32);
+        body.traps.end();
         body
     }
 
@@ -280,11 +318,12 @@ impl Body {
             items,
             starts,
             accesses,
-            operands,
             block_passes,
             pass_starts,
             values: of_values,
+            aliases,
             safepoints,
+            traps,
             slot_accesses,
             escapes,
             guarded,
@@ -293,12 +332,13 @@ impl Body {
         items.clear();
         starts.clear();
         accesses.clear();
-        operands.clear();
         block_passes.clear();
         pass_starts.clear();
         of_values.clear();
         of_values.resize(values, OfValue::nothing());
+        aliases.get_mut().clear();
         safepoints.clear();
+        traps.clear();
         slot_accesses.clear();
         escapes.clear();
         guarded.clear();
@@ -316,11 +356,6 @@ impl Body {
         &self.items[starts[0] as usize..starts[1] as usize]
     }
 
-    /// The indices of the items of `node`.
-    pub(crate) fn indices_of(&self, node: Node) -> core::ops::Range<usize> {
-        self.starts[node as usize] as usize..self.starts[node as usize + 1] as usize
-    }
-
     /// What the edges out of `node` pass to block parameters, aliases resolved.
     pub(crate) fn passed_from(&self, node: Node) -> &[BlockPass] {
         let starts = &self.pass_starts[node as usize..node as usize + 2];
@@ -330,7 +365,7 @@ impl Body {
     /// The access that `item` makes, if it makes one.
     pub(crate) fn access(&self, item: &Item) -> Option<&Access> {
         let is_access = item.kind.is(Kind::MEMORY);
-        is_access.then(|| &self.accesses[item.at as usize].access)
+        is_access.then(|| &self.accesses[item.operands[0].as_u32() as usize].access)
     }
 
     /// The access to a slot.
@@ -347,10 +382,7 @@ impl Body {
     /// derives from; one that is alone stands twice.
     pub(crate) fn operands(&self, item: &Item) -> [Value; 2] {
         debug_assert!(!item.kind.is(Kind::MEMORY.or(Kind::CALLS).or(Kind::RETURNS)));
-        [
-            self.operands[item.at as usize],
-            self.operands[item.at as usize + 1],
-        ]
+        item.operands
     }
 
     /// What `value` is an alias of, or itself.
@@ -358,21 +390,30 @@ impl Body {
     pub(crate) fn resolve(&self, func: &Function, value: Value) -> Value {
         let resolved = &self.values[value.as_u32() as usize].resolved;
         let known = resolved.get();
-        if !known.is_reserved_value() {
-            return known;
+        match known.is_reserved_value() {
+            true => self.resolve_anew(func, value),
+            false => known,
         }
-        let found = func.dfg.resolve_aliases(value);
-        resolved.set(found);
+    }
+
+    #[cold]
+    fn resolve_anew(&self, func: &Function, value: Value) -> Value {
+        let found = match func.dfg.value_is_alias(value) {
+            true => {
+                self.aliases.borrow_mut().push(value);
+                func.dfg.resolve_aliases(value)
+            }
+            false => value,
+        };
+        self.values[value.as_u32() as usize].resolved.set(found);
         found
     }
 
     /// Make the class of each alias that is used what the value has that it stands for.
     pub(crate) fn class_aliases(&self, classes: &mut [Class]) {
-        for (value, resolved) in self.values.iter().enumerate() {
-            let resolved = resolved.resolved.get();
-            if !resolved.is_reserved_value() && resolved.as_u32() as usize != value {
-                classes[value] = classes[resolved.as_u32() as usize];
-            }
+        for &alias in self.aliases.borrow().iter() {
+            let of = &self.values[alias.as_u32() as usize];
+            classes[alias.as_u32() as usize] = classes[of.resolved.get().as_u32() as usize];
         }
     }
 
@@ -406,6 +447,7 @@ impl Reader<'_> {
         self.body
             .pass_starts
             .push(self.body.block_passes.len() as u32);
+        self.body.traps.start_node();
         for &param in func.dfg.block_params(block) {
             self.define(param, 1);
         }
@@ -445,17 +487,17 @@ impl Reader<'_> {
             "what passes something on is known to"
         );
         let is_item = kind.is(Kind::ITEM);
-        let mut first = None;
-        if is_item {
-            let results = func.dfg.inst_results(inst);
-            first = results.first().copied();
-            let def = self.body.items.len() as u32 + 2;
-            for &result in results {
-                self.define(result, def);
-            }
+        let def = match is_item {
+            true => self.body.items.len() as u32 + 2,
+            false => 0,
+        };
+        let results = func.dfg.inst_results(inst);
+        let first = results.first().copied();
+        for &result in results {
+            self.define(result, def);
         }
         let access = match kind.is(Kind::MEMORY) {
-            true => access_of(func, &data, first),
+            true => self.access(&data, first),
             false => None,
         };
         // NB: What is tested or compared goes nowhere, and what a branch passes on comes later.
@@ -469,29 +511,38 @@ impl Reader<'_> {
         if kind.is(Kind::SAFEPOINT) && collects(func, &data) {
             self.body.safepoints.push(Safepoint { inst, node });
         }
+        if kind.is(Kind::TRAPS) {
+            self.body.traps.push(inst);
+        }
         if kind.is(Kind::SPECTRE) {
             self.guarded_address(inst, &data);
         }
-        let (kind, at) = match access {
+        let (kind, operands) = match access {
             Some(access) => {
+                let index = Value::from_u32(self.body.accesses.len() as u32);
                 self.body.accesses.push(Memory { inst, access });
-                (kind, self.body.accesses.len() - 1)
+                (kind, [index; 2])
             }
-            None => {
-                let kind = self.operands(&data, kind.without(Kind::MEMORY));
-                (kind, self.body.operands.len() - 2)
-            }
+            None => self.operands(&data, kind.without(Kind::MEMORY)),
         };
         self.body.items.push(Item {
             inst,
             result: first.into(),
-            at: at as u32,
+            operands,
             kind,
         });
     }
 
-    /// Keep the two operands that matter of an instruction that makes no access. Returns its kind.
-    fn operands(&mut self, data: &InstructionData, kind: Kind) -> Kind {
+    /// The access that an instruction makes, aliases resolved.
+    fn access(&self, data: &InstructionData, result: Option<Value>) -> Option<Access> {
+        let mut access = access_of(self.func, data, result)?;
+        access.addr = self.body.resolve(self.func, access.addr);
+        access.data = access.data.map(|data| self.body.resolve(self.func, data));
+        Some(access)
+    }
+
+    /// The kind of an instruction that makes no access, and the two operands of it that matter.
+    fn operands(&self, data: &InstructionData, kind: Kind) -> (Kind, [Value; 2]) {
         let nothing = [Value::reserved_value(); 2];
         let operands = match *data {
             InstructionData::IntCompare { args, .. } | InstructionData::IntAddTrap { args, .. } => {
@@ -502,18 +553,13 @@ impl Reader<'_> {
                 Passed::Same([Some(a), b]) | Passed::Derived([Some(a), b]) => [a, b.unwrap_or(a)],
                 // NB: An opcode may come in another format than the one that is followed.
                 Passed::Nothing | Passed::Same([None, _]) | Passed::Derived([None, _]) => {
-                    self.body.operands.extend(nothing);
-                    return kind.without(Kind::PASSES.or(Kind::ADDS_UP));
+                    return (kind.without(Kind::PASSES.or(Kind::ADDS_UP)), nothing);
                 }
             },
-            _ => {
-                self.body.operands.extend(nothing);
-                return kind;
-            }
+            _ => return (kind, nothing),
         };
         let operands = operands.map(|operand| self.body.resolve(self.func, operand));
-        self.body.operands.extend(operands);
-        kind
+        (kind, operands)
     }
 
     fn block_passes(&mut self, cfg: &Cfg, node: Node, last: Inst) {

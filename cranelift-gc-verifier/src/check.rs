@@ -66,14 +66,16 @@ pub(crate) fn check(
             ..Report::default()
         },
         cfg,
-        body,
+        body: &body,
         safepoints,
         slots,
         values,
     };
     checker.run();
     let proofs = checker.check_dereferences(&history.proofs);
-    checker.finish(proofs)
+    let found = checker.finish(proofs);
+    body.put_back();
+    found
 }
 
 pub(crate) struct Checker<'a> {
@@ -81,7 +83,7 @@ pub(crate) struct Checker<'a> {
     options: &'a Options,
     pub(crate) collector: GcCollector,
     pub(crate) cfg: Cfg,
-    body: Box<Body>,
+    body: &'a Body,
     pub(crate) safepoints: Safepoints,
     pub(crate) slots: Slots,
     pub(crate) values: Values,
@@ -132,7 +134,6 @@ impl Checker<'_> {
         self.report.violations.dedup_by(|a, b| a.error == b.error);
         let mut classes = self.values.take();
         self.body.class_aliases(&mut classes);
-        self.body.put_back();
         let graph = Graph {
             cfg: self.cfg,
             safepoints: self.safepoints,
@@ -151,12 +152,12 @@ impl Checker<'_> {
         let rewritten = rewritten::check(
             self.func,
             &self.cfg,
-            &self.body,
+            self.body,
             &self.safepoints,
             self.collector,
         );
         let mut findings = rewritten.findings;
-        findings.extend(bounds::check(self.func, &self.cfg, &self.body));
+        findings.extend(bounds::check(self.func, &self.cfg, self.body));
         self.report.counts.rewritten_loads = rewritten.loads;
         if self.collector != GcCollector::Null {
             findings.extend(objects::check(
@@ -366,15 +367,17 @@ impl Checker<'_> {
         for &param in func.dfg.block_params(block) {
             self.set_age(param, now);
         }
-        for index in self.body.indices_of(node) {
-            let item = self.body.items()[index];
-            self.check_uses(&item, now);
-            let next = self.safepoints.all.get(*passed);
-            if item.kind.is(Kind::SAFEPOINT) && next.is_some_and(|at| at.inst == item.inst) {
-                *passed += 1;
-                now = Safepoints::version_after(*passed - 1);
+        let body = self.body;
+        for item in body.items_of(node) {
+            self.check_uses(item, now);
+            if item.kind.is(Kind::SAFEPOINT) {
+                let next = self.safepoints.all.get(*passed);
+                if next.is_some_and(|at| at.inst == item.inst) {
+                    *passed += 1;
+                    now = Safepoints::version_after(*passed - 1);
+                }
             }
-            self.set_result_ages(&item, now);
+            self.set_result_ages(item, now);
         }
         self.check_block_args(node);
     }
@@ -583,7 +586,7 @@ impl Checker<'_> {
         let found = guards::judge(
             self.func,
             &self.cfg,
-            &self.body,
+            self.body,
             &self.slots,
             &self.values,
             before,

@@ -31,7 +31,7 @@ mod sites;
 #[cfg(test)]
 mod tests;
 
-use crate::body::{Body, Kind};
+use crate::body::{Body, Traps};
 use crate::cfg::{Cfg, Node};
 use crate::error::GcError;
 use crate::hazard::{Hazard, Hazards};
@@ -48,7 +48,6 @@ use replay::Replay;
 use roots::Roots;
 use settled::Settled;
 use sites::{Site, Sites};
-use std::collections::BTreeMap;
 
 /// The dereferences that were found safe: of which reference, and what its guards exclude.
 #[derive(Clone, Debug, Default)]
@@ -127,7 +126,6 @@ pub(crate) fn judge(
             cfg,
             body,
             roots: &roots,
-            traps: &Traps::of_body(cfg, body),
         };
         judge.groups(open, &mut guards);
         judge.payloads(&payloads, &mut guards);
@@ -146,12 +144,16 @@ pub(crate) fn recheck(
     steps: &[Step],
 ) -> Result<(), &'static str> {
     let start = definition(func, cfg, value).ok_or("the reference is not defined")?;
-    let traps = Traps::new(cfg, |node, insts| {
-        let all = func.layout.block_insts(cfg.block(node));
-        let is_trap =
-            |&inst: &Inst| matches!(func.dfg.insts[inst], InstructionData::CondTrap { .. });
-        insts.extend(all.filter(is_trap));
-    });
+    let mut traps = Traps::default();
+    for node in cfg.nodes() {
+        traps.start_node();
+        for inst in func.layout.block_insts(cfg.block(node)) {
+            if let InstructionData::CondTrap { .. } = func.dfg.insts[inst] {
+                traps.push(inst);
+            }
+        }
+    }
+    traps.end();
     let is = |candidate: Value| {
         let reloaded = func.dfg.value_def(candidate).inst();
         let origin = reloaded.and_then(|inst| func.dfg.gc_info.spill_origin(inst));
@@ -170,43 +172,6 @@ pub(crate) fn recheck(
         replay.enter(cfg.node(step.block).ok_or("it leaves the reachable code")?)?;
     }
     replay.arrive(inst)
-}
-
-/// The conditional traps of each node, in order.
-struct Traps {
-    insts: Vec<Inst>,
-    /// For each node, where its traps begin; and where the last ones end.
-    starts: Vec<u32>,
-}
-
-impl Traps {
-    /// `add` adds those of a node.
-    fn new(cfg: &Cfg, mut add: impl FnMut(Node, &mut Vec<Inst>)) -> Self {
-        let mut traps = Traps {
-            insts: Vec::new(),
-            starts: Vec::with_capacity(cfg.len() + 1),
-        };
-        for node in cfg.nodes() {
-            traps.starts.push(traps.insts.len() as u32);
-            add(node, &mut traps.insts);
-        }
-        traps.starts.push(traps.insts.len() as u32);
-        traps
-    }
-
-    /// Those that `body` knows.
-    fn of_body(cfg: &Cfg, body: &Body) -> Self {
-        Traps::new(cfg, |node, insts| {
-            let items = body.items_of(node).iter();
-            let traps = items.filter(|item| item.kind.is(Kind::TRAPS));
-            insts.extend(traps.map(|item| item.inst));
-        })
-    }
-
-    fn of(&self, node: Node) -> &[Inst] {
-        let starts = &self.starts[node as usize..node as usize + 2];
-        &self.insts[starts[0] as usize..starts[1] as usize]
-    }
 }
 
 /// Where `value` is defined, if it can be reached.
@@ -261,7 +226,6 @@ struct Judge<'a> {
     cfg: &'a Cfg,
     body: &'a Body,
     roots: &'a Roots,
-    traps: &'a Traps,
 }
 
 /// How many blocks are visited for one function: so many for each of its blocks, and some more. The
@@ -276,7 +240,7 @@ const MAX_BEFORE: usize = 8;
 impl Judge<'_> {
     /// Judge the sites of one reference after another.
     fn groups(&self, open: Vec<Site>, guards: &mut Guards) {
-        let mut groups = BTreeMap::<Value, Vec<Site>>::new();
+        let mut sites = Vec::with_capacity(open.len());
         for mut site in open {
             let reference = self.roots.of(site.reference);
             site.hazards = self.roots.narrow(self.func, site.reference, site.hazards);
@@ -289,13 +253,20 @@ impl Judge<'_> {
                 guards.unjudged += 1;
                 continue;
             }
-            groups.entry(reference).or_default().push(site);
+            sites.push((reference, site));
         }
-        let mut scratch = self.scratch(groups.keys().copied());
-        for (reference, sites) in groups {
+        // NB: The sites of one reference stay in the order of the walk.
+        sites.sort_by_key(|&(reference, _)| reference);
+        let (references, sites): (Vec<Value>, Vec<Site>) = sites.into_iter().unzip();
+        let mut scratch = self.scratch(references.iter().copied());
+        let mut rest = &sites[..];
+        for references in references.chunk_by(|a, b| a == b) {
+            let reference = references[0];
+            let (sites, others) = rest.split_at(references.len());
+            rest = others;
             let start = definition(self.func, self.cfg, reference);
             match start.filter(|_| sites::is_opaque(self.func, reference)) {
-                Some(start) => self.group(reference, start, &sites, &mut scratch, guards),
+                Some(start) => self.group(reference, start, sites, &mut scratch, guards),
                 None => guards.unjudged += sites.len() as u64,
             }
         }
@@ -325,7 +296,7 @@ impl Judge<'_> {
                 reference: site.reference,
                 is: &|value| value == site.reference,
                 start,
-                traps: self.traps,
+                traps: &self.body.traps,
             };
             scratch.find_region(self.cfg, start, core::slice::from_ref(site));
             let (hazard, word) = (Hazard::Null, 0);
@@ -354,7 +325,7 @@ impl Judge<'_> {
             reference,
             is: &is,
             start,
-            traps: self.traps,
+            traps: &self.body.traps,
         };
         let mut far = Vec::new();
         let mut near = Vec::<&Site>::new();

@@ -38,6 +38,7 @@ pub(crate) fn access(func: &Function, inst: Inst) -> Option<Access> {
 }
 
 /// The same for an instruction with this `format` and this first result.
+#[inline]
 pub(crate) fn access_of(
     func: &Function,
     format: &InstructionData,
@@ -91,7 +92,8 @@ pub(crate) fn access_of(
         | ExceptionHandlerAddress { .. } => return None,
     };
     let ty = dfg.value_type(data.or(result)?);
-    let size = access_size(format.opcode()).unwrap_or(ty.bytes());
+    let bytes = ty.bytes();
+    let size = access_size(format.opcode()).unwrap_or(bytes);
     Some(Access {
         addr,
         offset,
@@ -99,7 +101,7 @@ pub(crate) fn access_of(
         ty,
         data,
         result,
-        plain: size == ty.bytes() && matches!(format, Load { .. } | Store { .. }),
+        plain: size == bytes && matches!(format, Load { .. } | Store { .. }),
         flags: dfg.mem_flags[flags],
     })
 }

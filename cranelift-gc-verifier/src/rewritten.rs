@@ -75,8 +75,11 @@ pub(crate) fn check(
                 &moves
             }
         };
-        let ages = Ages::new(func, cfg, body, safepoints, &sources);
-        ages.check(&mut rewritten.findings);
+        // NB: Without a safepoint, nothing goes stale.
+        if !safepoints.all.is_empty() {
+            let ages = Ages::new(func, cfg, body, safepoints, &sources);
+            ages.check(&mut rewritten.findings);
+        }
     }
     rewritten
 }
@@ -190,8 +193,9 @@ impl<'a> Ages<'a> {
         ages
     }
 
-    fn age(&self, value: Value) -> Version {
-        self.ages[self.body.resolve(self.func, value).as_u32() as usize]
+    /// That of `value`, which must not be an alias.
+    fn age_of(&self, value: Value) -> Version {
+        self.ages[value.as_u32() as usize]
     }
 
     /// Returns whether a block that was visited already has to be visited again.
@@ -245,10 +249,12 @@ impl<'a> Ages<'a> {
                 if let Some(value) = self.stale_operand(item, now) {
                     findings.extend(self.finding(item.inst, value));
                 }
-                let next = self.safepoints.all.get(index);
-                if item.kind.is(Kind::SAFEPOINT) && next.is_some_and(|s| s.inst == item.inst) {
-                    now = Safepoints::version_after(index);
-                    index += 1;
+                if item.kind.is(Kind::SAFEPOINT) {
+                    let next = self.safepoints.all.get(index);
+                    if next.is_some_and(|s| s.inst == item.inst) {
+                        now = Safepoints::version_after(index);
+                        index += 1;
+                    }
                 }
             }
         }
@@ -261,8 +267,7 @@ impl<'a> Ages<'a> {
             return self.stale_comparison(condition, now);
         }
         let value = self.body.access(item)?.addr;
-        let value = self.body.resolve(self.func, value);
-        (!self.age(value).is_fresh_at(now)).then_some(value)
+        (!self.age_of(value).is_fresh_at(now)).then_some(value)
     }
 
     /// A stale operand of the comparison that `condition` is.
@@ -277,7 +282,7 @@ impl<'a> Ages<'a> {
         }
         let args = self.body.operands(item);
         args.into_iter()
-            .find(|&arg| !self.age(arg).is_fresh_at(now))
+            .find(|&arg| !self.age_of(arg).is_fresh_at(now))
     }
 
     fn finding(&self, inst: Inst, value: Value) -> Option<Finding> {
@@ -318,7 +323,7 @@ impl<'a> Ages<'a> {
             value = passed_on(self.func, inst)
                 .operands()
                 .map(|operand| self.func.dfg.resolve_aliases(operand))
-                .find(|&operand| self.age(operand) != Version::AGELESS)?;
+                .find(|&operand| self.age_of(operand) != Version::AGELESS)?;
         }
     }
 

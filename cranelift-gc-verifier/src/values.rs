@@ -188,8 +188,11 @@ impl Values {
 
     /// The number of values that are references.
     pub(crate) fn references(&self) -> u64 {
-        let references = self.classes.iter().filter(|&&c| c == Class::Reference);
-        references.count() as u64
+        let references = self
+            .classes
+            .iter()
+            .map(|&c| u32::from(c == Class::Reference));
+        references.sum::<u32>().into()
     }
 }
 

@@ -12,12 +12,12 @@
 //! and comes back without defining it again, so that the parameters of none of them are given anything
 //! from elsewhere.
 
-use super::Traps;
 use super::alike::{Alike, Reads};
 use super::branch::{Start, Way, for_each_param, way_along, way_past};
 use super::eval::{Bits, Known, Truth};
 use super::settled::Settled;
 use super::sites::Site;
+use crate::body::Traps;
 use crate::cfg::{Cfg, Edge, Node};
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value};
 use smallvec::SmallVec;

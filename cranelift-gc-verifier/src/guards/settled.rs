@@ -28,11 +28,7 @@ pub(crate) struct Settled<'a> {
     pub(super) decided: Decided,
     /// By node.
     branches: Vec<Cell<Branch>>,
-    /// The node that each value is a parameter of, and `NONE`.
-    param_nodes: Vec<Node>,
 }
-
-const NONE: Node = Node::MAX;
 
 /// What is known of a value.
 #[derive(Clone, Copy)]
@@ -93,12 +89,6 @@ impl<'a> Settled<'a> {
         for value in references.chain(roots.reloads()) {
             values[value.as_u32() as usize].set(State::On(roots.of(value)));
         }
-        let mut param_nodes = vec![NONE; func.dfg.num_values()];
-        for node in cfg.nodes() {
-            for &param in func.dfg.block_params(cfg.block(node)) {
-                param_nodes[param.as_u32() as usize] = node;
-            }
-        }
         Settled {
             func,
             cfg,
@@ -107,7 +97,6 @@ impl<'a> Settled<'a> {
             values,
             decided: Decided::new(func.dfg.num_values()),
             branches: vec![Cell::new(Branch::Unasked); cfg.len()],
-            param_nodes,
         }
     }
 
@@ -118,8 +107,10 @@ impl<'a> Settled<'a> {
 
     /// The node that `value` is a parameter of, if it is one.
     pub(crate) fn param_node(&self, value: Value) -> Option<Node> {
-        let node = self.param_nodes[value.as_u32() as usize];
-        (node != NONE).then_some(node)
+        match self.func.dfg.value_def(value) {
+            ValueDef::Param(block, _) => self.cfg.node(block),
+            ValueDef::Result(..) | ValueDef::Union(..) => None,
+        }
     }
 
     /// The bits of `value`, which must not be an alias, if they are settled.

@@ -13,7 +13,7 @@ use crate::cfg::{Cfg, Node, constant};
 use crate::hazard::Hazards;
 use crate::values::{Class, Values};
 use cranelift_codegen::entity::SecondaryMap;
-use cranelift_codegen::ir::{Function, GcFact, Inst, Opcode, Value, ValueDef, types};
+use cranelift_codegen::ir::{Function, GcFact, Inst, Value, ValueDef, types};
 use cranelift_codegen::packed_option::PackedOption;
 use smallvec::SmallVec;
 
@@ -60,6 +60,7 @@ impl Sites {
             unjudged: 0,
         };
         let mut trapz = SecondaryMap::<Value, Trapz>::new();
+        let mut terms = Terms::default();
         for node in cfg.nodes() {
             for item in body.items_of(node) {
                 let inst = item.inst;
@@ -70,7 +71,7 @@ impl Sites {
                     }
                     note_trapz(&mut trapz[arg], inst);
                 } else if let Some(access) = body.access(item) {
-                    let terms = terms(func, body, access.addr);
+                    terms.find(func, body, access.addr);
                     let proof = proofs.get(inst);
                     if terms.values.is_empty() && proof.is_none() {
                         continue;
@@ -196,62 +197,57 @@ pub(crate) fn is_opaque(func: &Function, value: Value) -> bool {
 const MAX_TERMS: usize = 24;
 
 /// The terms of an address that can be references: of 32 bits.
+#[derive(Default)]
 struct Terms {
     values: SmallVec<[Value; 4]>,
     /// Is there a choice between terms of which neither is a constant?
     is_choice: bool,
+    pending: Vec<Value>,
 }
 
-/// The terms of `addr`.
-fn terms(func: &Function, body: &Body, addr: Value) -> Terms {
-    let mut terms = SmallVec::new();
-    let mut is_choice = false;
-    let addr = body.resolve(func, addr);
-    // NB: For each that is looked at, two come at most.
-    let mut pending = [addr; MAX_TERMS + 2];
-    let mut len = 1;
-    let mut looked_at = 0;
-    while len > 0 && looked_at < MAX_TERMS {
-        looked_at += 1;
-        len -= 1;
-        let value = pending[len];
-        if func.dfg.gc_info.fact(value).is_some() {
-            push_once(&mut terms, value);
-            continue;
-        }
-        let def = body.def(value);
-        let mut is_opaque = def == Def::Param;
-        if let Def::Item(index) = def {
-            let item = &body.items()[index as usize];
-            if item.kind.is(Kind::ADDS_UP) {
-                let [a, b] = body.operands(item);
-                let opcode = func.dfg.insts[item.inst].opcode();
-                is_choice |= matches!(opcode, Opcode::Select | Opcode::SelectSpectreGuard)
-                    && a != b
-                    && constant(func, a).is_none()
-                    && constant(func, b).is_none();
-                pending[len] = a;
-                len += 1;
-                if a != b {
-                    pending[len] = b;
-                    len += 1;
-                }
+impl Terms {
+    /// Find those of `addr`, which must not be an alias, in place of what was there.
+    fn find(&mut self, func: &Function, body: &Body, addr: Value) {
+        self.values.clear();
+        self.is_choice = false;
+        self.pending.clear();
+        self.pending.push(addr);
+        for _ in 0..MAX_TERMS {
+            let Some(value) = self.pending.pop() else {
+                break;
+            };
+            if func.dfg.gc_info.fact(value).is_some() {
+                self.add(value);
                 continue;
             }
-            is_opaque = item.kind.is(Kind::CALLS.or(Kind::LOADS));
-        }
-        if is_opaque && func.dfg.value_type(value) == types::I32 {
-            push_once(&mut terms, value);
+            let def = body.def(value);
+            let mut is_opaque = def == Def::Param;
+            if let Def::Item(index) = def {
+                let item = &body.items()[index as usize];
+                if item.kind.is(Kind::ADDS_UP) {
+                    let [a, b] = body.operands(item);
+                    // NB: Of what adds up, what hands on its operands as they are is a choice.
+                    self.is_choice |= item.kind.is(Kind::SAME)
+                        && a != b
+                        && constant(func, a).is_none()
+                        && constant(func, b).is_none();
+                    self.pending.push(a);
+                    if a != b {
+                        self.pending.push(b);
+                    }
+                    continue;
+                }
+                is_opaque = item.kind.is(Kind::CALLS.or(Kind::LOADS));
+            }
+            if is_opaque && func.dfg.value_type(value) == types::I32 {
+                self.add(value);
+            }
         }
     }
-    Terms {
-        values: terms,
-        is_choice,
-    }
-}
 
-fn push_once(terms: &mut SmallVec<[Value; 4]>, value: Value) {
-    if !terms.contains(&value) {
-        terms.push(value);
+    fn add(&mut self, value: Value) {
+        if !self.values.contains(&value) {
+            self.values.push(value);
+        }
     }
 }

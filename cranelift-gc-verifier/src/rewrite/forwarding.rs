@@ -23,6 +23,7 @@
 
 use super::place::{Base, Leaves, Place, Relation, base_of};
 use super::signature::{LANES, Lanes, Signatures, extended};
+use super::walks::{Key, Walked};
 use crate::cfg::{Cfg, Node};
 use crate::error::{Deed, GcError, Unjustified};
 use crate::memory::{Access, access};
@@ -32,6 +33,7 @@ use crate::witness::{Role, Step, Witness};
 use cranelift_codegen::ir::{
     Endianness, Function, GcCollector, Inst, InstructionData, Opcode, StackSlot, Value, ValueDef,
 };
+use smallvec::SmallVec;
 
 /// How many instructions one question may look at.
 const LIMIT: u32 = 4_000;
@@ -222,6 +224,9 @@ impl Bytes {
     }
 }
 
+/// Each block that was entered from behind, with the block after it on the way.
+type Next = SmallVec<[(Node, Node); 8]>;
+
 /// The question whether memory holds a value.
 struct Known<'a, 's> {
     scene: Scene<'a>,
@@ -232,8 +237,12 @@ struct Known<'a, 's> {
     bytes: Bytes,
     leaves: Leaves,
     is_readonly: bool,
+    /// Is the address the same wherever it is computed?
+    is_fixed: bool,
     /// Was there a write that may have been to this memory?
     may_be_written: bool,
+    /// Where others walked that asked the same.
+    walked: Walked,
     budget: u32,
 }
 
@@ -249,7 +258,11 @@ impl<'a, 's> Known<'a, 's> {
         let place = Place::of(func, signatures, known);
         let value = signatures.root(func, value);
         let mut leaves = Leaves::default();
-        if !leaves.add(func, signatures, value) || !leaves.add(func, signatures, known.addr) {
+        if !leaves.add(func, signatures, known.addr) {
+            return None;
+        }
+        let is_fixed = leaves.is_empty();
+        if !leaves.add(func, signatures, value) {
             return None;
         }
         Some(Known {
@@ -261,8 +274,30 @@ impl<'a, 's> Known<'a, 's> {
             value,
             leaves,
             is_readonly: known.flags.readonly(),
+            is_fixed,
             may_be_written: false,
+            walked: Walked::default(),
             budget: LIMIT,
+        })
+    }
+
+    /// What is asked, if it is asked of a slot and the answer depends on nothing but the way.
+    ///
+    /// NB: Whether something was written on the way matters only where the value comes from another place.
+    fn key(&mut self) -> Option<Key> {
+        let slot = self.place.slot().filter(|_| self.is_fixed)?;
+        let func = self.scene.func;
+        let def = func.dfg.value_def(self.value).inst();
+        let other = def.and_then(|def| access(func, def));
+        if other.is_some_and(|other| self.is_elsewhere_for_certain(&other)) {
+            return None;
+        }
+        Some(Key {
+            slot,
+            offset: self.place.offset,
+            size: self.place.size,
+            is_big: self.bytes.is_big,
+            value: self.value,
         })
     }
 
@@ -270,10 +305,14 @@ impl<'a, 's> Known<'a, 's> {
         let func = self.scene.func;
         let cfg = self.scene.cfg;
         let start = cfg.node_of_inst(func, self.at)?;
-        // For each block that was entered from behind, the block after it on the way.
-        let mut next: Vec<Option<Node>> = Vec::new();
-        let mut pending = Vec::new();
-        let mut at = (start, func.layout.prev_inst(self.at));
+        let mut next = Next::new();
+        let mut pending = SmallVec::new();
+        let before = func.layout.prev_inst(self.at);
+        let mut at = (start, before);
+        let key = self.key();
+        if let Some(key) = &key {
+            self.walked = self.signatures.walks.take(key);
+        }
         loop {
             if let Some(conflict) = self.walk_block(at.0, at.1, &mut pending, &mut next) {
                 let (other, why, role) = conflict?;
@@ -281,9 +320,16 @@ impl<'a, 's> Known<'a, 's> {
                 let steps = self.steps(other, role, at.0, &next)?;
                 return Some((error, Witness { steps }));
             }
-            let node = pending.pop()?;
+            let Some(node) = pending.pop() else {
+                break;
+            };
             at = (node, func.layout.last_inst(cfg.block(node)));
         }
+        if let Some(key) = key {
+            self.walked.behind = before.into();
+            self.signatures.walks.put(key, self.walked);
+        }
+        None
     }
 
     /// Walk a block backwards from `inst`. The outer option says whether the search is over.
@@ -292,11 +338,14 @@ impl<'a, 's> Known<'a, 's> {
         &mut self,
         node: Node,
         mut inst: Option<Inst>,
-        pending: &mut Vec<Node>,
-        next: &mut Vec<Option<Node>>,
+        pending: &mut SmallVec<[Node; 8]>,
+        next: &mut Next,
     ) -> Option<Option<(Inst, Unjustified, Role)>> {
         let Scene { func, cfg, .. } = self.scene;
         while let Some(at) = inst {
+            if self.walked.behind == at.into() {
+                return None;
+            }
             self.budget = match self.budget.checked_sub(1) {
                 Some(left) => left,
                 None => return Some(None),
@@ -310,12 +359,10 @@ impl<'a, 's> Known<'a, 's> {
         if self.leaves.blocks.contains(&cfg.block(node)) {
             return None;
         }
-        // NB: Most questions are answered in the block where they are asked.
-        next.resize(cfg.len(), None);
         for edge in cfg.preds(node) {
-            let from = edge.from as usize;
-            if next[from].is_none() {
-                next[from] = Some(node);
+            // NB: What was not walked yet will be, unless there is a conflict.
+            if self.walked.ends.insert(cfg.block(edge.from)) {
+                next.push((edge.from, node));
                 pending.push(edge.from);
             }
         }
@@ -350,6 +397,11 @@ impl<'a, 's> Known<'a, 's> {
             InstructionData::Store { args, flags, .. } => (args[1], flags, true),
             _ => return false,
         };
+        // NB: To rule a slot out takes less than to find out what an address is.
+        if self.place.slot().is_some() && !self.signatures.may_be_of_slot(func, addr) {
+            self.may_be_written |= writes;
+            return true;
+        }
         let flags = func.dfg.mem_flags[flags];
         let (base, _) = base_of(func, self.signatures, addr, flags);
         if base == self.place.base {
@@ -371,15 +423,19 @@ impl<'a, 's> Known<'a, 's> {
         if other.data.is_some() {
             return Met::Stop;
         }
-        let place = Place::of(func, self.signatures, &other);
-        let is_elsewhere = match place.relation(&self.place) {
+        match self.is_elsewhere_for_certain(&other) {
+            true => Met::Conflict(inst, Unjustified::Elsewhere, Role::Definition),
+            false => Met::Stop,
+        }
+    }
+
+    /// Is what `other` accesses not the memory in question?
+    fn is_elsewhere_for_certain(&mut self, other: &Access) -> bool {
+        let place = Place::of(self.scene.func, self.signatures, other);
+        match place.relation(&self.place) {
             Relation::Disjoint => true,
             Relation::Overlaps(distance) => distance != 0 || !place.covers(&self.place),
             Relation::Unknown => false,
-        };
-        match is_elsewhere {
-            true => Met::Conflict(inst, Unjustified::Elsewhere, Role::Definition),
-            false => Met::Stop,
         }
     }
 
@@ -442,7 +498,7 @@ impl<'a, 's> Known<'a, 's> {
         other: Inst,
         role: Role,
         node: Node,
-        next: &[Option<Node>],
+        next: &[(Node, Node)],
     ) -> Option<Vec<Step>> {
         let Scene { func, cfg, .. } = self.scene;
         let mut steps = Vec::new();
@@ -455,7 +511,7 @@ impl<'a, 's> Known<'a, 's> {
         let is_before = |inst| func.layout.pp_cmp(other, inst).is_lt();
         if at != end || !is_before(self.at) {
             loop {
-                at = next[at as usize]?;
+                at = next.iter().find(|&&(from, _)| from == at)?.1;
                 steps.push(Step {
                     role: Role::Through,
                     block: cfg.block(at),

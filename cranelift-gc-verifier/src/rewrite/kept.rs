@@ -95,8 +95,7 @@ impl Classes {
         if let Some(&class) = self.classes.get(index) {
             return class;
         }
-        let index = index - self.classes.len();
-        if let Some(&Some(class)) = self.later.get(index) {
+        if let Some(&Some(class)) = self.later.get(index - self.classes.len()) {
             return class;
         }
         let Some(depth) = depth.checked_sub(1) else {
@@ -105,12 +104,17 @@ impl Classes {
         let class = made_of(func, value, |operand| {
             self.what_was_within(func, operand, depth)
         });
-        if self.later.len() <= index {
-            let later = func.dfg.num_values() - self.classes.len();
-            self.later.resize(later, None);
-        }
-        self.later[index] = Some(class);
+        self.set_later(func, index, class);
         class
+    }
+
+    /// The value at `index`, which came later, is this.
+    fn set_later(&mut self, func: &Function, index: usize, class: What) {
+        let known = self.classes.len();
+        if self.later.len() <= index - known {
+            self.later.resize(func.dfg.num_values() - known, None);
+        }
+        self.later[index - known] = Some(class);
     }
 
     /// Does `value`, or an operand of the instruction that makes it, have to do with references?
@@ -139,12 +143,23 @@ impl Classes {
             return self.touches_now(func, value);
         }
         let index = value.as_u32() as usize;
+        let is_later = index >= self.classes.len();
         let mut is_plain = |&value: &Value| self.what_was(func, value) == What::Plain;
-        let touches = !is_plain(&value)
-            || match func.dfg.value_def(value) {
-                ValueDef::Result(inst, _) => !func.dfg.inst_args(inst).iter().all(is_plain),
-                ValueDef::Param(..) | ValueDef::Union(..) => false,
-            };
+        let touches = match func.dfg.value_def(value) {
+            // NB: What is computed later of what is plain is plain, which most is.
+            ValueDef::Result(inst, _) if is_later => {
+                let touches = !func.dfg.inst_args(inst).iter().all(is_plain);
+                match touches {
+                    true => _ = self.what_was(func, value),
+                    false => self.set_later(func, index, What::Plain),
+                }
+                touches
+            }
+            ValueDef::Result(inst, _) => {
+                !is_plain(&value) || !func.dfg.inst_args(inst).iter().all(is_plain)
+            }
+            ValueDef::Param(..) | ValueDef::Union(..) => !is_plain(&value),
+        };
         if self.touches.len() <= index {
             // NB: More values come with every question.
             let room = func.dfg.num_values() * 5 / 4;

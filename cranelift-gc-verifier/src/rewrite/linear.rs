@@ -72,6 +72,8 @@ pub(crate) struct Linears {
     bases: Vec<Option<(Base, i64)>>,
     /// By value: is it a leaf of some?
     is_leaf: Vec<bool>,
+    /// By value: may the address of a slot take part in it, where that was asked?
+    of_slot: Vec<Option<bool>>,
 }
 
 impl Default for Linears {
@@ -84,18 +86,22 @@ impl Default for Linears {
             memo: Vec::new(),
             bases: Vec::new(),
             is_leaf: Vec::new(),
+            of_slot: Vec::new(),
         }
     }
 }
 
 impl Linears {
-    /// Forget what values are, for `value`, which is a leaf of some, is another one from now on.
-    pub(crate) fn forget(&mut self, value: Value) {
-        if self.is_leaf.get(value.as_u32() as usize) == Some(&true) {
+    /// Forget what values are if `value`, which is another one from now on, is a leaf of some. Returns
+    /// whether it is.
+    pub(crate) fn forget(&mut self, value: Value) -> bool {
+        let is_leaf = self.is_leaf.get(value.as_u32() as usize) == Some(&true);
+        if is_leaf {
             self.memo.clear();
             self.bases.clear();
             self.is_leaf.clear();
         }
+        is_leaf
     }
 
     /// What the address `addr` is relative to, and what is added to that, if it was found before.
@@ -110,6 +116,25 @@ impl Linears {
             self.bases.resize(at + 1, None);
         }
         self.bases[at] = Some(base);
+    }
+
+    /// May the address of a slot take part in `value`, if that was found before?
+    pub(crate) fn may_be_of_slot(&self, value: Value) -> Option<bool> {
+        self.of_slot.get(value.as_u32() as usize).copied().flatten()
+    }
+
+    /// Remember that, until something turns out to be such an address.
+    pub(crate) fn set_may_be_of_slot(&mut self, value: Value, may_be: bool) {
+        let at = value.as_u32() as usize;
+        if self.of_slot.len() <= at {
+            self.of_slot.resize(at + 1, None);
+        }
+        self.of_slot[at] = Some(may_be);
+    }
+
+    /// What something turned out to be may be made of the address of a slot.
+    pub(crate) fn forget_slots(&mut self) {
+        self.of_slot.clear();
     }
 
     /// The stack slot whose address is all that `terms` are.

@@ -32,6 +32,7 @@ pub(crate) mod place;
 pub(crate) mod signature;
 #[cfg(test)]
 mod tests;
+pub(crate) mod walks;
 
 use crate::cfg::Cfg;
 use crate::code::Code;
@@ -177,7 +178,11 @@ impl Rewrites {
                 self.done(func, rewrite);
                 None
             }
-            Ok(violation) => violation,
+            // NB: It may be done all the same.
+            Ok(violation) => {
+                self.signatures.walks.clear();
+                violation
+            }
             Err(_) => {
                 self.signatures = Signatures::default();
                 self.graph = None;
@@ -217,6 +222,7 @@ impl Rewrites {
         // What is wrong may be so only on a way that is there no more.
         if let Some(graph) = self.graph.as_mut().filter(|graph| graph.is_narrowed) {
             *graph = graph.again(func);
+            self.signatures.walks.clear();
             refusal = self.refusal(func, rewrite)?;
         }
         let (error, witness) = refusal;
@@ -441,6 +447,7 @@ impl Rewrites {
             Some(graph) => {
                 if !question.is_none() && !graph.keeps_up_with(func, &question) {
                     *graph = graph.again(func);
+                    self.signatures.walks.clear();
                 }
             }
         }
@@ -486,9 +493,12 @@ impl Rewrites {
             Rewrite::SkeletonReplace { inst, .. }
             | Rewrite::ReplaceBranchCond { inst, .. }
             | Rewrite::ReplaceWithTwo { inst, .. } => {
+                let opcode = func.dfg.insts[inst].opcode();
                 // NB: Where the branches go decides what is a path. Most go where they went.
-                if func.dfg.insts[inst].opcode().is_branch() {
+                if opcode.is_branch() {
                     self.question.add(func.layout.inst_block(inst));
+                } else if opcode.is_call() || opcode.can_load() || opcode.can_store() {
+                    self.signatures.walks.clear();
                 }
             }
             Rewrite::Simplify { .. }

@@ -118,6 +118,39 @@ pub(crate) fn base_of(
     found
 }
 
+/// How deep an expression is looked into for a slot.
+const DEPTH: u32 = 24;
+
+impl Signatures {
+    /// May the address of a slot take part in `value`?
+    pub(crate) fn may_be_of_slot(&mut self, func: &Function, value: Value) -> bool {
+        self.may_be_of_slot_within(func, value, DEPTH)
+    }
+
+    fn may_be_of_slot_within(&mut self, func: &Function, value: Value, depth: u32) -> bool {
+        let value = self.root(func, value);
+        if let Some(known) = self.linears.may_be_of_slot(value) {
+            return known;
+        }
+        let Some(depth) = depth.checked_sub(1) else {
+            return true;
+        };
+        let found = match func.dfg.value_def(value) {
+            ValueDef::Result(inst, _) => {
+                let opcode = func.dfg.insts[inst].opcode();
+                let is_leaf = opcode.is_call() || opcode.can_load();
+                let mut args = func.dfg.inst_args(inst).iter();
+                opcode == Opcode::StackAddr
+                    || !is_leaf && args.any(|&arg| self.may_be_of_slot_within(func, arg, depth))
+            }
+            ValueDef::Param(..) => false,
+            ValueDef::Union(..) => true,
+        };
+        self.linears.set_may_be_of_slot(value, found);
+        found
+    }
+}
+
 /// Where an access of `addr` goes if it does not trap: behind a check of bounds that makes it null.
 /// Returns also whether that is the same for every access.
 fn guarded(
@@ -151,6 +184,11 @@ pub(crate) struct Leaves {
 }
 
 impl Leaves {
+    /// Is nothing made anew?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.blocks.is_empty() && self.insts.is_empty()
+    }
+
     /// Add what `value` is made of. Returns whether that is all.
     pub(crate) fn add(&mut self, func: &Function, signatures: &Signatures, value: Value) -> bool {
         let mut pending: SmallVec<[Value; 8]> = SmallVec::from_slice(&[value]);

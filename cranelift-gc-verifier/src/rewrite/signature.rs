@@ -15,6 +15,7 @@
 
 use super::eval::{Outcome, Question, eval, is_opaque};
 use super::linear::Linears;
+use super::walks::Walks;
 use crate::memory::access;
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{
@@ -65,6 +66,8 @@ pub(crate) struct Signatures {
     same: SecondaryMap<Value, PackedOption<Value>>,
     /// What values are as sums.
     pub(crate) linears: Linears,
+    /// What was found out about forwarded loads with all that.
+    pub(crate) walks: Walks,
 }
 
 /// The memo of a value that has no signature.
@@ -72,8 +75,17 @@ const UNKNOWN: u32 = u32::MAX;
 
 impl Signatures {
     /// What stands for `value`: the end of aliases, of unions, and of what was found to be the same.
+    #[inline]
     pub(crate) fn root(&self, func: &Function, value: Value) -> Value {
-        let mut value = value;
+        let value = func.dfg.resolve_aliases(value);
+        let is_union = matches!(func.dfg.value_def(value), ValueDef::Union(..));
+        match is_union || self.same[value].is_some() {
+            true => self.root_of(func, value),
+            false => value,
+        }
+    }
+
+    fn root_of(&self, func: &Function, mut value: Value) -> Value {
         // NB: What is the same was the same before; that there is an end is not ours to trust.
         for _ in 0..64 {
             value = func.dfg.resolve_aliases(value);
@@ -95,7 +107,12 @@ impl Signatures {
             return;
         }
         self.same[value] = same.into();
-        self.linears.forget(value);
+        if self.linears.forget(value) {
+            self.walks.clear();
+        }
+        if self.may_be_of_slot(func, same) {
+            self.linears.forget_slots();
+        }
         // What was computed with the leaf that is none would differ from what will be.
         if self.memo(value) != Memo::Missing {
             self.forget();
@@ -106,6 +123,7 @@ impl Signatures {
     pub(crate) fn forget(&mut self) {
         self.memo.clear();
         self.known.clear();
+        self.walks.clear();
     }
 
     fn memo(&self, value: Value) -> Memo {

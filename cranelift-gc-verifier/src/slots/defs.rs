@@ -39,7 +39,7 @@ pub(super) struct Defs {
 struct Walk<'a> {
     cfg: &'a Cfg,
     phis: &'a Sets,
-    /// For each node, its first φ. They come in the order of their locations.
+    /// For each node, its first φ, and where the last ones end. They come in the order of their locations.
     first_phi: Vec<Def>,
     /// The definition of each location that reaches the point.
     current: Vec<Def>,
@@ -58,12 +58,14 @@ impl Defs {
             restores: Vec::new(),
             reloaded: events.restored().iter().map(|&v| (v, None)).collect(),
         };
-        let mut first_phi = Vec::new();
+        defs.holds.reserve(events.all().len());
+        let mut first_phi = Vec::with_capacity(cfg.len() + 1);
         for node in cfg.nodes() {
             first_phi.push(defs.holds.len() as Def);
             let count = phis.count_of(node) as usize;
             defs.holds.extend(core::iter::repeat_n(None, count));
         }
+        first_phi.push(defs.holds.len() as Def);
         let mut walk = Walk {
             cfg,
             phis: &phis,
@@ -195,7 +197,15 @@ impl Walk<'_> {
         }
     }
 
+    /// Has `node` any φ?
+    fn has_phis(&self, node: Node) -> bool {
+        self.first_phi[node as usize] != self.first_phi[node as usize + 1]
+    }
+
     fn enter(&mut self, node: Node) {
+        if !self.has_phis(node) {
+            return;
+        }
         let phis = self.phis;
         for (loc, phi) in bits::each(phis.of(node)).zip(self.first_phi[node as usize]..) {
             self.set(loc, phi);
@@ -204,7 +214,8 @@ impl Walk<'_> {
 
     /// Note what reaches the φs of the successors of `node`.
     fn leave(&self, node: Node, args: &mut Vec<(Def, Def)>) {
-        for edge in self.cfg.succs(node) {
+        // NB: Most blocks have none.
+        for edge in self.cfg.succs(node).filter(|edge| self.has_phis(edge.to)) {
             let phis = bits::each(self.phis.of(edge.to)).zip(self.first_phi[edge.to as usize]..);
             args.extend(phis.map(|(loc, phi)| (phi, self.current[loc as usize])));
         }

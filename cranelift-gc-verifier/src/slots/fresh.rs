@@ -31,6 +31,14 @@ pub(super) fn note_stale(cfg: &Cfg, events: &Events, slots: &mut Slots, kept: &[
             }
             start_of(cfg, &ends, node, &mut stale);
             for &(_, event) in events.of(node) {
+                // NB: What was noted on an earlier visit holds: with each visit, more is stale.
+                match event {
+                    Event::Load { loc, index, .. } => {
+                        slots.reloads[index as usize].is_stale = bits::contains(&stale, loc);
+                    }
+                    Event::Safepoint { index } => slots.note_stale_roots(index, &stale),
+                    Event::Store { .. } | Event::Restore { .. } | Event::Clobber { .. } => {}
+                }
                 step(slots, event, kept, &mut stale);
             }
             if ends.of(node) != stale {
@@ -39,23 +47,6 @@ pub(super) fn note_stale(cfg: &Cfg, events: &Events, slots: &mut Slots, kept: &[
                     pending[edge.to as usize] = true;
                 }
             }
-        }
-    }
-    for node in cfg.nodes() {
-        let events = events.of(node);
-        if events.is_empty() {
-            continue;
-        }
-        start_of(cfg, &ends, node, &mut stale);
-        for &(_, event) in events {
-            match event {
-                Event::Load { loc, index, .. } => {
-                    slots.reloads[index as usize].is_stale = bits::contains(&stale, loc);
-                }
-                Event::Safepoint { index } => slots.note_stale_roots(index, &stale),
-                Event::Store { .. } | Event::Restore { .. } | Event::Clobber { .. } => {}
-            }
-            step(slots, event, kept, &mut stale);
         }
     }
 }
