@@ -125,11 +125,11 @@ impl<'a> Object<'a> {
         let mut is_start = true;
         while let Some((node, mut set)) = next {
             let mut items = body.items_of(node);
-            if core::mem::take(&mut is_start)
-                && let Def::Item(index) = body.def(self.reference)
-            {
-                let range = index as usize + 1..body.indices_of(node).end;
-                items = &body.items()[range];
+            if core::mem::take(&mut is_start) {
+                let start = items
+                    .iter()
+                    .position(|item| Some(item.inst) == self.start.inst);
+                items = &items[start.map_or(0, |start| start + 1)..];
             }
             match self.walk(items, &mut set) {
                 Walked::Through => {
