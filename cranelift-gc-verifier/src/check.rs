@@ -170,7 +170,7 @@ impl Checker<'_> {
         let new_objects = objects::words::check(objects::words::Scene {
             func: self.func,
             cfg: &self.cfg,
-            body: &self.body,
+            body: self.body,
             safepoints: &self.safepoints,
             slots: &self.slots,
             collector: self.collector,
