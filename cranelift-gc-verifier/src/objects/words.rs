@@ -119,7 +119,7 @@ impl<'a> Object<'a> {
     fn check(&self) -> Option<Finding> {
         let Scene { cfg, body, .. } = self.scene;
         let mut stored = BTreeMap::<Node, Set>::new();
-        // NB: The first of them comes first, so that what is found does not depend on the way to it.
+        // NB: In order, so that the same is found whatever was entered first.
         let mut pending = BTreeMap::<Node, Set>::new();
         let mut next = Some((self.start.node, 0));
         let mut is_start = true;
@@ -157,7 +157,7 @@ impl<'a> Object<'a> {
             return;
         }
         let known = stored.entry(node).or_insert(Set::MAX);
-        // NB: A block that was never entered has been entered with fewer words than that.
+        // NB: Nobody comes with all words, so that the first to come is always noticed.
         let met = *known & set;
         if met != *known {
             *known = met;
