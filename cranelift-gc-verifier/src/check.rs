@@ -159,14 +159,12 @@ impl Checker<'_> {
         let mut findings = rewritten.findings;
         findings.extend(bounds::check(self.func, &self.cfg, self.body));
         self.report.counts.rewritten_loads = rewritten.loads;
-        if self.collector != GcCollector::Null {
-            findings.extend(objects::check(
-                self.func,
-                &self.cfg,
-                &self.safepoints,
-                self.collector,
-            ));
-        }
+        findings.extend(objects::check(
+            self.func,
+            &self.cfg,
+            &self.safepoints,
+            self.collector,
+        ));
         let new_objects = objects::words::check(objects::words::Scene {
             func: self.func,
             cfg: &self.cfg,

@@ -214,11 +214,7 @@ pub(crate) fn crossing(
             // The arguments of a block call are passed after the safepoint that it may be.
             (origin.after && safepoint.inst == origin.inst).then(|| vec![safepoint.node])
         })?;
-        let mut steps = vec![Step {
-            role: Role::Definition,
-            block: checker.cfg.block(definition.node),
-            inst: definition.inst,
-        }];
+        let mut steps = vec![definition.step(&checker.cfg, Role::Definition)];
         push_path(
             checker,
             &mut steps,
@@ -263,14 +259,8 @@ fn nodes_before(checker: &Checker<'_>, inst: Inst, definition: Node) -> Vec<bool
 
 /// Where `value` is defined, and the block that defines it anew when it is entered.
 fn definition(checker: &Checker<'_>, value: Value) -> Option<(Point, Option<Node>)> {
-    match checker.func.dfg.value_def(value) {
-        ValueDef::Result(inst, _) => Some((Point::at(checker.func, &checker.cfg, inst)?, None)),
-        ValueDef::Param(block, _) => {
-            let node = checker.cfg.node(block)?;
-            Some((Point { node, inst: None }, Some(node)))
-        }
-        ValueDef::Union(..) => None,
-    }
+    let point = Point::of_value(checker.func, &checker.cfg, value)?;
+    Some((point, point.inst.is_none().then_some(point.node)))
 }
 
 /// Does the stack map of the safepoint at `index` name a slot that holds `value`?

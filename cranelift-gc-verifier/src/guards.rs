@@ -35,14 +35,14 @@ use crate::body::{Body, Traps};
 use crate::cfg::{Cfg, Node};
 use crate::error::GcError;
 use crate::hazard::{Hazard, Hazards};
+use crate::path::Point;
 use crate::report::Inconclusive;
 use crate::slots::Slots;
 use crate::values::Values;
 use crate::witness::{Role, Step};
 use alike::Alike;
-use branch::Start;
 use cranelift_codegen::entity::SecondaryMap;
-use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Value};
 use flow::{Flow, Scratch, Subject};
 use replay::Replay;
 use roots::Roots;
@@ -143,7 +143,7 @@ pub(crate) fn recheck(
     inst: Inst,
     steps: &[Step],
 ) -> Result<(), &'static str> {
-    let start = definition(func, cfg, value).ok_or("the reference is not defined")?;
+    let start = Point::of_value(func, cfg, value).ok_or("the reference is not defined")?;
     let mut traps = Traps::default();
     for node in cfg.nodes() {
         traps.start_node();
@@ -172,21 +172,6 @@ pub(crate) fn recheck(
         replay.enter(cfg.node(step.block).ok_or("it leaves the reachable code")?)?;
     }
     replay.arrive(inst)
-}
-
-/// Where `value` is defined, if it can be reached.
-fn definition(func: &Function, cfg: &Cfg, value: Value) -> Option<Start> {
-    match func.dfg.value_def(value) {
-        ValueDef::Result(inst, _) => Some(Start {
-            node: cfg.node_of_inst(func, inst)?,
-            inst: Some(inst),
-        }),
-        ValueDef::Param(block, _) => Some(Start {
-            node: cfg.node(block)?,
-            inst: None,
-        }),
-        ValueDef::Union(..) => None,
-    }
 }
 
 impl Guards {
@@ -264,7 +249,7 @@ impl Judge<'_> {
             let reference = references[0];
             let (sites, others) = rest.split_at(references.len());
             rest = others;
-            let start = definition(self.func, self.cfg, reference);
+            let start = Point::of_value(self.func, self.cfg, reference);
             match start.filter(|_| sites::is_opaque(self.func, reference)) {
                 Some(start) => self.group(reference, start, sites, &mut scratch, guards),
                 None => guards.unjudged += sites.len() as u64,
@@ -287,7 +272,7 @@ impl Judge<'_> {
         }
         let mut scratch = self.scratch(sites.iter().map(|site| site.reference));
         for site in sites {
-            let Some(start) = definition(self.func, self.cfg, site.reference) else {
+            let Some(start) = Point::of_value(self.func, self.cfg, site.reference) else {
                 continue;
             };
             let subject = Subject {
@@ -313,7 +298,7 @@ impl Judge<'_> {
     fn group(
         &self,
         reference: Value,
-        start: Start,
+        start: Point,
         sites: &[Site],
         scratch: &mut Scratch,
         guards: &mut Guards,
@@ -465,11 +450,7 @@ fn error(
             word,
         },
     };
-    let mut steps = vec![Step {
-        role: Role::Definition,
-        block: subject.cfg.block(subject.start.node),
-        inst: subject.start.inst,
-    }];
+    let mut steps = vec![subject.start.step(subject.cfg, Role::Definition)];
     steps.extend(path[1..].iter().map(|&node| Step {
         role: Role::Through,
         block: subject.cfg.block(node),

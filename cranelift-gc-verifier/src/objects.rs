@@ -18,9 +18,9 @@ use crate::cfg::Cfg;
 use crate::error::GcError;
 use crate::path::{Forbidden, Point, Search};
 use crate::rewritten::Finding;
-use crate::safepoint::{Safepoints, may_move};
+use crate::safepoint::{Safepoints, may_collect, may_move};
 use crate::witness::{Role, Step, push_path};
-use cranelift_codegen::ir::{Function, GcCollector, Inst, Value, ValueDef};
+use cranelift_codegen::ir::{Function, GcCollector, Inst, Value};
 
 /// Check all safepoints of `func`.
 pub(crate) fn check(
@@ -31,9 +31,7 @@ pub(crate) fn check(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for safepoint in &safepoints.all {
-        // NB: A collector that does not move objects looks into those that it frees, and the new one
-        // is alive. Code that it does not know may do anything with it.
-        if collector == GcCollector::NonMoving && !may_move(func, safepoint.inst) {
+        if !looks_into(func, safepoint.inst, collector) {
             continue;
         }
         let Some(object) = func.dfg.gc_info.initializing(safepoint.inst) else {
@@ -45,27 +43,27 @@ pub(crate) fn check(
     findings
 }
 
+/// May someone look into a live object while `inst` is executed?
+fn looks_into(func: &Function, inst: Inst, collector: GcCollector) -> bool {
+    match collector {
+        GcCollector::Moving => may_collect(func, inst),
+        // NB: A collector that does not move objects looks into those that it frees, and the new one
+        // is alive. Code that it does not know may do anything with it.
+        GcCollector::NonMoving => may_move(func, inst),
+        GcCollector::Null => false,
+    }
+}
+
 fn unfinished(func: &Function, cfg: &Cfg, inst: Inst, object: Value) -> Option<Finding> {
-    let node = cfg.node_of_inst(func, inst)?;
-    let definition = defined_at(func, cfg, object)?;
-    let at = Point {
-        node,
-        inst: Some(inst),
-    };
-    if !dominates(func, cfg, definition, at) {
+    let definition = Point::of_value(func, cfg, object)?;
+    if !definition.dominates(func, cfg, Point::at(func, cfg, inst)?) {
         return None;
     }
     let forbidden = Forbidden {
         inst: &|_| false,
         block: None,
     };
-    let path = Search::new(func, cfg, definition, forbidden).path_to(inst)?;
-    let mut steps = vec![Step {
-        role: Role::Definition,
-        block: cfg.block(definition.node),
-        inst: definition.inst,
-    }];
-    push_path(func, cfg, &mut steps, &path, Role::Safepoint, inst);
+    let steps = way(func, cfg, definition, forbidden, (inst, Role::Safepoint))?;
     let error = GcError::UninitializedObject {
         inst,
         value: object,
@@ -73,26 +71,16 @@ fn unfinished(func: &Function, cfg: &Cfg, inst: Inst, object: Value) -> Option<F
     Some((error, steps))
 }
 
-/// Where `value`, which must not be an alias, is defined.
-fn defined_at(func: &Function, cfg: &Cfg, value: Value) -> Option<Point> {
-    match func.dfg.value_def(value) {
-        ValueDef::Result(inst, _) => Point::at(func, cfg, inst),
-        ValueDef::Param(block, _) => Some(Point {
-            node: cfg.node(block)?,
-            inst: None,
-        }),
-        ValueDef::Union(..) => None,
-    }
-}
-
-/// Is `before` on every way to `at`?
-fn dominates(func: &Function, cfg: &Cfg, before: Point, at: Point) -> bool {
-    if before.node != at.node {
-        return cfg.dominates(before.node, at.node);
-    }
-    match (before.inst, at.inst) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some(before), Some(at)) => func.layout.pp_cmp(before, at).is_lt(),
-    }
+/// A path from the definition of an object to `inst`, in its role.
+fn way(
+    func: &Function,
+    cfg: &Cfg,
+    definition: Point,
+    forbidden: Forbidden,
+    (inst, role): (Inst, Role),
+) -> Option<Vec<Step>> {
+    let path = Search::new(func, cfg, definition, forbidden).path_to(inst)?;
+    let mut steps = vec![definition.step(cfg, Role::Definition)];
+    push_path(func, cfg, &mut steps, &path, role, inst);
+    Some(steps)
 }

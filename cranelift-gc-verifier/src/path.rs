@@ -4,7 +4,8 @@
 //! no forbidden block is entered, if there is one; among those, one with the fewest blocks.
 
 use crate::cfg::{Cfg, Node};
-use cranelift_codegen::ir::{Function, Inst};
+use crate::witness::{Role, Step};
+use cranelift_codegen::ir::{Function, Inst, Value, ValueDef};
 use std::collections::VecDeque;
 
 /// A point of the function: just after `inst`, or without one, the start of the block.
@@ -22,6 +23,39 @@ impl Point {
             node,
             inst: Some(inst),
         })
+    }
+
+    /// The definition of `value`, which must not be an alias, if it can be reached.
+    pub(crate) fn of_value(func: &Function, cfg: &Cfg, value: Value) -> Option<Point> {
+        match func.dfg.value_def(value) {
+            ValueDef::Result(inst, _) => Point::at(func, cfg, inst),
+            ValueDef::Param(block, _) => Some(Point {
+                node: cfg.node(block)?,
+                inst: None,
+            }),
+            ValueDef::Union(..) => None,
+        }
+    }
+
+    /// The point as a step of a witness.
+    pub(crate) fn step(self, cfg: &Cfg, role: Role) -> Step {
+        Step {
+            role,
+            block: cfg.block(self.node),
+            inst: self.inst,
+        }
+    }
+
+    /// Is it on every way to `other`?
+    pub(crate) fn dominates(self, func: &Function, cfg: &Cfg, other: Point) -> bool {
+        if self.node != other.node {
+            return cfg.dominates(self.node, other.node);
+        }
+        match (self.inst, other.inst) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(before), Some(at)) => func.layout.pp_cmp(before, at).is_lt(),
+        }
     }
 
     /// The entry.

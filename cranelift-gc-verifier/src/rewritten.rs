@@ -376,7 +376,7 @@ impl<'a> Ages<'a> {
         let after = || {
             let start = Point::at(func, cfg, load)?;
             let path = Search::new(func, cfg, start, once(None)).path_to(end)?;
-            let mut steps = vec![self.defined(start)];
+            let mut steps = vec![start.step(self.cfg, Role::Definition)];
             push_path(func, cfg, &mut steps, &path, Role::Through, end);
             steps.push(self.entered(to));
             let safepoint =
@@ -384,14 +384,6 @@ impl<'a> Ages<'a> {
             Some((safepoint, steps))
         };
         before().or_else(after)
-    }
-
-    fn defined(&self, at: Point) -> Step {
-        Step {
-            role: Role::Definition,
-            block: self.cfg.block(at.node),
-            inst: at.inst,
-        }
     }
 
     fn entered(&self, node: Node) -> Step {
@@ -410,7 +402,7 @@ impl<'a> Ages<'a> {
             inst: &again,
             block: None,
         };
-        let mut steps = vec![self.defined(start)];
+        let mut steps = vec![start.step(self.cfg, Role::Definition)];
         let safepoint = self.over_safepoint(start, forbidden, (inst, role), &mut steps)?;
         Some((safepoint, steps))
     }

@@ -1,7 +1,7 @@
 //! Where control goes, given what is known of values.
 
 use super::eval::{Bits, Known, Truth, eval, truth};
-use crate::cfg::{Cfg, Edge, Node, destinations};
+use crate::cfg::{Cfg, Edge, destinations};
 use cranelift_codegen::ir::{BlockArg, Function, Inst, InstructionData, Opcode, Value};
 
 /// Whether control goes somewhere.
@@ -94,11 +94,4 @@ pub(crate) fn for_each_param(
         };
         f(param, bits);
     }
-}
-
-/// Where a path starts: just after `inst`, or at the start of the block.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Start {
-    pub(crate) node: Node,
-    pub(crate) inst: Option<Inst>,
 }

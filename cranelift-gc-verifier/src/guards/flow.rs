@@ -13,12 +13,13 @@
 //! from elsewhere.
 
 use super::alike::{Alike, Reads};
-use super::branch::{Start, Way, for_each_param, way_along, way_past};
+use super::branch::{Way, for_each_param, way_along, way_past};
 use super::eval::{Bits, Known, Truth};
 use super::settled::Settled;
 use super::sites::Site;
 use crate::body::Traps;
 use crate::cfg::{Cfg, Edge, Node};
+use crate::path::Point;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value};
 use smallvec::SmallVec;
 
@@ -83,7 +84,7 @@ impl<'a> Scratch<'a> {
 
     /// Find the blocks that `start` dominates and from which one of `sites` is reached without entering
     /// `start` again.
-    pub(crate) fn find_region(&mut self, cfg: &Cfg, start: Start, sites: &[Site]) {
+    pub(crate) fn find_region(&mut self, cfg: &Cfg, start: Point, sites: &[Site]) {
         self.region_stamp += 1;
         let mut pending = Vec::new();
         let mut visit = |node: Node, pending: &mut Vec<Node>| {
@@ -118,7 +119,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) reference: Value,
     /// Is a value the reference, or a reload of it?
     pub(crate) is: &'a dyn Fn(Value) -> bool,
-    pub(crate) start: Start,
+    pub(crate) start: Point,
     /// The conditional traps of each node.
     pub(super) traps: &'a Traps,
 }
@@ -224,7 +225,7 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
     }
 
     fn first_of(&self, node: Node) -> Option<Inst> {
-        let Start { node: at, inst } = self.subject.start;
+        let Point { node: at, inst } = self.subject.start;
         inst.filter(|_| at == node)
     }
 

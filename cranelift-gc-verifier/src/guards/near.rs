@@ -11,13 +11,14 @@
 //! that may come that way, and what is passed then. All of them are dominated by the definition of the
 //! reference, so that it is what it was when they were passed.
 
-use super::branch::{Start, Way, way_along};
+use super::branch::{Way, way_along};
 use super::decided::{While, Words};
 use super::eval::{Bits, Truth, eval, truth};
 use super::flow::Subject;
 use super::settled::{Dependence, Settled};
 use super::sites::Site;
 use crate::cfg::{Edge, Node, destinations};
+use crate::path::Point;
 use cranelift_codegen::ir::{BlockArg, Inst, InstructionData, Opcode, Value};
 
 /// How many blocks are looked at for one dereference.
@@ -100,7 +101,7 @@ impl Near<'_, '_> {
     ) -> Words {
         let subject = self.subject;
         let func = subject.func;
-        let Start { node: first, inst } = subject.start;
+        let Point { node: first, inst } = subject.start;
         let traps = subject.traps(node, inst.filter(|_| node == first));
         let end = until.map_or(traps.len(), |until| {
             traps.partition_point(|&trap| func.layout.pp_cmp(trap, until).is_lt())

@@ -6,11 +6,12 @@
 //! **Strength.** A path visits a block once at most. Of conditions that do not depend on the
 //! reference, each is taken to go the way of the path by itself.
 
-use super::branch::{Start, Way, for_each_param, way_along, way_past};
+use super::branch::{Way, for_each_param, way_along, way_past};
 use super::eval::Bits;
 use super::flow::{Flow, Subject};
 use super::sites::Site;
 use crate::cfg::{Edge, Node};
+use crate::path::Point;
 use cranelift_codegen::ir::{Inst, Value};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -29,7 +30,7 @@ pub(crate) struct Replay<'a> {
 impl<'a> Replay<'a> {
     /// Stand at the definition of the reference.
     pub(crate) fn new(subject: Subject<'a>, word: u32) -> Self {
-        let Start { node, inst } = subject.start;
+        let Point { node, inst } = subject.start;
         Replay {
             subject,
             word,

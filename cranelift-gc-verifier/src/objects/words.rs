@@ -12,15 +12,15 @@
 //! **Math.** The words that are stored on all paths from the definition: a forward must-analysis, whose sets only
 //! shrink. So a word that is missing from a set at any time is missing on some path.
 
-use super::{defined_at, dominates};
+use super::{looks_into, way};
 use crate::body::{Body, Def, Item, Kind};
 use crate::cfg::{Cfg, Node, constant};
 use crate::error::GcError;
-use crate::path::{Forbidden, Point, Search};
+use crate::path::{Forbidden, Point};
 use crate::rewritten::Finding;
-use crate::safepoint::{Safepoints, may_collect, may_move};
+use crate::safepoint::{Safepoints, may_collect};
 use crate::slots::{Hold, Slots};
-use crate::witness::{Role, Step, push_path};
+use crate::witness::Role;
 use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Opcode, Value, types};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
@@ -95,7 +95,7 @@ impl<'a> Object<'a> {
     fn new(scene: Scene<'a>, reference: Value, words: &'a [u32]) -> Option<Self> {
         let Scene { func, cfg, .. } = scene;
         let reference = func.dfg.resolve_aliases(reference);
-        let start = defined_at(func, cfg, reference)?;
+        let start = Point::of_value(func, cfg, reference)?;
         let mut object = Object {
             scene,
             reference,
@@ -121,16 +121,13 @@ impl<'a> Object<'a> {
         let mut stored = BTreeMap::<Node, Set>::new();
         // NB: In order, so that the same is found whatever was entered first.
         let mut pending = BTreeMap::<Node, Set>::new();
-        let mut next = Some((self.start.node, 0));
-        let mut is_start = true;
-        while let Some((node, mut set)) = next {
-            let mut items = body.items_of(node);
-            if core::mem::take(&mut is_start) {
-                let start = items
-                    .iter()
-                    .position(|item| Some(item.inst) == self.start.inst);
-                items = &items[start.map_or(0, |start| start + 1)..];
-            }
+        let (mut node, mut set) = (self.start.node, 0);
+        let mut items = body.items_of(node);
+        let start = items
+            .iter()
+            .position(|item| Some(item.inst) == self.start.inst);
+        items = &items[start.map_or(0, |start| start + 1)..];
+        loop {
             match self.walk(items, &mut set) {
                 Walked::Through => {
                     for edge in cfg.succs(node) {
@@ -140,9 +137,9 @@ impl<'a> Object<'a> {
                 Walked::Done => {}
                 Walked::HandedOn(inst) => return self.finding(inst, set),
             }
-            next = pending.pop_first();
+            (node, set) = pending.pop_first()?;
+            items = body.items_of(node);
         }
-        None
     }
 
     fn enter(
@@ -228,13 +225,7 @@ impl<'a> Object<'a> {
             collector,
             ..
         } = self.scene;
-        let sees = match collector {
-            GcCollector::Moving => may_collect(func, inst),
-            // NB: As for the calls that are named: objects that stay are not looked into.
-            GcCollector::NonMoving => may_move(func, inst),
-            GcCollector::Null => false,
-        };
-        if !sees {
+        if !looks_into(func, inst, collector) {
             return false;
         }
         let Some(index) = safepoints.index_of(func, cfg, inst) else {
@@ -286,17 +277,11 @@ impl<'a> Object<'a> {
             inst: &stores,
             block: self.start.inst.is_none().then_some(self.start.node),
         };
-        let path = Search::new(func, cfg, self.start, forbidden).path_to(inst)?;
-        let mut steps = vec![Step {
-            role: Role::Definition,
-            block: cfg.block(self.start.node),
-            inst: self.start.inst,
-        }];
         let role = match may_collect(func, inst) {
             true => Role::Safepoint,
             false => Role::Use,
         };
-        push_path(func, cfg, &mut steps, &path, role, inst);
+        let steps = way(func, cfg, self.start, forbidden, (inst, role))?;
         let error = GcError::UnstoredWord {
             inst,
             value: self.reference,
@@ -432,8 +417,8 @@ impl Object<'_> {
 
     fn is_defined_before(&self, value: Value) -> bool {
         let Scene { func, cfg, .. } = self.scene;
-        let at = defined_at(func, cfg, value);
-        at.is_some_and(|at| at != self.start && dominates(func, cfg, at, self.start))
+        let at = Point::of_value(func, cfg, value);
+        at.is_some_and(|at| at != self.start && at.dominates(func, cfg, self.start))
     }
 
     /// Find the block parameters that are the object's address, by what each way into the block passes.

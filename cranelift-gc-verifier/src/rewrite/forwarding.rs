@@ -529,21 +529,13 @@ impl<'a, 's> Known<'a, 's> {
     /// The way from the definition of the value to `other`, without `other`.
     fn definition_to(&self, other: Inst) -> Option<Vec<Step>> {
         let Scene { func, cfg, .. } = self.scene;
-        let (node, inst) = match func.dfg.value_def(self.value) {
-            ValueDef::Param(block, _) => (cfg.node(block)?, None),
-            ValueDef::Result(inst, _) => (cfg.node_of_inst(func, inst)?, Some(inst)),
-            ValueDef::Union(..) => return None,
-        };
+        let from = Point::of_value(func, cfg, self.value)?;
         let forbidden = Forbidden {
             inst: &|_| false,
             block: None,
         };
-        let path = Search::new(func, cfg, Point { node, inst }, forbidden).path_to(other)?;
-        let first = Step {
-            role: Role::Definition,
-            block: cfg.block(node),
-            inst,
-        };
+        let path = Search::new(func, cfg, from, forbidden).path_to(other)?;
+        let first = from.step(cfg, Role::Definition);
         let through = path[1..].iter().map(|&node| Step {
             role: Role::Through,
             block: cfg.block(node),

@@ -291,11 +291,7 @@ pub(crate) fn freshness(
                 inst: Some(inst),
             })
         };
-        let mut steps = vec![Step {
-            role: Role::Definition,
-            block: cfg.block(point.node),
-            inst: point.inst,
-        }];
+        let mut steps = vec![point.step(cfg, Role::Definition)];
         steps.extend(through(&to_safepoint));
         steps.push(step(Role::Safepoint, safepoint.inst)?);
         steps.extend(through(&to_use));
