@@ -1,66 +1,44 @@
 //! Verifies that Cranelift keeps GC references safe around safepoints.
 #![warn(missing_docs)]
 
-mod alive;
-mod body;
-mod bounds;
-mod cfg;
+mod analysis;
 mod check;
-mod code;
-mod emission;
-mod entry;
-mod error;
 mod evidence;
-mod fault;
-mod fingerprint;
-mod guard;
-mod guards;
-mod hazard;
-mod history;
-mod inline;
-mod input;
-mod layouts;
-mod listing;
-mod log_sink;
-mod lowering;
-mod machine_code;
-mod memory;
-mod objects;
-mod path;
-mod recheck;
+mod finding;
+mod ir;
+mod machine;
+mod pipeline;
 mod report;
 mod rewrite;
-mod rewritten;
-mod safepoint;
-mod slots;
 #[cfg(test)]
 mod testing;
-mod undo;
-mod uses;
-mod values;
-mod witness;
 
-pub use code::{Checks, Code};
+pub use analysis::history::History;
 pub use cranelift_codegen::gc_verifier::{
     Emitted, EmittedCall, EmittedFrame, EmittedRecord, Lowered, LoweredCall, MapEntry, Pass,
 };
 pub use cranelift_codegen::ir::GcCollector;
-pub use error::{Deed, GcError, Given, Held, Movable, NonReference, NotKept, Unjustified};
-pub use fault::{Area, MapFault};
-pub use guard::{Sink, Verifier, install, is_of_interest};
-pub use hazard::{Hazard, Hazards};
-pub use history::History;
-pub use input::{Compiled, Input};
-pub use listing::listing;
-pub use log_sink::{LOG_TARGET, LogSink};
-pub use machine_code::Machine;
-pub use report::{Counts, FunctionReport, Inconclusive, Line, Refusal, Report, Verdict, Violation};
-pub use rewrite::Rewrites;
-pub use undo::Undone;
-pub use witness::{Role, Step, Witness};
+pub use finding::code::{Checks, Code};
+pub use finding::error::{Deed, GcError, Given, Held, Movable, NonReference, NotKept, Unjustified};
+pub use finding::hazard::{Hazard, Hazards};
+pub use finding::map_fault::{Area, MapFault};
+pub use finding::report::{
+    Counts, FunctionReport, Inconclusive, Line, Refusal, Report, Verdict, Violation,
+};
+pub use finding::witness::{Role, Step, Witness};
+pub use machine::call_ends::Machine;
+pub use pipeline::accepted::Undone;
+pub use pipeline::watch::{Sink, Verifier, install, is_of_interest};
+pub use report::input::{Compiled, Input};
+pub use report::listing::listing;
+pub use report::log_sink::{LOG_TARGET, LogSink};
+pub use rewrite::judge::Rewrites;
 
+use analysis::graph;
+use check::dereference::Proofs;
 use cranelift_codegen::ir::Function;
-use guards::Proofs;
+use machine::{emission, lowering};
+use rewrite::judge;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What to verify, and under which assumptions.
@@ -120,11 +98,11 @@ fn verify_layer(
     func: &Function,
     options: &Options,
     history: &History,
-    graph: Option<rewrite::Graph>,
-) -> (Report, rewrite::Known, Proofs) {
+    graph: Option<graph::Graph>,
+) -> (Report, judge::Known, Proofs) {
     guarded(
         || check::check(func, options, history, graph),
-        |report| (report, rewrite::Known::default(), Proofs::default()),
+        |report| (report, judge::Known::default(), Proofs::default()),
     )
 }
 

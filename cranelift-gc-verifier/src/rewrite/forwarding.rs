@@ -21,15 +21,15 @@
 //! all of its bytes. It is a conflict if it first comes to a load of some of them, a safepoint whose
 //! stack map names the slot, or, unless the memory is a slot, a call, a return, a trap or an access that can.
 
-use super::place::{Base, Leaves, Place, Relation, base_of};
 use super::signature::{LANES, Lanes, Signatures, extended};
 use super::walks::{Key, Walked};
-use crate::cfg::{Cfg, Node};
-use crate::error::{Deed, GcError, Unjustified};
-use crate::memory::{Access, access};
-use crate::path::{Forbidden, Point, Search};
-use crate::safepoint::may_collect;
-use crate::witness::{Role, Step, Witness};
+use crate::analysis::address::place::{Base, Leaves, Place, Relation, base_of};
+use crate::analysis::version::may_collect;
+use crate::finding::error::{Deed, GcError, Unjustified};
+use crate::finding::witness::{Role, Step, Witness};
+use crate::ir::cfg::{Cfg, Node};
+use crate::ir::instruction::{Access, access};
+use crate::ir::path::{Forbidden, Point, Search};
 use cranelift_codegen::ir::{
     Endianness, Function, GcCollector, Inst, InstructionData, Opcode, StackSlot, Value, ValueDef,
 };

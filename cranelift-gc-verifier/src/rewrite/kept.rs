@@ -8,17 +8,17 @@
 //! what replaces an instruction at its place: a forwarded load, a merged skeleton instruction. A pure
 //! value has no place; it is as fresh as what it is made of, which no rewrite of it changes.
 //!
-//! **Math.** A reference that is defined at version `d` (see [`safepoint`](crate::safepoint)) and
+//! **Math.** A reference that is defined at version `d` (see [`safepoint`](crate::analysis::version)) and
 //! takes the place of one that is made at version `n` is fresh there exactly when `d = n`.
 
 use super::signature::Signatures;
-use crate::cfg::constant;
-use crate::error::{GcError, NotKept};
-use crate::memory::{Passed, passed_on};
-use crate::path::{Forbidden, Point, Search};
-use crate::safepoint::{Safepoints, Version};
-use crate::values::Class;
-use crate::witness::{Role, Step, Witness};
+use crate::analysis::provenance::Class;
+use crate::analysis::version::{Safepoints, Version};
+use crate::finding::error::{GcError, NotKept};
+use crate::finding::witness::{Role, Step, Witness};
+use crate::ir::cfg::constant;
+use crate::ir::instruction::{Passed, passed_on};
+use crate::ir::path::{Forbidden, Point, Search};
 use cranelift_codegen::ir::{Function, Inst, Value, ValueDef, types};
 
 use super::forwarding::{Refusal, Scene};
@@ -276,7 +276,7 @@ pub(crate) fn freshness(
         let to_safepoint = from_definition.path_to(safepoint.inst)?;
         let at = Point::at(func, cfg, safepoint.inst)?;
         let to_use = Search::new(func, cfg, at, forbidden).path_to(inst)?;
-        let through = |path: &[crate::cfg::Node]| {
+        let through = |path: &[crate::ir::cfg::Node]| {
             let steps = path[1..].iter().map(|&node| Step {
                 role: Role::Through,
                 block: cfg.block(node),

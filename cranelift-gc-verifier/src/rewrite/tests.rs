@@ -354,7 +354,7 @@ fn branch_of(func: &Function) -> Inst {
 
 #[test]
 fn a_branch_that_becomes_a_trap_keeps_its_way() {
-    use crate::code::Code;
+    use crate::finding::code::Code;
     use crate::{Options, Rewrites};
     use cranelift_codegen::cursor::{Cursor, FuncCursor};
     use cranelift_codegen::gc_verifier::Rewrite;
@@ -406,7 +406,7 @@ fn a_branch_that_becomes_a_trap_keeps_its_way() {
 
 #[test]
 fn a_branch_table_of_a_constant_takes_its_entry() {
-    use crate::code::Code;
+    use crate::finding::code::Code;
     use crate::{Options, Rewrites};
     use cranelift_codegen::cursor::{Cursor, FuncCursor};
     use cranelift_codegen::gc_verifier::Rewrite;

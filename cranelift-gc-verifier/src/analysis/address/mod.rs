@@ -1,0 +1,4 @@
+//! Addresses as sums, and places of memory.
+
+pub(crate) mod place;
+pub(crate) mod sum;

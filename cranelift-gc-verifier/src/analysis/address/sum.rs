@@ -1,0 +1,446 @@
+//! Addresses as sums: what two of them have in common, and how far they are apart.
+//!
+//! **Claim.** Two values with the same terms differ by their constants, whatever the leaves are, as long
+//! as neither leaf is defined anew between the two.
+//!
+//! **Strength.** Exact: sums, differences, multiplication by constants, extensions without the sign and
+//! truncations, modulo the width. Anything else is a leaf.
+//!
+//! **Math.** `k + Σ cᵢ·xᵢ (mod 2ⁿ)`, with the leaves in a fixed order. Truncation is a homomorphism,
+//! so it goes through the sum. Extension is none, so that `uextend(a + b)` is a leaf that is named by the
+//! sum in it; but where `a + b` traps on overflow, what comes out of it did not overflow, and it is
+//! `uextend(a) + uextend(b)`. That is how Wasmtime checks the bounds of an array's element
+//! before it computes its address.
+
+use super::place::Base;
+use crate::rewrite::signature::Signatures;
+use cranelift_codegen::FxHashMap;
+use cranelift_codegen::ir::{Function, InstructionData, Opcode, StackSlot, Value, ValueDef};
+use smallvec::SmallVec;
+
+/// The number of a list of terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Terms(u32);
+
+/// What is added up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Leaf {
+    /// The address of a stack slot.
+    Slot(StackSlot),
+    /// A value; its low bits, if the sum has fewer.
+    Value(Value),
+    /// A sum of so many bits, extended without the sign.
+    Extended(u32, Linear),
+}
+
+/// A sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Linear {
+    pub(crate) terms: Terms,
+    /// What is added to them.
+    pub(crate) constant: u64,
+}
+
+impl Linear {
+    /// Is it a constant, and not a sum?
+    fn is_constant(self) -> bool {
+        self.terms == NOTHING
+    }
+}
+
+/// No terms at all.
+const NOTHING: Terms = Terms(0);
+
+/// How deep an expression is looked into, and how many leaves are told apart: more than anyone writes.
+const DEPTH: u32 = 24;
+const WIDTH: usize = 8;
+
+/// The terms of a sum: leaves, by their numbers and in order, with their coefficients, none of which is zero.
+type List = SmallVec<[(u32, u64); 4]>;
+
+/// The sums that were seen.
+///
+/// NB: Nothing depends on the order of the tables' entries.
+pub(crate) struct Linears {
+    leaves: Vec<Leaf>,
+    /// The number of each leaf, and that of the sum that is nothing else.
+    leaf_numbers: FxHashMap<Leaf, (u32, Terms)>,
+    lists: Vec<List>,
+    numbers: FxHashMap<List, Terms>,
+    memo: Vec<Option<Linear>>,
+    /// What addresses are relative to, for [`place`](super::place).
+    bases: Vec<Option<(Base, i64)>>,
+    /// By value: is it a leaf of some?
+    is_leaf: Vec<bool>,
+    /// By value: may the address of a slot take part in it, where that was asked?
+    of_slot: Vec<Option<bool>>,
+}
+
+impl Default for Linears {
+    fn default() -> Self {
+        Linears {
+            leaves: Vec::new(),
+            leaf_numbers: FxHashMap::default(),
+            lists: vec![List::new()],
+            numbers: FxHashMap::default(),
+            memo: Vec::new(),
+            bases: Vec::new(),
+            is_leaf: Vec::new(),
+            of_slot: Vec::new(),
+        }
+    }
+}
+
+impl Linears {
+    /// Forget what values are if `value`, which is another one from now on, is a leaf of some. Returns
+    /// whether it is.
+    pub(crate) fn forget(&mut self, value: Value) -> bool {
+        let is_leaf = self.is_leaf.get(value.as_u32() as usize) == Some(&true);
+        if is_leaf {
+            self.memo.clear();
+            self.bases.clear();
+            self.is_leaf.clear();
+        }
+        is_leaf
+    }
+
+    /// What the address `addr` is relative to, and what is added to that, if it was found before.
+    pub(crate) fn base(&self, addr: Value) -> Option<(Base, i64)> {
+        self.bases.get(addr.as_u32() as usize).copied().flatten()
+    }
+
+    /// Remember that, until one of its leaves is another one.
+    pub(crate) fn set_base(&mut self, addr: Value, base: (Base, i64)) {
+        let at = addr.as_u32() as usize;
+        if self.bases.len() <= at {
+            self.bases.resize(at + 1, None);
+        }
+        self.bases[at] = Some(base);
+    }
+
+    /// May the address of a slot take part in `value`, if that was found before?
+    pub(crate) fn may_be_of_slot(&self, value: Value) -> Option<bool> {
+        self.of_slot.get(value.as_u32() as usize).copied().flatten()
+    }
+
+    /// Remember that, until something turns out to be such an address.
+    pub(crate) fn set_may_be_of_slot(&mut self, value: Value, may_be: bool) {
+        let at = value.as_u32() as usize;
+        if self.of_slot.len() <= at {
+            self.of_slot.resize(at + 1, None);
+        }
+        self.of_slot[at] = Some(may_be);
+    }
+
+    /// What something turned out to be may be made of the address of a slot.
+    pub(crate) fn forget_slots(&mut self) {
+        self.of_slot.clear();
+    }
+
+    /// The stack slot whose address is all that `terms` are.
+    pub(crate) fn slot(&self, terms: Terms) -> Option<StackSlot> {
+        match self.lists[terms.0 as usize][..] {
+            [(leaf, 1)] => match self.leaves[leaf as usize] {
+                Leaf::Slot(slot) => Some(slot),
+                Leaf::Value(_) | Leaf::Extended(..) => None,
+            },
+            _ => None,
+        }
+    }
+
+    fn intern(&mut self, list: List) -> Terms {
+        if let [(leaf, 1)] = list[..] {
+            return self.leaf_numbers[&self.leaves[leaf as usize]].1;
+        }
+        if list.is_empty() {
+            return NOTHING;
+        }
+        if let Some(&terms) = self.numbers.get(&list) {
+            return terms;
+        }
+        let terms = Terms(self.lists.len() as u32);
+        self.lists.push(list.clone());
+        self.numbers.insert(list, terms);
+        terms
+    }
+
+    fn leaf(&mut self, leaf: Leaf) -> Linear {
+        if let Leaf::Value(value) = leaf {
+            let at = value.as_u32() as usize;
+            if self.is_leaf.len() <= at {
+                self.is_leaf.resize(at + 1, false);
+            }
+            self.is_leaf[at] = true;
+        }
+        let next = (self.leaves.len() as u32, Terms(self.lists.len() as u32));
+        let (_, terms) = *self.leaf_numbers.entry(leaf).or_insert_with(|| {
+            self.leaves.push(leaf);
+            self.lists.push(SmallVec::from_slice(&[(next.0, 1)]));
+            next
+        });
+        Linear { terms, constant: 0 }
+    }
+
+    /// `a + factor * b`, of `bits` bits; `None` if that has too many leaves.
+    fn add(&mut self, a: Linear, factor: u64, b: Linear, bits: u32) -> Option<Linear> {
+        let mask = mask(bits);
+        let constant = a.constant.wrapping_add(b.constant.wrapping_mul(factor)) & mask;
+        let (terms, others) = (
+            &self.lists[a.terms.0 as usize],
+            &self.lists[b.terms.0 as usize],
+        );
+        // NB: Most of what is added is a constant, or added to one. No coefficient has more bits than `a`.
+        if others.is_empty() || terms.is_empty() && factor == 1 {
+            let terms = if others.is_empty() { a.terms } else { b.terms };
+            return Some(Linear { terms, constant });
+        }
+        let mut list = terms.clone();
+        for &(leaf, coefficient) in others {
+            let coefficient = coefficient.wrapping_mul(factor);
+            match list.binary_search_by_key(&leaf, |&(leaf, _)| leaf) {
+                Ok(at) => list[at].1 = list[at].1.wrapping_add(coefficient),
+                Err(at) => list.insert(at, (leaf, coefficient)),
+            }
+        }
+        list.retain(|(_, coefficient)| {
+            *coefficient &= mask;
+            *coefficient != 0
+        });
+        (list.len() <= WIDTH).then(|| Linear {
+            terms: self.intern(list),
+            constant,
+        })
+    }
+}
+
+fn mask(bits: u32) -> u64 {
+    match bits {
+        0..=63 => (1 << bits) - 1,
+        _ => u64::MAX,
+    }
+}
+
+fn constant(constant: u64) -> Linear {
+    Linear {
+        terms: NOTHING,
+        constant,
+    }
+}
+
+impl Signatures {
+    /// What `value` is as a sum.
+    pub(crate) fn linear(&mut self, func: &Function, value: Value) -> Linear {
+        self.linear_within(func, value, DEPTH)
+    }
+
+    fn linear_within(&mut self, func: &Function, value: Value, depth: u32) -> Linear {
+        let value = self.root(func, value);
+        let at = value.as_u32() as usize;
+        if let Some(&Some(known)) = self.linears.memo.get(at) {
+            return known;
+        }
+        let sum = depth
+            .checked_sub(1)
+            .and_then(|depth| self.sum(func, value, depth));
+        let linear = match sum {
+            Some(linear) => linear,
+            None => self.linears.leaf(Leaf::Value(value)),
+        };
+        // NB: What was cut off by the depth is right, too, and only less telling.
+        if self.linears.memo.len() <= at {
+            self.linears.memo.resize(at + 1, None);
+        }
+        self.linears.memo[at] = Some(linear);
+        linear
+    }
+
+    /// What `value` is if it is no leaf.
+    fn sum(&mut self, func: &Function, value: Value, depth: u32) -> Option<Linear> {
+        let ty = func.dfg.value_type(value);
+        let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
+            return None;
+        };
+        if !ty.is_int() || ty.bits() > 64 {
+            return None;
+        }
+        let bits = ty.bits();
+        match func.dfg.insts[inst] {
+            InstructionData::UnaryImm {
+                opcode: Opcode::Iconst,
+                imm,
+            } => Some(constant(imm.bits() as u64 & mask(bits))),
+            InstructionData::StackAddr {
+                stack_slot, offset, ..
+            } => {
+                let slot = self.linears.leaf(Leaf::Slot(stack_slot));
+                let offset = constant(i64::from(offset) as u64);
+                self.linears.add(slot, 1, offset, bits)
+            }
+            InstructionData::IntAddTrap { args, .. } => {
+                let [a, b] = args.map(|arg| self.linear_within(func, arg, depth));
+                self.linears.add(a, 1, b, bits)
+            }
+            InstructionData::Binary { opcode, args } => {
+                let factor = match opcode {
+                    Opcode::Iadd => Some(1),
+                    Opcode::Isub => Some(u64::MAX),
+                    Opcode::Imul | Opcode::Ishl => None,
+                    _ => return None,
+                };
+                let [a, b] = args.map(|arg| self.linear_within(func, arg, depth));
+                match (factor, opcode) {
+                    (Some(factor), _) => self.linears.add(a, factor, b, bits),
+                    (None, Opcode::Ishl) if b.is_constant() => {
+                        let factor = 1 << (b.constant % u64::from(bits));
+                        self.linears.add(constant(0), factor, a, bits)
+                    }
+                    (None, Opcode::Imul) if b.is_constant() => {
+                        self.linears.add(constant(0), b.constant, a, bits)
+                    }
+                    (None, Opcode::Imul) if a.is_constant() => {
+                        self.linears.add(constant(0), a.constant, b, bits)
+                    }
+                    (None, _) => None,
+                }
+            }
+            InstructionData::Unary {
+                opcode: Opcode::Uextend,
+                arg,
+            } => self.extended(func, arg, bits, depth),
+            InstructionData::Unary {
+                opcode: Opcode::Ireduce,
+                arg,
+            } if func.dfg.value_type(arg).bits() <= 64 => {
+                let wide = self.linear_within(func, arg, depth);
+                self.truncated(wide, bits)
+            }
+            _ => None,
+        }
+    }
+
+    /// `arg`, extended to `bits` bits without the sign.
+    fn extended(&mut self, func: &Function, arg: Value, bits: u32, depth: u32) -> Option<Linear> {
+        let depth = depth.checked_sub(1)?;
+        let arg = self.root(func, arg);
+        if let ValueDef::Result(inst, 0) = func.dfg.value_def(arg) {
+            match func.dfg.insts[inst] {
+                InstructionData::IntAddTrap { args: [a, b], .. } => {
+                    let a = self.extended(func, a, bits, depth)?;
+                    let b = self.extended(func, b, bits, depth)?;
+                    return self.linears.add(a, 1, b, bits);
+                }
+                InstructionData::Unary {
+                    opcode: Opcode::Uextend,
+                    arg,
+                } => return self.extended(func, arg, bits, depth),
+                _ => {}
+            }
+        }
+        let narrow = self.linear_within(func, arg, depth);
+        if narrow.is_constant() {
+            return Some(narrow);
+        }
+        let from = func.dfg.value_type(arg).bits();
+        Some(self.linears.leaf(Leaf::Extended(from, narrow)))
+    }
+
+    /// The low `bits` bits of `wide`.
+    fn truncated(&mut self, wide: Linear, bits: u32) -> Option<Linear> {
+        let mut sum = constant(wide.constant & mask(bits));
+        for (leaf, coefficient) in self.linears.lists[wide.terms.0 as usize].clone() {
+            let leaf = match self.linears.leaves[leaf as usize] {
+                // What was added by the extension goes again.
+                Leaf::Extended(from, narrow) if from >= bits => self.truncated(narrow, bits)?,
+                leaf => self.linears.leaf(leaf),
+            };
+            sum = self.linears.add(sum, coefficient, leaf, bits)?;
+        }
+        Some(sum)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the last two values of a function differ by a constant, and by which.
+    fn distance(body: &str) -> Option<u64> {
+        let text = format!(
+            "function %f(i64, i32, i32) {{\nblock0(v0: i64, v1: i32, v2: i32):\n{body}\n    return\n}}"
+        );
+        let functions = cranelift_reader::parse_functions(&text).expect("it parses");
+        let func = &functions[0];
+        let mut values = func.dfg.values().collect::<Vec<_>>();
+        let (last, before) = (values.pop()?, values.pop()?);
+        let mut signatures = Signatures::default();
+        let [a, b] = [before, last].map(|value| signatures.linear(func, value));
+        (a.terms == b.terms).then(|| b.constant.wrapping_sub(a.constant))
+    }
+
+    #[test]
+    fn sums_are_told_by_their_terms() {
+        let cases = [
+            (
+                "v3 = iconst.i64 8\n v4 = iadd v0, v3\n v5 = iadd v3, v4",
+                Some(8),
+            ),
+            (
+                "v3 = uextend.i64 v1\n v4 = iadd v0, v3\n v5 = iadd v3, v0",
+                Some(0),
+            ),
+            (
+                "v3 = uextend.i64 v1\n v4 = uextend.i64 v2\n v5 = iadd v0, v3\n v6 = iadd v0, v4",
+                None,
+            ),
+            // Four times and a shift by two.
+            (
+                "v3 = iconst.i64 4\n v4 = iconst.i64 2\n v5 = imul v3, v0\n v6 = ishl v0, v4",
+                Some(0),
+            ),
+            // An extension does not distribute over a sum that may wrap …
+            (
+                "v3 = iadd v1, v2\n v4 = uextend.i64 v1\n v5 = uextend.i64 v2\n v6 = iadd v4, v5\n v7 = uextend.i64 v3",
+                None,
+            ),
+            // … and does over one that traps.
+            (
+                "v3 = uadd_overflow_trap v1, v2, user1\n v4 = uextend.i64 v1\n v5 = uextend.i64 v2\n v6 = iadd v4, v5\n v7 = uextend.i64 v3",
+                Some(0),
+            ),
+            // A truncation gives back what was extended.
+            (
+                "v3 = uextend.i64 v1\n v4 = ireduce.i32 v3\n v5 = iadd v2, v1\n v6 = iadd v4, v2",
+                Some(0),
+            ),
+            // The sign is something else.
+            ("v3 = sextend.i64 v1\n v4 = uextend.i64 v1", None),
+            (
+                "v3 = iconst.i32 -1\n v4 = uextend.i64 v3\n v5 = iadd v0, v4\n v6 = iadd v5, v4",
+                Some(0xffff_ffff),
+            ),
+        ];
+        for (body, expected) in cases {
+            assert_eq!(distance(body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn an_element_is_where_the_copy_of_it_was() {
+        let body = "
+            v3 = iconst.i32 20
+            v4 = iconst.i64 4
+            v5 = uextend.i64 v2
+            v6 = imul v4, v5
+            v7 = ireduce.i32 v6
+            v8 = uadd_overflow_trap v7, v3, user2
+            v9 = uadd_overflow_trap v1, v8, user2
+            v10 = uextend.i64 v9
+            v11 = isub v8, v3
+            v12 = uextend.i64 v11
+            v13 = uextend.i64 v1
+            v14 = iadd v0, v10
+            v15 = iadd v0, v13
+            v16 = isub v14, v12";
+        assert_eq!(distance(body), Some(20));
+    }
+}

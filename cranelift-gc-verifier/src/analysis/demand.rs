@@ -1,0 +1,127 @@
+//! Where references and derived pointers are relied on.
+
+use crate::analysis::provenance::for_each_block_arg;
+use crate::ir::cfg::{Cfg, Node};
+use crate::ir::instruction::{access, passed_on};
+use cranelift_codegen::entity::EntitySet;
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
+use smallvec::SmallVec;
+
+/// How an instruction relies on an operand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UseKind {
+    /// As the address of an access.
+    Address,
+    /// As what is stored to memory, passed to a callee or returned.
+    Escape,
+}
+
+/// The operands of `inst` that must be fresh where it is executed.
+///
+/// Comparisons, tests of bits and arithmetic are not among them: the optimizer may sink them past a
+/// safepoint, and what they compute of a stale reference is what they computed of the fresh one.
+pub(crate) fn uses(func: &Function, inst: Inst) -> SmallVec<[(Value, UseKind); 4]> {
+    let mut uses = SmallVec::new();
+    let mut push = |value, kind| uses.push((func.dfg.resolve_aliases(value), kind));
+    if let Some(access) = access(func, inst) {
+        push(access.addr, UseKind::Address);
+        if let Some(data) = access.data {
+            push(data, UseKind::Escape);
+        }
+        if let InstructionData::AtomicCas { args, .. } = func.dfg.insts[inst] {
+            // What is compared with memory must be what memory would hold.
+            push(args[1], UseKind::Escape);
+        }
+        return uses;
+    }
+    let opcode = func.dfg.insts[inst].opcode();
+    if opcode.is_call() || opcode.is_return() {
+        for &arg in func.dfg.inst_args(inst) {
+            push(arg, UseKind::Escape);
+        }
+    }
+    uses
+}
+
+/// The values that some instruction relies on, through block parameters and pure instructions
+/// that hand a reference on.
+pub(crate) struct Demand {
+    relied_on: EntitySet<Value>,
+    used: EntitySet<Value>,
+}
+
+impl Demand {
+    /// Compute it for all of `func`.
+    ///
+    /// This is linear, but needed only where something looks wrong.
+    pub(crate) fn new(func: &Function, cfg: &Cfg) -> Self {
+        let mut demand = Demand {
+            relied_on: EntitySet::with_capacity(func.dfg.num_values()),
+            used: EntitySet::with_capacity(func.dfg.num_values()),
+        };
+        let mut pending = Vec::new();
+        for node in cfg.nodes() {
+            for inst in func.layout.block_insts(cfg.block(node)) {
+                for (value, _) in uses(func, inst) {
+                    if demand.relied_on.insert(value) {
+                        pending.push(value);
+                    }
+                }
+                for value in func.dfg.inst_values(inst) {
+                    demand.used.insert(func.dfg.resolve_aliases(value));
+                }
+            }
+        }
+        let args = ArgsOf::new(func, cfg);
+        while let Some(value) = pending.pop() {
+            let mut visit = |value| {
+                if demand.relied_on.insert(value) {
+                    pending.push(value);
+                }
+            };
+            match func.dfg.value_def(value) {
+                ValueDef::Result(inst, _) => {
+                    for operand in passed_on(func, inst).operands() {
+                        visit(func.dfg.resolve_aliases(operand));
+                    }
+                }
+                ValueDef::Param(..) => args.of(value).for_each(visit),
+                ValueDef::Union(..) => {}
+            }
+        }
+        demand
+    }
+
+    /// Does some instruction rely on `value`?
+    pub(crate) fn is_relied_on(&self, value: Value) -> bool {
+        self.relied_on.contains(value)
+    }
+
+    /// Is `value` used at all?
+    pub(crate) fn is_used(&self, value: Value) -> bool {
+        self.used.contains(value)
+    }
+}
+
+/// The arguments for each block parameter, sorted by parameter.
+pub(crate) struct ArgsOf(Vec<(Value, Value)>);
+
+impl ArgsOf {
+    pub(crate) fn new(func: &Function, cfg: &Cfg) -> Self {
+        let mut pairs = Vec::new();
+        for node in cfg.nodes() {
+            for_each_block_arg(func, cfg, node, |_: Node, arg, param| {
+                pairs.push((param, arg));
+            });
+        }
+        pairs.sort_unstable();
+        ArgsOf(pairs)
+    }
+
+    pub(crate) fn of(&self, param: Value) -> impl Iterator<Item = Value> + '_ {
+        let start = self.0.partition_point(|&(p, _)| p < param);
+        let rest = self.0[start..].iter();
+        rest.take_while(move |&&(p, _)| p == param)
+            .map(|&(_, arg)| arg)
+    }
+}

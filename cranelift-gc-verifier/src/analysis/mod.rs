@@ -1,0 +1,11 @@
+//! What holds at the points of a function.
+
+pub(crate) mod address;
+pub(crate) mod demand;
+pub(crate) mod graph;
+pub(crate) mod history;
+pub(crate) mod keepalive;
+pub(crate) mod nullness;
+pub(crate) mod provenance;
+pub(crate) mod slots;
+pub(crate) mod version;

@@ -1,0 +1,395 @@
+//! Pure expressions, evaluated for one value of a reference.
+//!
+//! **Claim.** Let the reference be `r`, and some block parameters be known. What [`eval`] calls a
+//! constant is one on every execution that agrees with that.
+//!
+//! **Strength.** An operation of the reference that is not known here gives [`Bits::Unsure`], and
+//! so does one that takes too long: from neither follows that a guard is missing. Values that do
+//! not depend on the reference vary freely, so that conditions which exclude each other are not
+//! seen to do so.
+//!
+//! **Math.** Bits are ordered unknown < constant < varying < unsure. Integers are evaluated exactly, modulo
+//! their width.
+
+use crate::ir::cfg::constant;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Type, Value, ValueDef};
+
+/// What is known of the bits of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bits {
+    /// Nothing flows there yet.
+    Unknown,
+    /// They are these, zero-extended.
+    Const {
+        n: u64,
+        /// Are they made of the reference?
+        of_reference: bool,
+    },
+    /// They can be anything.
+    Varying,
+    /// They depend on the reference in a way that is not understood.
+    Unsure,
+}
+
+impl Bits {
+    /// The bits of a value that is `self` or `other`, by path.
+    pub(crate) fn meet(self, other: Bits) -> Bits {
+        match (self, other) {
+            (Bits::Unsure, _) | (_, Bits::Unsure) => Bits::Unsure,
+            (Bits::Unknown, bits) | (bits, Bits::Unknown) => bits,
+            (
+                Bits::Const { n, of_reference },
+                Bits::Const {
+                    n: m,
+                    of_reference: other,
+                },
+            ) if n == m => Bits::Const {
+                n,
+                of_reference: of_reference || other,
+            },
+            (Bits::Const { .. } | Bits::Varying, Bits::Const { .. } | Bits::Varying) => {
+                Bits::Varying
+            }
+        }
+    }
+}
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Truth {
+    Unknown,
+    Certain(bool),
+    Either,
+    Unsure,
+}
+
+/// What is known of values beside their definitions.
+pub(crate) trait Known {
+    /// The bits of `value`, which must not be an alias, if they are known.
+    fn bits(&self, value: Value) -> Option<Bits>;
+
+    /// What `value` is an alias of, or itself.
+    fn resolve(&self, func: &Function, value: Value) -> Value {
+        func.dfg.resolve_aliases(value)
+    }
+
+    /// Whether `condition` holds, if that was found before.
+    fn truth(&self, condition: Value) -> Option<Truth> {
+        let _ = condition;
+        None
+    }
+}
+
+impl<F: Fn(Value) -> Option<Bits>> Known for F {
+    fn bits(&self, value: Value) -> Option<Bits> {
+        self(value)
+    }
+}
+
+/// How many operations are evaluated for one value. Conditions are small.
+const FUEL: u32 = 128;
+
+/// Evaluates in one function; `known` says what is known of a value beside its definition.
+pub(crate) struct Eval<'a> {
+    func: &'a Function,
+    known: &'a dyn Known,
+    fuel: u32,
+}
+
+/// The bits of `value`.
+pub(crate) fn eval(func: &Function, known: &dyn Known, value: Value) -> Bits {
+    let fuel = FUEL;
+    Eval { func, known, fuel }.value(value)
+}
+
+/// Is `value` other than zero?
+pub(crate) fn truth(func: &Function, known: &dyn Known, value: Value) -> Truth {
+    if let Some(truth) = known.truth(value) {
+        return truth;
+    }
+    let fuel = FUEL;
+    Eval { func, known, fuel }.truth(value)
+}
+
+impl Eval<'_> {
+    fn truth(&mut self, value: Value) -> Truth {
+        match self.value(value) {
+            Bits::Unknown => Truth::Unknown,
+            Bits::Const { n, .. } => Truth::Certain(n != 0),
+            Bits::Varying if self.is_certainly_nonzero(value) => Truth::Certain(true),
+            Bits::Varying => Truth::Either,
+            Bits::Unsure => Truth::Unsure,
+        }
+    }
+
+    /// Is `value`, which varies, made of something that does not, by an operation that keeps it
+    /// from being zero?
+    fn is_certainly_nonzero(&mut self, value: Value) -> bool {
+        let Some(inst) = self.definition(value) else {
+            return false;
+        };
+        match self.func.dfg.insts[inst] {
+            InstructionData::Binary {
+                opcode: Opcode::Bor,
+                args,
+            } => args
+                .into_iter()
+                .any(|arg| self.truth(arg) == Truth::Certain(true)),
+            InstructionData::Unary {
+                opcode: Opcode::Uextend | Opcode::Sextend,
+                arg,
+            } => self.truth(arg) == Truth::Certain(true),
+            _ => false,
+        }
+    }
+
+    fn definition(&self, value: Value) -> Option<Inst> {
+        match self.func.dfg.value_def(value) {
+            ValueDef::Result(inst, _) => Some(inst),
+            ValueDef::Param(..) | ValueDef::Union(..) => None,
+        }
+    }
+
+    fn value(&mut self, value: Value) -> Bits {
+        let value = self.known.resolve(self.func, value);
+        if let Some(bits) = self.known.bits(value) {
+            return bits;
+        }
+        let Some(inst) = self.definition(value) else {
+            return Bits::Varying;
+        };
+        if matches!(self.func.dfg.insts[inst], InstructionData::UnaryImm { .. })
+            && let Some(n) = constant(self.func, value)
+        {
+            return Bits::Const {
+                n,
+                of_reference: false,
+            };
+        }
+        let Some(fuel) = self.fuel.checked_sub(1) else {
+            return Bits::Unsure;
+        };
+        self.fuel = fuel;
+        self.result(inst, value)
+    }
+
+    fn result(&mut self, inst: Inst, value: Value) -> Bits {
+        let ty = self.func.dfg.value_type(value);
+        match self.func.dfg.insts[inst] {
+            InstructionData::Unary { opcode, arg } => self.unary(opcode, arg, ty),
+            InstructionData::Binary { opcode, args } => self.binary(opcode, args, ty),
+            // It traps instead of wrapping around, which is a check of bounds and no guard.
+            InstructionData::IntAddTrap { args, .. } => self.binary(Opcode::Iadd, args, ty),
+            InstructionData::IntCompare { cond, args, .. } => self.compare(cond, args),
+            InstructionData::Ternary {
+                opcode: Opcode::Select | Opcode::SelectSpectreGuard,
+                args,
+            } => self.select(args),
+            // What is in memory, and what a callee returns, does not depend on the reference
+            // unless it is handed to the latter.
+            _ if is_load(self.func, inst) => Bits::Varying,
+            _ => self.not_understood(inst),
+        }
+    }
+
+    /// The result of an operation that is not known here.
+    fn not_understood(&mut self, inst: Inst) -> Bits {
+        let args = self.func.dfg.inst_args(inst);
+        let depends = args.iter().any(|&arg| match self.value(arg) {
+            Bits::Const { of_reference, .. } => of_reference,
+            Bits::Unsure => true,
+            Bits::Unknown | Bits::Varying => false,
+        });
+        if depends { Bits::Unsure } else { Bits::Varying }
+    }
+
+    fn unary(&mut self, opcode: Opcode, arg: Value, ty: Type) -> Bits {
+        let from = self.func.dfg.value_type(arg);
+        let bits = self.value(arg);
+        let Bits::Const { n, of_reference } = bits else {
+            return bits;
+        };
+        match unary(opcode, from, ty, n) {
+            Some(n) => Bits::Const { n, of_reference },
+            None if of_reference => Bits::Unsure,
+            None => Bits::Varying,
+        }
+    }
+
+    fn binary(&mut self, opcode: Opcode, args: [Value; 2], ty: Type) -> Bits {
+        let a = self.value(args[0]);
+        if let Some(bits) = absorb(opcode, a, ty) {
+            return bits;
+        }
+        // NB: This keeps the cost of what does not depend on the reference low.
+        let absorbs = matches!(opcode, Opcode::Band | Opcode::Bor | Opcode::Imul);
+        if a == Bits::Varying && !absorbs {
+            return Bits::Varying;
+        }
+        let b = self.value(args[1]);
+        if let Some(bits) = absorb(opcode, b, ty) {
+            return bits;
+        }
+        self.combine(a, b, |a, b| binary(opcode, ty, a, b))
+    }
+
+    fn combine(&self, a: Bits, b: Bits, f: impl FnOnce(u64, u64) -> Option<u64>) -> Bits {
+        match (a, b) {
+            (Bits::Unsure, _) | (_, Bits::Unsure) => Bits::Unsure,
+            (Bits::Unknown, _) | (_, Bits::Unknown) => Bits::Unknown,
+            (Bits::Varying, _) | (_, Bits::Varying) => Bits::Varying,
+            (
+                Bits::Const { n, of_reference },
+                Bits::Const {
+                    n: m,
+                    of_reference: other,
+                },
+            ) => {
+                let of_reference = of_reference || other;
+                match f(n, m) {
+                    Some(n) => Bits::Const { n, of_reference },
+                    None if of_reference => Bits::Unsure,
+                    None => Bits::Varying,
+                }
+            }
+        }
+    }
+
+    fn compare(&mut self, cond: IntCC, args: [Value; 2]) -> Bits {
+        let [a, b] = args.map(|arg| self.known.resolve(self.func, arg));
+        let ty = self.func.dfg.value_type(a);
+        if !is_word(ty) {
+            return match (self.value(a), self.value(b)) {
+                (Bits::Varying, Bits::Varying) => Bits::Varying,
+                (Bits::Unknown, _) | (_, Bits::Unknown) => Bits::Unknown,
+                _ => Bits::Unsure,
+            };
+        }
+        if a == b {
+            let n = u64::from(compare(cond, ty, 0, 0));
+            return Bits::Const {
+                n,
+                of_reference: false,
+            };
+        }
+        let a = self.value(a);
+        if a == Bits::Varying {
+            return Bits::Varying;
+        }
+        let b = self.value(b);
+        self.combine(a, b, |a, b| Some(u64::from(compare(cond, ty, a, b))))
+    }
+
+    fn select(&mut self, [cond, yes, no]: [Value; 3]) -> Bits {
+        match self.truth(cond) {
+            Truth::Unknown => Bits::Unknown,
+            Truth::Certain(true) => self.value(yes),
+            Truth::Certain(false) => self.value(no),
+            Truth::Either => {
+                let yes = self.value(yes);
+                yes.meet(self.value(no))
+            }
+            Truth::Unsure => Bits::Unsure,
+        }
+    }
+}
+
+/// Is `inst` a load?
+pub(crate) fn is_load(func: &Function, inst: Inst) -> bool {
+    let opcode = func.dfg.insts[inst].opcode();
+    opcode.can_load() && !opcode.is_call()
+}
+
+/// What `opcode` makes of one operand with these bits and any other one, if that is certain.
+fn absorb(opcode: Opcode, bits: Bits, ty: Type) -> Option<Bits> {
+    let Bits::Const { n, .. } = bits else {
+        return None;
+    };
+    let absorbs = is_word(ty)
+        && match opcode {
+            Opcode::Band | Opcode::Imul => n == 0,
+            Opcode::Bor => n == mask(ty),
+            _ => false,
+        };
+    absorbs.then_some(bits)
+}
+
+/// Is `ty` an integer that fits in a word?
+fn is_word(ty: Type) -> bool {
+    ty.is_int() && ty.bits() <= 64
+}
+
+fn mask(ty: Type) -> u64 {
+    u64::MAX >> (64 - ty.bits())
+}
+
+fn signed(ty: Type, n: u64) -> i64 {
+    let unused = 64 - ty.bits();
+    ((n << unused) as i64) >> unused
+}
+
+pub(crate) fn unary(opcode: Opcode, from: Type, to: Type, n: u64) -> Option<u64> {
+    if !is_word(from) || !is_word(to) {
+        return None;
+    }
+    let bits = match opcode {
+        Opcode::Uextend | Opcode::Ireduce => n,
+        Opcode::Sextend => signed(from, n) as u64,
+        Opcode::Bnot => !n,
+        Opcode::Ineg => n.wrapping_neg(),
+        Opcode::Bmask if n != 0 => u64::MAX,
+        Opcode::Bmask => 0,
+        Opcode::Popcnt => n.count_ones().into(),
+        Opcode::Clz => u64::from(n.leading_zeros() - (64 - from.bits())),
+        Opcode::Ctz => u64::from(n.trailing_zeros().min(from.bits())),
+        _ => return None,
+    };
+    Some(bits & mask(to))
+}
+
+pub(crate) fn binary(opcode: Opcode, ty: Type, a: u64, b: u64) -> Option<u64> {
+    if !is_word(ty) {
+        return None;
+    }
+    let shift = (b % u64::from(ty.bits())) as u32;
+    let rotate = |left: u32| match left {
+        0 => a,
+        left => a << left | a >> (ty.bits() - left),
+    };
+    let bits = match opcode {
+        Opcode::Iadd => a.wrapping_add(b),
+        Opcode::Isub => a.wrapping_sub(b),
+        Opcode::Imul => a.wrapping_mul(b),
+        Opcode::Band => a & b,
+        Opcode::Bor => a | b,
+        Opcode::Bxor => a ^ b,
+        Opcode::Ishl => a << shift,
+        Opcode::Ushr => a >> shift,
+        Opcode::Sshr => (signed(ty, a) >> shift) as u64,
+        Opcode::Rotl => rotate(shift),
+        Opcode::Rotr => rotate((ty.bits() - shift) % ty.bits()),
+        Opcode::Umin => a.min(b),
+        Opcode::Umax => a.max(b),
+        Opcode::Smin => signed(ty, a).min(signed(ty, b)) as u64,
+        Opcode::Smax => signed(ty, a).max(signed(ty, b)) as u64,
+        _ => return None,
+    };
+    Some(bits & mask(ty))
+}
+
+pub(crate) fn compare(cond: IntCC, ty: Type, a: u64, b: u64) -> bool {
+    let (sa, sb) = (signed(ty, a), signed(ty, b));
+    match cond {
+        IntCC::Equal => a == b,
+        IntCC::NotEqual => a != b,
+        IntCC::SignedLessThan => sa < sb,
+        IntCC::SignedGreaterThanOrEqual => sa >= sb,
+        IntCC::SignedGreaterThan => sa > sb,
+        IntCC::SignedLessThanOrEqual => sa <= sb,
+        IntCC::UnsignedLessThan => a < b,
+        IntCC::UnsignedGreaterThanOrEqual => a >= b,
+        IntCC::UnsignedGreaterThan => a > b,
+        IntCC::UnsignedLessThanOrEqual => a <= b,
+    }
+}

@@ -1,0 +1,318 @@
+//! Which dereferences are reached by a reference that is a given word.
+//!
+//! **Claim.** A dereference that is not reached is not executed while the reference is that word.
+//!
+//! **Strength.** What is reached may not be executed: where paths meet, what was known on each of
+//! them is forgotten, and what is not understood is taken to go either way. So nothing
+//! is wrong until a path was found (see [`replay`](super::path)).
+//!
+//! **Math.** Conditional constant propagation (Wegman, Zadeck: "Constant Propagation with
+//! Conditional Branches", TOPLAS 1991) from the definition of the reference on, over those blocks
+//! that it dominates which lead to a dereference of it without defining it again. No path leaves them
+//! and comes back without defining it again, so that the parameters of none of them are given anything
+//! from elsewhere.
+
+use super::branch::{Way, for_each_param, way_along, way_past};
+use super::equal_words::{Alike, Reads};
+use super::eval::{Bits, Known, Truth};
+use super::invariant::Settled;
+use super::sites::Site;
+use crate::ir::cfg::{Cfg, Edge, Node};
+use crate::ir::path::Point;
+use crate::ir::view::Traps;
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Value};
+use smallvec::SmallVec;
+
+/// Memory for analyses of one function after another.
+pub(crate) struct Scratch<'a> {
+    settled: Settled<'a>,
+    /// The analysis that the marks of these belong to.
+    stamp: u32,
+    executable: Vec<u32>,
+    /// The same as bits, to find the next one.
+    executed: Vec<u64>,
+    params: Vec<(u32, Bits)>,
+    region_stamp: u32,
+    in_region: Vec<u32>,
+    /// How many more visits of blocks are made.
+    pub(crate) budget: u64,
+}
+
+impl<'a> Scratch<'a> {
+    pub(crate) fn new(func: &'a Function, cfg: &'a Cfg, settled: Settled<'a>) -> Self {
+        Scratch {
+            settled,
+            executed: vec![0; cfg.len().div_ceil(64)],
+            stamp: 0,
+            executable: vec![0; cfg.len()],
+            params: vec![(0, Bits::Unknown); func.dfg.num_values()],
+            region_stamp: 0,
+            in_region: vec![0; cfg.len()],
+            budget: 0,
+        }
+    }
+
+    /// Is `value` a parameter that is given what is followed here?
+    pub(crate) fn is_param(&self, subject: Subject, value: Value) -> bool {
+        let node = self.settled.param_node(value);
+        node.is_some_and(|node| {
+            node != subject.start.node && self.in_region[node as usize] == self.region_stamp
+        })
+    }
+
+    /// What is settled in the function.
+    pub(crate) fn settled(&self) -> &Settled<'a> {
+        &self.settled
+    }
+
+    /// `node` is executed. Returns whether that was not known.
+    fn execute(&mut self, node: Node) -> bool {
+        self.executed[node as usize / 64] |= 1 << (node % 64);
+        core::mem::replace(&mut self.executable[node as usize], self.stamp) != self.stamp
+    }
+
+    /// The first node from `node` on that is executed.
+    fn executed_from(&self, node: Node) -> Option<Node> {
+        let mut index = node as usize / 64;
+        let mut word = self.executed.get(index)? & (u64::MAX << (node % 64));
+        while word == 0 {
+            index += 1;
+            word = *self.executed.get(index)?;
+        }
+        Some(index as Node * 64 + word.trailing_zeros())
+    }
+
+    /// Find the blocks that `start` dominates and from which one of `sites` is reached without entering
+    /// `start` again.
+    pub(crate) fn find_region(&mut self, cfg: &Cfg, start: Point, sites: &[Site]) {
+        self.region_stamp += 1;
+        let mut pending = Vec::new();
+        let mut visit = |node: Node, pending: &mut Vec<Node>| {
+            if !cfg.dominates(start.node, node) {
+                return;
+            }
+            let mark = &mut self.in_region[node as usize];
+            if core::mem::replace(mark, self.region_stamp) != self.region_stamp {
+                self.budget = self.budget.saturating_sub(1);
+                if node != start.node {
+                    pending.push(node);
+                }
+            }
+        };
+        for site in sites {
+            visit(site.node, &mut pending);
+        }
+        while let Some(node) = pending.pop() {
+            for edge in cfg.preds(node) {
+                visit(edge.from, &mut pending);
+            }
+        }
+    }
+}
+
+/// The reference that is followed.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) func: &'a Function,
+    pub(crate) cfg: &'a Cfg,
+    /// What it is, where it is defined.
+    pub(crate) reference: Value,
+    /// Is a value the reference, or a reload of it?
+    pub(crate) is: &'a dyn Fn(Value) -> bool,
+    pub(crate) start: Point,
+    /// The conditional traps of each node.
+    pub(crate) traps: &'a Traps,
+}
+
+impl Subject<'_> {
+    /// The traps of `node` that are passed after its start, in order.
+    pub(crate) fn traps(&self, node: Node, start: Option<Inst>) -> &[Inst] {
+        let traps = self.traps.of(node);
+        let layout = &self.func.layout;
+        let first = start.map_or(0, |start| {
+            traps.partition_point(|&trap| layout.pp_cmp(trap, start).is_le())
+        });
+        &traps[first..]
+    }
+
+    /// The word, or what `others` say.
+    pub(crate) fn known(&self, word: u32, value: Value, others: Option<Bits>) -> Option<Bits> {
+        if (self.is)(value) {
+            return Some(Bits::Const {
+                n: word.into(),
+                of_reference: true,
+            });
+        }
+        others
+    }
+}
+
+/// One analysis: the reference is `word`.
+pub(crate) struct Flow<'a, 's, 'f> {
+    subject: Subject<'a>,
+    scratch: &'s mut Scratch<'f>,
+    word: u32,
+    reads: Reads,
+}
+
+impl Known for Flow<'_, '_, '_> {
+    fn bits(&self, value: Value) -> Option<Bits> {
+        if let Some(bits) = self.subject.known(self.word, value, None) {
+            self.reads.reference();
+            return Some(bits);
+        }
+        if !self.scratch.is_param(self.subject, value) {
+            return self.scratch.settled.bits(value);
+        }
+        self.reads.param();
+        let (stamp, bits) = self.scratch.params[value.as_u32() as usize];
+        Some(match stamp == self.scratch.stamp {
+            true => bits,
+            false => Bits::Unknown,
+        })
+    }
+
+    fn resolve(&self, _: &Function, value: Value) -> Value {
+        self.scratch.settled.resolve(value)
+    }
+
+    fn truth(&self, condition: Value) -> Option<Truth> {
+        let reference = self.subject.reference;
+        let settled = &self.scratch.settled;
+        let truth = settled.truth_while(reference, self.word, condition)?;
+        self.reads.reference();
+        Some(truth)
+    }
+}
+
+impl<'a, 's, 'f> Flow<'a, 's, 'f> {
+    /// Find what is reached in the region that was found last. None if that takes too long.
+    pub(crate) fn run(
+        subject: Subject<'a>,
+        scratch: &'s mut Scratch<'f>,
+        word: u32,
+    ) -> Option<Self> {
+        scratch.stamp += 1;
+        let mut flow = Flow {
+            subject,
+            scratch,
+            word,
+            reads: Reads::default(),
+        };
+        flow.scratch.executed.fill(0);
+        flow.scratch.execute(subject.start.node);
+        let mut changed = true;
+        while changed {
+            changed = false;
+            // NB: A sweep in reverse post-order takes in what it adds ahead of itself.
+            let mut next = flow.scratch.executed_from(0);
+            while let Some(node) = next {
+                let cost = 1 + subject.traps.of(node).len() as u64;
+                flow.scratch.budget = flow.scratch.budget.checked_sub(cost)?;
+                changed |= flow.visit(node);
+                next = flow.scratch.executed_from(node + 1);
+            }
+        }
+        Some(flow)
+    }
+
+    fn is_in_area(&self, node: Node) -> bool {
+        self.scratch.in_region[node as usize] == self.scratch.region_stamp
+    }
+
+    fn is_executable(&self, node: Node) -> bool {
+        self.scratch.executable[node as usize] == self.scratch.stamp
+    }
+
+    fn first_of(&self, node: Node) -> Option<Inst> {
+        let Point { node: at, inst } = self.subject.start;
+        inst.filter(|_| at == node)
+    }
+
+    /// The first trap of `node` that is not passed.
+    fn stop(&self, node: Node) -> Option<Inst> {
+        let traps = self.subject.traps(node, self.first_of(node));
+        traps
+            .iter()
+            .copied()
+            .find(|&trap| match self.way_past(trap) {
+                Way::Never | Way::Unknown => true,
+                Way::Open | Way::Unsure => false,
+            })
+    }
+
+    fn way_past(&self, trap: Inst) -> Way {
+        let func = self.subject.func;
+        let way = way_past(func, self, trap);
+        self.reads.settle(func.dfg.inst_args(trap).first().copied());
+        way
+    }
+
+    fn way_along(&self, edge: Edge) -> Way {
+        let Subject { func, cfg, .. } = self.subject;
+        if let Some(way) = self.scratch.settled.way_along(edge) {
+            return way;
+        }
+        let way = way_along(func, cfg, self, edge);
+        let inst = func.layout.last_inst(cfg.block(edge.from));
+        // NB: What a table is indexed with is more than true or false.
+        self.reads
+            .settle(inst.and_then(|inst| match func.dfg.insts[inst] {
+                InstructionData::Brif { arg, .. } => Some(arg),
+                _ => None,
+            }));
+        way
+    }
+
+    /// What the analysis of this word depends on, if that is simple.
+    pub(crate) fn into_alike(self) -> Option<Alike> {
+        self.reads.into_alike(self.word)
+    }
+
+    /// Is `site` reached?
+    pub(crate) fn reaches(&self, site: &Site) -> bool {
+        let layout = &self.subject.func.layout;
+        self.is_executable(site.node)
+            && self
+                .stop(site.node)
+                .is_none_or(|stop| layout.pp_cmp(site.inst, stop).is_lt())
+    }
+
+    /// Is control known to take `edge` at times?
+    pub(crate) fn takes(&self, edge: Edge) -> bool {
+        let start = self.subject.start;
+        self.is_executable(edge.from)
+            && edge.to != start.node
+            && self.is_in_area(edge.to)
+            && matches!(self.way_along(edge), Way::Open | Way::Unsure)
+    }
+
+    /// Returns whether something is known that was not.
+    fn visit(&mut self, node: Node) -> bool {
+        if self.stop(node).is_some() {
+            return false;
+        }
+        let Subject { func, cfg, .. } = self.subject;
+        let mut changed = false;
+        for edge in cfg.succs(node) {
+            if !self.takes(edge) {
+                continue;
+            }
+            let mut given = SmallVec::<[(Value, Bits); 4]>::new();
+            for_each_param(func, cfg, self, edge, |param, bits| {
+                given.push((param, bits));
+            });
+            self.reads.settle(None);
+            let stamp = self.scratch.stamp;
+            changed |= self.scratch.execute(edge.to);
+            for (param, bits) in given {
+                let (at, old) = self.scratch.params[param.as_u32() as usize];
+                let old = if at == stamp { old } else { Bits::Unknown };
+                let new = old.meet(bits);
+                self.scratch.params[param.as_u32() as usize] = (stamp, new);
+                changed |= new != old;
+            }
+        }
+        changed
+    }
+}

@@ -1,0 +1,114 @@
+//! Which reference a reload is.
+//!
+//! **Claim.** A reload is null, or the i31 that it is, exactly if what it is reloaded for is: a
+//! collection changes the bits of neither.
+
+use crate::analysis::slots::{Hold, Slots};
+use crate::finding::hazard::Hazards;
+use crate::ir::cfg::Cfg;
+use crate::ir::instruction::access;
+use cranelift_codegen::entity::SecondaryMap;
+use cranelift_codegen::ir::{Function, Opcode, Value, ValueDef};
+use cranelift_codegen::packed_option::PackedOption;
+
+/// For each reload, the value that it is reloaded for.
+pub(crate) struct Roots {
+    origins: SecondaryMap<Value, PackedOption<Value>>,
+    reloads: Vec<Value>,
+}
+
+/// More reloads of reloads than that are not followed.
+const MAX_STEPS: usize = 32;
+
+impl Roots {
+    /// Find those of `func`.
+    pub(crate) fn new(func: &Function, cfg: &Cfg, slots: &Slots) -> Self {
+        let is_there = |value: Value| {
+            let node = match func.dfg.value_def(value) {
+                ValueDef::Result(inst, _) => cfg.node_of_inst(func, inst),
+                ValueDef::Param(block, _) => cfg.node(block),
+                ValueDef::Union(..) => None,
+            };
+            node.is_some()
+        };
+        let origins = slots.reloads.iter().filter_map(|reload| {
+            let (origin, data) = match reload.hold {
+                Hold::Is { origin, data } => (Some(origin), Some(data)),
+                Hold::Unset | Hold::Conflict(..) | Hold::Partial | Hold::MaybeUnset => (None, None),
+            };
+            // The optimizer may have put another value in place of the origin.
+            let candidates = [reload.expected, origin, data].into_iter().flatten();
+            let origin = candidates
+                .map(|value| func.dfg.resolve_aliases(value))
+                .find(|&value| is_there(value))?;
+            Some((reload.result, origin))
+        });
+        let mut roots = Roots {
+            origins: SecondaryMap::new(),
+            reloads: Vec::new(),
+        };
+        for (reload, origin) in origins {
+            roots.origins[reload] = origin.into();
+            roots.reloads.push(reload);
+        }
+        roots
+    }
+
+    /// All reloads.
+    pub(crate) fn reloads(&self) -> impl Iterator<Item = Value> + '_ {
+        self.reloads.iter().copied()
+    }
+
+    /// What `value`, which must not be an alias, is reloaded for, if it is a reload.
+    pub(crate) fn of(&self, mut value: Value) -> Value {
+        for _ in 0..MAX_STEPS {
+            match self.origins[value].expand() {
+                Some(origin) if origin != value => value = origin,
+                _ => break,
+            }
+        }
+        value
+    }
+
+    /// What of `hazards` the types of what `value` is reloaded for leave: that of a reload may be
+    /// weaker.
+    pub(crate) fn narrow(
+        &self,
+        func: &Function,
+        mut value: Value,
+        mut hazards: Hazards,
+    ) -> Hazards {
+        for _ in 0..MAX_STEPS {
+            match self.origins[value].expand() {
+                Some(origin) if origin != value => value = origin,
+                _ => break,
+            }
+            let of_fact = func.dfg.gc_info.fact(value).and_then(Hazards::of);
+            hazards = of_fact.map_or(hazards, |of_fact| hazards.and(of_fact));
+        }
+        hazards
+    }
+
+    /// Is `value` loaded from a stack slot that is not followed? What it was stored for is not known then, and a
+    /// guard may have been one of that.
+    pub(crate) fn is_from_elsewhere(&self, func: &Function, value: Value) -> bool {
+        let loaded = func.dfg.value_def(value).inst();
+        let access = loaded.and_then(|inst| access(func, inst));
+        self.origins[value].is_none() && access.is_some_and(|access| is_in_slot(func, access.addr))
+    }
+}
+
+/// Is `address` one in a stack slot?
+fn is_in_slot(func: &Function, mut address: Value) -> bool {
+    for _ in 0..MAX_STEPS {
+        let Some(inst) = func.dfg.value_def(func.dfg.resolve_aliases(address)).inst() else {
+            return false;
+        };
+        match func.dfg.insts[inst].opcode() {
+            Opcode::StackAddr => return true,
+            Opcode::Iadd => address = func.dfg.inst_args(inst)[0],
+            _ => return false,
+        }
+    }
+    false
+}

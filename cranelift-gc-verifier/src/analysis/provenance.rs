@@ -1,0 +1,247 @@
+//! Which values are GC references, and which are derived from them.
+//!
+//! **Claim.** Every value is plain, a reference, or derived from references.
+//!
+//! **Strength.** What is called a reference is one. Where the producer gives facts, as Wasmtime does
+//! from the types of Wasm, every reference is found, whether or not it was declared; elsewhere, one that
+//! nobody declared, that no stack map names, and that does not meet one at a block parameter is not.
+//!
+//! **Math.** The least assignment, in the order plain < reference < derived, such that
+//!
+//! * a value whose fact is that it is a traced reference is one, as is one that was declared to need
+//!   inclusion in stack maps, or that is stored where a stack map names it, or loaded from there, or from
+//!   a slot that holds one;
+//! * a value whose fact is that it is something else, such as an i31, is plain;
+//! * a block parameter is what some argument for it is;
+//! * `select` is what its arms are; `uextend`, `iadd` and `isub` of a reference, or of what is
+//!   derived from one, are derived.
+//!
+//! Constants and other pure results are plain: null, and the i31 that arithmetic makes, do not age.
+
+use crate::analysis::history::History;
+use crate::analysis::slots::{Hold, Slots};
+use crate::ir::cfg::{Cfg, Node, destinations};
+use crate::ir::view::{BlockPass, Body, Def, Item, Kind};
+use cranelift_codegen::entity::EntitySet;
+use cranelift_codegen::ir::{BlockArg, Function, GcFact, InstructionData, Opcode, Value, ValueDef};
+
+/// What a value is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Class {
+    /// Neither of the others, as far as is known.
+    Plain,
+    /// A GC reference.
+    Reference,
+    /// A pointer that is computed from references.
+    Derived,
+}
+
+/// The class of each value.
+pub(crate) struct Values {
+    classes: Vec<Class>,
+    /// Those that stand for values which do not age, by a rewrite.
+    untraced: EntitySet<Value>,
+}
+
+impl Values {
+    /// Classify the values of `func`.
+    pub(crate) fn new(
+        func: &Function,
+        cfg: &Cfg,
+        body: &Body,
+        slots: &Slots,
+        history: &History,
+    ) -> Self {
+        let mut values = Values {
+            classes: vec![Class::Plain; func.dfg.num_values()],
+            untraced: history.untraced().clone(),
+        };
+        for (value, fact) in func.dfg.gc_info.facts() {
+            if fact.is_traced() {
+                values.seed_one(func, body, value);
+            }
+        }
+        values.seed(func, body, slots);
+        let mut again = true;
+        while again {
+            again = false;
+            for node in cfg.nodes() {
+                again |= values.visit_block(func, body, node);
+            }
+            again |= values.seed_reloads(func, body, slots);
+        }
+        values
+    }
+
+    fn seed(&mut self, func: &Function, body: &Body, slots: &Slots) {
+        for &value in func.dfg.gc_info.declared() {
+            self.seed_one(func, body, value);
+        }
+        for hold in slots.rooted() {
+            match hold {
+                Hold::Is { origin, data } => {
+                    self.seed_one(func, body, origin);
+                    self.seed_one(func, body, data);
+                }
+                Hold::Conflict(a, b) => {
+                    self.seed_one(func, body, a);
+                    self.seed_one(func, body, b);
+                }
+                Hold::Unset | Hold::Partial | Hold::MaybeUnset => {}
+            }
+        }
+        self.seed_reloads(func, body, slots);
+    }
+
+    /// Returns whether something was raised: what a slot holds may turn out to be a reference late.
+    fn seed_reloads(&mut self, func: &Function, body: &Body, slots: &Slots) -> bool {
+        let mut raised = false;
+        for reload in &slots.reloads {
+            let held = reload.hold.origins();
+            let of_reference = held.iter().any(|&value| self.class(value) != Class::Plain);
+            // NB: A slot that a stack map names may serve as plain memory elsewhere.
+            if reload.expected.is_some() || of_reference {
+                raised |= self.seed_one(func, body, reload.result);
+            }
+        }
+        raised
+    }
+
+    /// Make `value` a reference, if it can be one: not an address by its making, nor a constant or
+    /// an i31 that does not age.
+    fn seed_one(&mut self, func: &Function, body: &Body, value: Value) -> bool {
+        let value = body.resolve(func, value);
+        if self.class(value) >= Class::Reference {
+            return false;
+        }
+        let can_be = func.dfg.value_type(value).is_int()
+            && !self.is_untraced(func, value)
+            && match body.def(value) {
+                Def::Param => true,
+                Def::Item(index) => is_opaque(&func.dfg.insts[body.items()[index as usize].inst]),
+                // It may be in code that cannot be reached.
+                Def::Elsewhere => match func.dfg.value_def(value) {
+                    ValueDef::Param(..) => true,
+                    ValueDef::Result(inst, _) => is_opaque(&func.dfg.insts[inst]),
+                    ValueDef::Union(..) => false,
+                },
+            };
+        can_be && self.raise(value, Class::Reference)
+    }
+
+    fn is_untraced(&self, func: &Function, value: Value) -> bool {
+        is_untraced(func, value) || self.untraced.contains(value)
+    }
+
+    fn raise(&mut self, value: Value, class: Class) -> bool {
+        let old = &mut self.classes[value.as_u32() as usize];
+        let raised = *old < class;
+        *old = (*old).max(class);
+        raised
+    }
+
+    /// Returns whether a block before this one, or this one, has to be visited again.
+    fn visit_block(&mut self, func: &Function, body: &Body, node: Node) -> bool {
+        for item in body.items_of(node) {
+            if !item.kind.is(Kind::PASSES) {
+                continue;
+            }
+            let class = self.result_class(body, item);
+            if class != Class::Plain
+                && let Some(result) = item.result.expand()
+                && !self.is_untraced(func, result)
+            {
+                self.raise(result, class);
+            }
+        }
+        let mut again = false;
+        for &BlockPass { to, arg, param } in body.passed_from(node) {
+            let class = self.class(arg);
+            if class > self.class(param)
+                && func.dfg.value_type(arg) == func.dfg.value_type(param)
+                && !self.is_untraced(func, param)
+                && self.raise(param, class)
+            {
+                again |= to <= node;
+            }
+        }
+        again
+    }
+
+    fn result_class(&self, body: &Body, item: &Item) -> Class {
+        let [a, b] = body.operands(item).map(|operand| self.class(operand));
+        match a.max(b) {
+            Class::Reference if item.kind.is(Kind::DERIVED) => Class::Derived,
+            class => class,
+        }
+    }
+
+    /// The class of `value`, which must not be an alias.
+    pub(crate) fn class(&self, value: Value) -> Class {
+        self.classes[value.as_u32() as usize]
+    }
+
+    /// Take the classes out.
+    pub(crate) fn take(&mut self) -> Vec<Class> {
+        core::mem::take(&mut self.classes)
+    }
+
+    /// The number of values that are references.
+    pub(crate) fn references(&self) -> u64 {
+        let references = self
+            .classes
+            .iter()
+            .map(|&c| u32::from(c == Class::Reference));
+        references.sum::<u32>().into()
+    }
+}
+
+/// Is it known that `value` is nothing that ages?
+///
+/// NB: An i31 may come out of a reference that is traced, by a cast of its block parameter.
+pub(crate) fn is_untraced(func: &Function, value: Value) -> bool {
+    match func.dfg.gc_info.fact(value) {
+        Some(GcFact::Ref { traced, .. }) => !traced,
+        Some(GcFact::Scalar) => true,
+        Some(GcFact::Derived { .. } | GcFact::HeapBase) | None => false,
+    }
+}
+
+/// Does the value of `inst` come from elsewhere, and not from its operands?
+fn is_opaque(data: &InstructionData) -> bool {
+    let opcode = data.opcode();
+    opcode.is_call()
+        || opcode.can_load()
+        // The payload of an exception arrives in a register and is cut to size.
+        || matches!(
+            data,
+            InstructionData::Unary {
+                opcode: Opcode::Ireduce,
+                ..
+            }
+        )
+}
+
+/// Call `f` with the target, the argument and the parameter, for every value that a reachable edge
+/// out of `node` passes. Arguments and parameters are not aliases.
+pub(crate) fn for_each_block_arg(
+    func: &Function,
+    cfg: &Cfg,
+    node: Node,
+    mut f: impl FnMut(Node, Value, Value),
+) {
+    let Some(inst) = func.layout.last_inst(cfg.block(node)) else {
+        return;
+    };
+    let dests = destinations(func, inst);
+    for edge in cfg.succs(node) {
+        let args = dests[edge.dest as usize].args(&func.dfg.value_lists);
+        let params = func.dfg.block_params(cfg.block(edge.to));
+        for (arg, &param) in args.zip(params) {
+            // The results of a call are no one's value yet.
+            if let BlockArg::Value(arg) = arg {
+                f(edge.to, func.dfg.resolve_aliases(arg), param);
+            }
+        }
+    }
+}

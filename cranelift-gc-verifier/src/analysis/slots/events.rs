@@ -1,0 +1,219 @@
+//! What happens to locations, block after block.
+
+use super::{BySlot, Loc, Location};
+use crate::analysis::history::History;
+use crate::ir::cfg::{Cfg, Node};
+use crate::ir::instruction::Access;
+use crate::ir::view::{Body, SlotAccess};
+use cranelift_codegen::ir::{Function, Inst, Value};
+
+/// What an instruction does to locations.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Event {
+    Store {
+        loc: Loc,
+        origin: Value,
+        data: Value,
+        /// Does the producer say what it stands for?
+        is_noted: bool,
+    },
+    /// What was loaded from there is stored there again: it stays what it was, to a producer that does
+    /// not say which value a spill stands for.
+    Restore {
+        loc: Loc,
+        data: Value,
+    },
+    Clobber {
+        loc: Loc,
+    },
+    /// The one at `index` of all loads.
+    Load {
+        loc: Loc,
+        result: Value,
+        index: u32,
+    },
+    Safepoint {
+        index: u32,
+    },
+}
+
+impl Event {
+    /// Where it writes.
+    pub(super) fn written(self) -> Option<Loc> {
+        match self {
+            Event::Store { loc, .. } | Event::Restore { loc, .. } | Event::Clobber { loc } => {
+                Some(loc)
+            }
+            Event::Load { .. } | Event::Safepoint { .. } => None,
+        }
+    }
+}
+
+/// All of them.
+#[derive(Default)]
+pub(super) struct Events {
+    all: Vec<(Inst, Event)>,
+    /// For each node, where its events begin; and where the last ones end.
+    starts: Vec<u32>,
+    /// The reloads that are stored again where they were loaded from, sorted.
+    restored: Vec<Value>,
+}
+
+impl Events {
+    /// What happens to `locations` in `func`.
+    pub(super) fn new(
+        func: &Function,
+        cfg: &Cfg,
+        body: &Body,
+        (locations, by_slot): (&[Location], &BySlot),
+        history: &History,
+    ) -> Self {
+        let len = body.slot_accesses.len() + body.safepoints.len();
+        let mut events = Events {
+            all: Vec::with_capacity(len),
+            starts: Vec::with_capacity(cfg.len() + 1),
+            restored: Vec::new(),
+        };
+        let mut accesses = body.slot_accesses.iter().peekable();
+        let (mut passed, mut loads) = (0, 0);
+        // Accesses and safepoints come in the order of the code; merge them.
+        for node in cfg.nodes() {
+            events.starts.push(events.all.len() as u32);
+            loop {
+                let access = accesses.peek().filter(|access| access.node == node);
+                let safepoint = body.safepoints.get(passed).filter(|at| at.node == node);
+                match (access, safepoint) {
+                    (None, None) => break,
+                    (Some(access), _) if access.passed as usize == passed => {
+                        let made = body.access_at(access);
+                        let locs = by_slot[access.slot].iter();
+                        let locs = locs.map(|&loc| (loc, &locations[loc as usize]));
+                        let made = locs.filter_map(|at| event(func, (access, made), at, history));
+                        for mut event in made {
+                            if let Event::Load { index, .. } = &mut event {
+                                *index = loads;
+                                loads += 1;
+                            }
+                            events.all.push((access.inst, event));
+                        }
+                        accesses.next();
+                    }
+                    (_, Some(safepoint)) => {
+                        let index = passed as u32;
+                        let event = Event::Safepoint { index };
+                        events.all.push((safepoint.inst, event));
+                        passed += 1;
+                    }
+                    (Some(_), None) => unreachable!("the safepoints before it were passed"),
+                }
+            }
+        }
+        events.starts.push(events.all.len() as u32);
+        events.find_restores();
+        events
+    }
+
+    /// Those in `node`, in order.
+    pub(super) fn of(&self, node: Node) -> &[(Inst, Event)] {
+        let starts = &self.starts[node as usize..node as usize + 2];
+        &self.all[starts[0] as usize..starts[1] as usize]
+    }
+
+    /// All of them, in order.
+    pub(super) fn all(&self) -> &[(Inst, Event)] {
+        &self.all
+    }
+
+    /// The reloads that are stored again where they were loaded from, sorted.
+    pub(super) fn restored(&self) -> &[Value] {
+        &self.restored
+    }
+
+    /// Tell stores of what was loaded from the same place from others.
+    fn find_restores(&mut self) {
+        let stores_itself = |&(_, event): &(Inst, Event)| match event {
+            Event::Store {
+                loc,
+                data,
+                is_noted: false,
+                ..
+            } => Some((loc, data)),
+            _ => None,
+        };
+        let mut stored: Vec<_> = self.all.iter().filter_map(stores_itself).collect();
+        if stored.is_empty() {
+            return;
+        }
+        stored.sort_unstable();
+        let is_restored = |&(_, event): &(Inst, Event)| match event {
+            Event::Load { loc, result, .. } if stored.binary_search(&(loc, result)).is_ok() => {
+                Some((loc, result))
+            }
+            _ => None,
+        };
+        let mut restored: Vec<_> = self.all.iter().filter_map(is_restored).collect();
+        restored.sort_unstable();
+        for (_, event) in &mut self.all {
+            if let &mut Event::Store {
+                loc,
+                data,
+                is_noted: false,
+                ..
+            } = event
+                && restored.binary_search(&(loc, data)).is_ok()
+            {
+                *event = Event::Restore { loc, data };
+            }
+        }
+        // NB: What is loaded is loaded from one location.
+        self.restored = restored.into_iter().map(|(_, value)| value).collect();
+        self.restored.sort_unstable();
+    }
+
+    /// Every write to a location, with the value that it stores there for, if it is one; sorted.
+    pub(super) fn stores(&self) -> Vec<(Inst, Loc, Option<Value>)> {
+        let store = |&(inst, event): &(Inst, Event)| match event {
+            Event::Store { loc, origin, .. } => Some((inst, loc, Some(origin))),
+            Event::Restore { loc, data } => Some((inst, loc, Some(data))),
+            Event::Clobber { loc } => Some((inst, loc, None)),
+            Event::Load { .. } | Event::Safepoint { .. } => None,
+        };
+        let mut stores: Vec<_> = self.all.iter().filter_map(store).collect();
+        stores.sort_unstable();
+        stores
+    }
+}
+
+/// What the access does to the location `loc`.
+fn event(
+    func: &Function,
+    (at, access): (&SlotAccess, &Access),
+    (loc, location): (Loc, &Location),
+    history: &History,
+) -> Option<Event> {
+    let start = i64::from(location.offset);
+    let end = start + i64::from(location.ty.bytes());
+    if at.offset >= end || at.offset + i64::from(access.size) <= start {
+        return None;
+    }
+    let covers = at.offset == start && access.size == location.ty.bytes();
+    match (access.data, access.result) {
+        (Some(data), _) if covers && access.plain => {
+            let data = func.dfg.resolve_aliases(data);
+            let noted = func.dfg.gc_info.spill_origin(at.inst);
+            let origin = noted.map_or(data, |origin| func.dfg.resolve_aliases(origin));
+            Some(Event::Store {
+                loc,
+                origin: history.find(origin),
+                data,
+                is_noted: noted.is_some(),
+            })
+        }
+        (Some(_), _) => Some(Event::Clobber { loc }),
+        (None, Some(result)) if covers && access.plain && access.ty == location.ty => {
+            let index = 0;
+            Some(Event::Load { loc, result, index })
+        }
+        (None, _) => None,
+    }
+}

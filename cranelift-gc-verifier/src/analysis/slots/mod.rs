@@ -1,0 +1,388 @@
+//! What the stack slots hold that stack maps name.
+//!
+//! **Claim.** At every point, for every location (slot, offset, type) that some stack map names or
+//! that the spiller uses: which value was stored there for, on all paths, and whether it went stale since.
+//!
+//! **Strength.** A forward must-analysis: exact per path up to the meet. A slot whose address
+//! escapes is not followed; the verdict is then inconclusive.
+//!
+//! **Math.** The lattice of what one location holds, with `⊤` for "not visited":
+//!
+//! ```text
+//!              ⊤
+//!      /       |        \
+//!   Unset    Is(v)     Is(w) …
+//!      \       |        /
+//!       \   Conflict   /
+//!        \     |      /
+//!         \ Partial  /
+//!          \   |    /
+//!          MaybeUnset
+//! ```
+//!
+//! What is held changes only where something is stored, and where paths meet: it is found on the
+//! sparse graph of those ([`reaching`]). Whether it is stale is one bit for each location ([`staleness`]).
+
+mod contents;
+pub(crate) mod entry;
+mod events;
+mod location_sets;
+mod reaching;
+mod staleness;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use contents::Hold;
+
+use crate::analysis::history::History;
+use crate::analysis::version::Safepoints;
+use crate::finding::report::Inconclusive;
+use crate::ir::cfg::Cfg;
+use crate::ir::view::Body;
+use core::ops::Range;
+use cranelift_codegen::entity::SecondaryMap;
+use cranelift_codegen::ir::{
+    Function, GcCollector, Inst, StackSlot, Type, UserStackMapEntry, Value,
+};
+use events::{Event, Events};
+use reaching::{Def, Defs};
+use smallvec::SmallVec;
+use staleness::Twins;
+use std::cell::OnceCell;
+
+/// An index into [`Slots::locations`].
+pub(crate) type Loc = u32;
+
+/// A location that is followed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Location {
+    pub(crate) slot: StackSlot,
+    pub(crate) offset: u32,
+    pub(crate) ty: Type,
+}
+
+/// An entry of a stack map that no reference can be at.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BadEntry {
+    pub(crate) inst: Inst,
+    pub(crate) location: Location,
+    pub(crate) why: crate::finding::error::NonReference,
+}
+
+/// What a load from a followed location sees.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reload {
+    pub(crate) inst: Inst,
+    pub(crate) result: Value,
+    pub(crate) loc: Loc,
+    pub(crate) hold: Hold,
+    pub(crate) is_stale: bool,
+    pub(crate) expected: Option<Value>,
+    def: Def,
+}
+
+/// What a stack map's entry names, just before the safepoint.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Root {
+    pub(crate) loc: Loc,
+    pub(crate) hold: Hold,
+    pub(crate) is_stale: bool,
+    /// The same for all that see the same contents; less than [`Slots::contents`].
+    pub(crate) content: u32,
+}
+
+/// The locations that stack maps name.
+#[derive(Default)]
+struct Mapped {
+    /// Safepoint after safepoint, in the order of [`Safepoints::all`]; sorted for each.
+    locs: Vec<Loc>,
+    /// For each safepoint, where its locations begin; and where the last ones end.
+    starts: Vec<u32>,
+}
+
+impl Mapped {
+    fn range(&self, index: u32) -> Range<usize> {
+        let starts = &self.starts[index as usize..index as usize + 2];
+        starts[0] as usize..starts[1] as usize
+    }
+
+    fn at(&self, index: u32) -> &[Loc] {
+        &self.locs[self.range(index)]
+    }
+}
+
+/// The result of the analysis.
+pub(crate) struct Slots {
+    pub(crate) locations: Vec<Location>,
+    mapped: Mapped,
+    /// For each of the mapped locations the definition that the stack map sees, with a bit that tells whether
+    /// it is stale. Functions can have tens of millions of them.
+    seen: Vec<u32>,
+    /// In reverse post-order.
+    pub(crate) reloads: Vec<Reload>,
+    /// What each definition holds.
+    holds: Vec<Hold>,
+    events: Events,
+    stores: OnceCell<Vec<(Inst, Loc, Option<Value>)>>,
+    pub(crate) bad_entries: Vec<BadEntry>,
+    pub(crate) inconclusive: Vec<Inconclusive>,
+    pub(crate) entries: u64,
+}
+
+/// The locations of each slot.
+type BySlot = SecondaryMap<StackSlot, SmallVec<[Loc; 1]>>;
+
+impl Slots {
+    /// Analyze the slots of `func`.
+    pub(crate) fn new(
+        func: &Function,
+        cfg: &Cfg,
+        body: &Body,
+        safepoints: &Safepoints,
+        collector: GcCollector,
+        history: &History,
+    ) -> Self {
+        let mut slots = Slots {
+            locations: Vec::new(),
+            mapped: Mapped::default(),
+            seen: Vec::new(),
+            reloads: Vec::new(),
+            holds: Vec::new(),
+            events: Events::default(),
+            stores: OnceCell::new(),
+            bad_entries: Vec::new(),
+            inconclusive: Vec::new(),
+            entries: 0,
+        };
+        let mut by_slot = BySlot::new();
+        slots.find_mapped(func, safepoints, &mut by_slot);
+        slots.find_spills(func, body, &mut by_slot);
+        slots.forget_escapes(body, &mut by_slot);
+        if !slots.locations.is_empty() {
+            let located = (&slots.locations[..], &by_slot);
+            let events = Events::new(func, cfg, body, located, history);
+            slots.solve(func, cfg, &events, collector, history);
+            slots.events = events;
+        }
+        slots
+    }
+
+    fn solve(
+        &mut self,
+        func: &Function,
+        cfg: &Cfg,
+        events: &Events,
+        collector: GcCollector,
+        history: &History,
+    ) {
+        let resolve = |value| history.find(func.dfg.resolve_aliases(value));
+        let reload = |&(inst, event): &(Inst, Event)| match event {
+            Event::Load { loc, result, .. } => Some(Reload {
+                inst,
+                result,
+                loc,
+                hold: Hold::Unset,
+                is_stale: false,
+                expected: func.dfg.gc_info.spill_origin(inst).map(resolve),
+                def: 0,
+            }),
+            _ => None,
+        };
+        self.reloads.extend(events.all().iter().filter_map(reload));
+        let mut twins = match collector {
+            GcCollector::NonMoving => Twins::new(events),
+            GcCollector::Moving | GcCollector::Null => Twins::default(),
+        };
+        self.seen.resize(self.mapped.locs.len(), 0);
+        self.holds = Defs::new(cfg, events, self, &mut twins).solve();
+        for reload in &mut self.reloads {
+            reload.hold = self.holds[reload.def as usize];
+        }
+        if collector != GcCollector::Null {
+            let kept = twins.kept(self);
+            staleness::note_stale(cfg, events, self, &kept);
+        }
+    }
+
+    /// The locations that the stack map of the safepoint at `index` names, each with what is seen there.
+    fn seen_at(&mut self, index: u32) -> impl Iterator<Item = (Loc, &mut u32)> {
+        let range = self.mapped.range(index);
+        let locs = self.mapped.locs[range.clone()].iter().copied();
+        locs.zip(&mut self.seen[range])
+    }
+
+    /// Note what the stack map of the safepoint at `index` sees, where `current` reaches it.
+    fn note_roots(&mut self, index: u32, current: &[Def]) {
+        for (loc, seen) in self.seen_at(index) {
+            *seen = current[loc as usize] << 1;
+        }
+    }
+
+    /// Note which roots of the safepoint at `index` are stale.
+    fn note_stale_roots(&mut self, index: u32, stale: &[u64]) {
+        for (loc, seen) in self.seen_at(index) {
+            *seen |= u32::from(location_sets::contains(stale, loc));
+        }
+    }
+
+    /// What the stack map names of the safepoint at `index` of [`Safepoints::all`].
+    pub(crate) fn roots_of(&self, index: usize) -> impl Iterator<Item = Root> + '_ {
+        let range = self.mapped.range(index as u32);
+        let locs = self.mapped.locs[range.clone()].iter();
+        locs.zip(&self.seen[range]).map(|(&loc, &seen)| Root {
+            loc,
+            hold: self.holds[(seen >> 1) as usize],
+            is_stale: seen & 1 != 0,
+            content: seen >> 1,
+        })
+    }
+
+    /// What stack maps see somewhere, each once.
+    pub(crate) fn rooted(&self) -> impl Iterator<Item = Hold> + '_ {
+        let mut is_rooted = vec![false; self.holds.len()];
+        for &seen in &self.seen {
+            is_rooted[(seen >> 1) as usize] = true;
+        }
+        let all = self.holds.iter().zip(is_rooted);
+        all.filter_map(|(&hold, is_rooted)| is_rooted.then_some(hold))
+    }
+
+    /// How many contents there are.
+    pub(crate) fn contents(&self) -> usize {
+        self.holds.len()
+    }
+
+    /// Every store that writes to a location, with the value that it stores there for; sorted.
+    pub(crate) fn stores(&self) -> &[(Inst, Loc, Option<Value>)] {
+        self.stores.get_or_init(|| self.events.stores())
+    }
+
+    /// Does `inst` write to `loc`?
+    pub(crate) fn writes_to(&self, inst: Inst, loc: Loc) -> bool {
+        let stores = self.stores();
+        let found = stores.binary_search_by(|&(at, to, _)| (at, to).cmp(&(inst, loc)));
+        found.is_ok()
+    }
+
+    /// Make a location of everything that a stack map names, and judge the entries by themselves.
+    fn find_mapped(&mut self, func: &Function, safepoints: &Safepoints, by_slot: &mut BySlot) {
+        // For each slot, the safepoint whose map named it last, and one.
+        let mut last_named = SecondaryMap::<StackSlot, u32>::new();
+        self.mapped.starts.reserve(safepoints.all.len() + 1);
+        for (number, safepoint) in (1..).zip(&safepoints.all) {
+            let entries = func.dfg.user_stack_map_entries(safepoint.inst);
+            let entries = entries.unwrap_or_default();
+            self.entries += entries.len() as u64;
+            let start = self.mapped.locs.len();
+            self.mapped.starts.push(start as u32);
+            for (index, entry) in entries.iter().enumerate() {
+                let last = core::mem::replace(&mut last_named[entry.slot], number);
+                let known = self.find(by_slot, entry);
+                // NB: Only what is in the same slot can overlap.
+                let before = match last == number {
+                    true => &entries[..index],
+                    false => &[],
+                };
+                if let (Some(loc), []) = (known, before) {
+                    self.mapped.locs.push(loc);
+                    continue;
+                }
+                let location = Location {
+                    slot: entry.slot,
+                    offset: entry.offset,
+                    ty: entry.ty,
+                };
+                let loc = match entry::judge(func, entry, before) {
+                    Some(why) => {
+                        self.bad_entries.push(BadEntry {
+                            inst: safepoint.inst,
+                            location,
+                            why,
+                        });
+                        known
+                    }
+                    None => Some(self.add_location(by_slot, location)),
+                };
+                self.mapped.locs.extend(loc);
+            }
+            if !self.mapped.locs[start..].is_sorted_by(|a, b| a < b) {
+                let mut locs = self.mapped.locs.split_off(start);
+                locs.sort_unstable();
+                locs.dedup();
+                self.mapped.locs.append(&mut locs);
+            }
+        }
+        self.mapped.starts.push(self.mapped.locs.len() as u32);
+    }
+
+    /// Make a location of everything that the spiller stores to or loads from, and of what references are
+    /// loaded from, by their types: a stack map may have lost its only entry for it.
+    fn find_spills(&mut self, func: &Function, body: &Body, by_slot: &mut BySlot) {
+        for at in &body.slot_accesses {
+            let access = body.access_at(at);
+            // NB: What is passed to somebody else by its address is memory like any other.
+            let is_reference = |value| {
+                let fact = func.dfg.gc_info.fact(value);
+                fact.is_some_and(|fact| fact.is_traced()) && !body.escapes.contains_key(&at.slot)
+            };
+            let is_followed = func.dfg.gc_info.spill_origin(at.inst).is_some()
+                || access.result.is_some_and(is_reference);
+            if let (true, Ok(offset)) = (is_followed, u32::try_from(at.offset)) {
+                let location = Location {
+                    slot: at.slot,
+                    offset,
+                    ty: access.ty,
+                };
+                self.add_location(by_slot, location);
+            }
+        }
+    }
+
+    /// Forget the locations of slots whose addresses escape.
+    fn forget_escapes(&mut self, body: &Body, by_slot: &mut BySlot) {
+        let before = self.inconclusive.len();
+        for (&slot, &inst) in &body.escapes {
+            if !core::mem::take(&mut by_slot[slot]).is_empty() {
+                let reason = Inconclusive::SlotEscapes { slot, inst };
+                self.inconclusive.push(reason);
+            }
+        }
+        if self.inconclusive.len() == before {
+            return;
+        }
+        let mut kept = Mapped::default();
+        for index in 0..self.mapped.starts.len() as u32 - 1 {
+            kept.starts.push(kept.locs.len() as u32);
+            let locs = self.mapped.at(index).iter().copied();
+            let escapes = |loc| {
+                body.escapes
+                    .contains_key(&self.locations[loc as usize].slot)
+            };
+            kept.locs.extend(locs.filter(|&loc| !escapes(loc)));
+        }
+        kept.starts.push(kept.locs.len() as u32);
+        self.mapped = kept;
+    }
+
+    fn add_location(&mut self, by_slot: &mut BySlot, location: Location) -> Loc {
+        let locs = &mut by_slot[location.slot];
+        let known = locs
+            .iter()
+            .find(|&&loc| self.locations[loc as usize] == location);
+        known.copied().unwrap_or_else(|| {
+            let loc = self.locations.len() as Loc;
+            locs.push(loc);
+            self.locations.push(location);
+            loc
+        })
+    }
+
+    /// The location that `entry` names.
+    fn find(&self, by_slot: &BySlot, entry: &UserStackMapEntry) -> Option<Loc> {
+        let mut locs = by_slot[entry.slot].iter().copied();
+        locs.find(|&loc| {
+            let location = &self.locations[loc as usize];
+            location.offset == entry.offset && location.ty == entry.ty
+        })
+    }
+}

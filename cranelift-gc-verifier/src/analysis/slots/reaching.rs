@@ -1,0 +1,324 @@
+//! Which write to a location every point sees.
+//!
+//! **Claim.** For each location and point: the *definition* that reaches it, which is what a location
+//! holds at the entry, a write, or, where several meet, a φ of the block.
+//!
+//! **Strength.** Exact on the reachable graph, wherever the contents can still be seen: where they
+//! are not, blocks have no φ.
+//!
+//! **Math.** Locations in pruned SSA form: φs at the iterated dominance frontier of the writes (Cytron,
+//! Ferrante, Rosen, Wegman, Zadeck, "Efficiently Computing Static Single Assignment Form", TOPLAS
+//! 1991), for all locations at once as sets of bits; then one walk over the dominator tree.
+//! A function with many blocks and many locations has few definitions, though contents for each
+//! block and each location would fill the memory.
+
+use super::contents::Hold;
+use super::events::{Event, Events};
+use super::location_sets::{self, Sets};
+use super::staleness::Twins;
+use super::{Loc, Slots};
+use crate::ir::cfg::{Cfg, Node};
+use cranelift_codegen::ir::Value;
+
+/// A definition of a location. The first ones are what each location holds at the entry.
+pub(super) type Def = u32;
+
+/// All definitions.
+pub(super) struct Defs {
+    /// What each one holds; nothing as long as it is not known.
+    holds: Vec<Option<Hold>>,
+    /// Each φ with what reaches it over one edge.
+    args: Vec<(Def, Def)>,
+    /// Each write of what was loaded from the same place: itself, and the reload.
+    restores: Vec<(Def, Value)>,
+    /// What each reload that is stored again sees; sorted.
+    reloaded: Vec<(Value, Option<Def>)>,
+}
+
+/// The walk over the dominator tree.
+struct Walk<'a> {
+    cfg: &'a Cfg,
+    phis: &'a Sets,
+    /// For each node, its first φ, and where the last ones end. They come in the order of their locations.
+    first_phi: Vec<Def>,
+    /// The definition of each location that reaches the point.
+    current: Vec<Def>,
+    /// What to put back into `current`, latest last.
+    undo: Vec<(Loc, Def)>,
+}
+
+impl Defs {
+    /// Find the definitions; note in `slots` and `twins` which of them are seen where.
+    pub(super) fn new(cfg: &Cfg, events: &Events, slots: &mut Slots, twins: &mut Twins) -> Self {
+        let len = slots.locations.len();
+        let phis = place_phis(cfg, events, slots);
+        let mut defs = Defs {
+            holds: vec![Some(Hold::Unset); len],
+            args: Vec::new(),
+            restores: Vec::new(),
+            reloaded: events.restored().iter().map(|&v| (v, None)).collect(),
+        };
+        defs.holds.reserve(events.all().len());
+        let mut first_phi = Vec::with_capacity(cfg.len() + 1);
+        for node in cfg.nodes() {
+            first_phi.push(defs.holds.len() as Def);
+            let count = phis.count_of(node) as usize;
+            defs.holds.extend(core::iter::repeat_n(None, count));
+        }
+        first_phi.push(defs.holds.len() as Def);
+        let mut walk = Walk {
+            cfg,
+            phis: &phis,
+            first_phi,
+            current: (0..len as Def).collect(),
+            undo: Vec::new(),
+        };
+        // Nodes, and how much there was to undo at the end of their dominators.
+        let mut stack = vec![(0, 0)];
+        while let Some((node, before)) = stack.pop() {
+            walk.undo(before);
+            walk.enter(node);
+            for &(_, event) in events.of(node) {
+                match event {
+                    Event::Store {
+                        loc, origin, data, ..
+                    } => walk.set(loc, defs.add(Some(Hold::Is { origin, data }))),
+                    Event::Clobber { loc } => walk.set(loc, defs.add(Some(Hold::Partial))),
+                    Event::Restore { loc, data } => {
+                        let def = defs.add(None);
+                        defs.restores.push((def, data));
+                        walk.set(loc, def);
+                    }
+                    Event::Load { loc, result, index } => {
+                        let seen = walk.current[loc as usize];
+                        slots.reloads[index as usize].def = seen;
+                        defs.note_reload(result, seen);
+                    }
+                    Event::Safepoint { index } => {
+                        slots.note_roots(index, &walk.current);
+                        twins.note(index, &walk.current);
+                    }
+                }
+            }
+            walk.leave(node, &mut defs.args);
+            let before = walk.undo.len();
+            stack.extend(cfg.dominated(node).map(|child| (child, before)));
+        }
+        defs
+    }
+
+    fn add(&mut self, hold: Option<Hold>) -> Def {
+        self.holds.push(hold);
+        self.holds.len() as Def - 1
+    }
+
+    fn note_reload(&mut self, value: Value, def: Def) {
+        let key = |&(value, _): &(Value, _)| value;
+        if let Ok(at) = self.reloaded.binary_search_by_key(&value, key) {
+            self.reloaded[at].1 = Some(def);
+        }
+    }
+
+    /// Find what each one holds.
+    pub(super) fn solve(mut self) -> Vec<Hold> {
+        let copies = self.copies();
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for &(def, of, value) in &copies {
+                // What was stored there stands for the same value as before.
+                let hold = self.holds[of as usize].map(|hold| match hold {
+                    Hold::Is { origin, .. } => Hold::Is {
+                        origin,
+                        data: value,
+                    },
+                    other => other,
+                });
+                changed |= self.holds[def as usize] != hold;
+                self.holds[def as usize] = hold;
+            }
+            for &(phi, arg) in &self.args {
+                let hold = match (self.holds[phi as usize], self.holds[arg as usize]) {
+                    (known, None) => known,
+                    (None, known) => known,
+                    (Some(a), Some(b)) => Some(a.meet(b)),
+                };
+                changed |= self.holds[phi as usize] != hold;
+                self.holds[phi as usize] = hold;
+            }
+        }
+        let known = |hold: Option<Hold>| hold.expect("something reaches every block");
+        self.holds.into_iter().map(known).collect()
+    }
+
+    /// Each restore of what is known to stand for one or more values, with the definition whose
+    /// contents it restores. The others store what they reloaded, whatever that is.
+    fn copies(&mut self) -> Vec<(Def, Def, Value)> {
+        if self.restores.is_empty() {
+            return Vec::new();
+        }
+        let is_unknown = |hold: &Option<Hold>| matches!(hold, Some(Hold::Unset | Hold::Partial));
+        let mut is_opaque: Vec<bool> = self.holds.iter().map(is_unknown).collect();
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for &(phi, arg) in &self.args {
+                changed |= is_opaque[arg as usize]
+                    && !core::mem::replace(&mut is_opaque[phi as usize], true);
+            }
+        }
+        let mut copies = Vec::new();
+        for (def, data) in core::mem::take(&mut self.restores) {
+            let at = self
+                .reloaded
+                .binary_search_by_key(&data, |&(value, _)| value);
+            match at.ok().and_then(|at| self.reloaded[at].1) {
+                Some(of) if !is_opaque[of as usize] => copies.push((def, of, data)),
+                _ => {
+                    self.holds[def as usize] = Some(Hold::Is { origin: data, data });
+                }
+            }
+        }
+        copies
+    }
+}
+
+impl Walk<'_> {
+    fn set(&mut self, loc: Loc, def: Def) {
+        let before = core::mem::replace(&mut self.current[loc as usize], def);
+        self.undo.push((loc, before));
+    }
+
+    fn undo(&mut self, len: usize) {
+        while self.undo.len() > len {
+            if let Some((loc, def)) = self.undo.pop() {
+                self.current[loc as usize] = def;
+            }
+        }
+    }
+
+    /// Has `node` any φ?
+    fn has_phis(&self, node: Node) -> bool {
+        self.first_phi[node as usize] != self.first_phi[node as usize + 1]
+    }
+
+    fn enter(&mut self, node: Node) {
+        if !self.has_phis(node) {
+            return;
+        }
+        let phis = self.phis;
+        for (loc, phi) in location_sets::each(phis.of(node)).zip(self.first_phi[node as usize]..) {
+            self.set(loc, phi);
+        }
+    }
+
+    /// Note what reaches the φs of the successors of `node`.
+    fn leave(&self, node: Node, args: &mut Vec<(Def, Def)>) {
+        // NB: Most blocks have none.
+        for edge in self.cfg.succs(node).filter(|edge| self.has_phis(edge.to)) {
+            let phis =
+                location_sets::each(self.phis.of(edge.to)).zip(self.first_phi[edge.to as usize]..);
+            args.extend(phis.map(|(loc, phi)| (phi, self.current[loc as usize])));
+        }
+    }
+}
+
+/// The locations at which different definitions meet, by block, where they can be seen.
+fn place_phis(cfg: &Cfg, events: &Events, slots: &Slots) -> Sets {
+    let len = slots.locations.len();
+    let mut phis = Sets::new(cfg.len(), len);
+    // What is written in each block, or met there.
+    let mut written = Sets::new(cfg.len(), len);
+    for node in cfg.nodes() {
+        for &(_, event) in events.of(node) {
+            if let Some(loc) = event.written() {
+                location_sets::insert(written.of_mut(node), loc);
+            }
+        }
+    }
+    let live = live(cfg, events, slots, &written);
+    // For each node, the last join from which it was reached.
+    let mut seen = vec![0; cfg.len()];
+    let mut changed = true;
+    while changed {
+        changed = false;
+        let mut goes_back = false;
+        seen.fill(0);
+        // NB: The entry has no predecessor that matters: nothing was stored before.
+        for join in 1..cfg.len() as Node {
+            if !cfg.is_join(join) {
+                continue;
+            }
+            let idom = cfg.idom(join).expect("only the entry has none");
+            let before = phis.count_of(join);
+            for edge in cfg.preds(join) {
+                goes_back |= edge.from >= join;
+                let mut runner = edge.from;
+                while runner != idom && core::mem::replace(&mut seen[runner as usize], join) != join
+                {
+                    phis.add_from(join, &written, runner);
+                    runner = cfg.idom(runner).expect("the dominator is above");
+                }
+            }
+            phis.retain(join, &live);
+            if phis.count_of(join) != before {
+                changed = true;
+                written.add_from(join, &phis, join);
+            }
+        }
+        changed &= goes_back;
+    }
+    phis
+}
+
+/// The locations whose contents can be seen after the start of each block, before they are written.
+fn live(cfg: &Cfg, events: &Events, slots: &Slots, written: &Sets) -> Sets {
+    let len = slots.locations.len();
+    let mut live = Sets::new(cfg.len(), len);
+    let mut killed = vec![0; live.words()];
+    for node in cfg.nodes() {
+        killed.fill(0);
+        let live = live.of_mut(node);
+        for &(_, event) in events.of(node) {
+            match event {
+                Event::Load { loc, .. } if !location_sets::contains(&killed, loc) => {
+                    location_sets::insert(live, loc)
+                }
+                Event::Safepoint { index } => {
+                    for &loc in slots.mapped.at(index) {
+                        if !location_sets::contains(&killed, loc) {
+                            location_sets::insert(live, loc);
+                        }
+                    }
+                }
+                event => {
+                    if let Some(loc) = event.written() {
+                        location_sets::insert(&mut killed, loc);
+                    }
+                }
+            }
+        }
+    }
+    // Sweeps in post-order; only loops need more than one.
+    let mut pending = vec![true; cfg.len()];
+    let mut again = true;
+    while again {
+        again = false;
+        for node in cfg.nodes().rev() {
+            if !core::mem::take(&mut pending[node as usize]) {
+                continue;
+            }
+            let mut is_news = false;
+            for edge in cfg.succs(node) {
+                is_news |= live.flow(node, edge.to, written);
+            }
+            if is_news {
+                for edge in cfg.preds(node) {
+                    pending[edge.from as usize] = true;
+                    again |= edge.from >= node;
+                }
+            }
+        }
+    }
+    live
+}

@@ -1,0 +1,474 @@
+//! Whether references are guarded against null and i31 before they are dereferenced.
+//!
+//! **Claim.** Of every dereference that is judged: its reference's type excludes null and i31; or
+//! guards do, on every path from the reference's definition; or there is a path on which none
+//! does, and it is returned.
+//!
+//! **Strength.** Judged is what [`sites`] finds. The type is that of the fact at the definition of
+//! the reference: what a cast or a null check refines it to has to be seen in the code.
+//! Guards are conditional traps, branches, and what is computed for them; that an access can trap, or
+//! that its bounds are checked, is none. Where neither a proof nor a path is found, the dereference is
+//! inconclusive.
+//!
+//! **Math.** Let `H` be what the type allows of null and i31, and `r` range over representatives of
+//! `H`. A dereference is guarded if for every `r` conditional constant propagation from the
+//! definition with `r` in place of the reference does not reach it (see [`flow`]).
+//! After a pass, `H` of an instruction that was seen before is what had to be excluded by guards
+//! then: the pass may have put an equal value of a weaker type in place of the reference, but not
+//! have removed a guard.
+
+#[cfg(test)]
+mod tests;
+
+use crate::analysis::nullness::dominating;
+use crate::analysis::nullness::equal_words::Alike;
+use crate::analysis::nullness::flow::{Flow, Scratch, Subject};
+use crate::analysis::nullness::invariant::Settled;
+use crate::analysis::nullness::path::{self, Replay};
+use crate::analysis::nullness::reload_roots::Roots;
+use crate::analysis::nullness::sites::{self, Site, Sites};
+use crate::analysis::provenance::Values;
+use crate::analysis::slots::Slots;
+use crate::check::i31_payload;
+use crate::finding::error::GcError;
+use crate::finding::hazard::{Hazard, Hazards};
+use crate::finding::report::Inconclusive;
+use crate::finding::witness::{Role, Step};
+use crate::ir::cfg::{Cfg, Node};
+use crate::ir::path::Point;
+use crate::ir::view::{Body, Traps};
+use cranelift_codegen::entity::SecondaryMap;
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Value};
+
+/// The dereferences that were found safe: of which reference, and what its guards exclude.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Proofs {
+    /// Are they of a function that was judged before?
+    is_later: bool,
+    proofs: SecondaryMap<Inst, Option<(Value, Hazards)>>,
+}
+
+impl Proofs {
+    /// What `inst` was guarded against.
+    pub(crate) fn get(&self, inst: Inst) -> Option<(Value, Hazards)> {
+        self.proofs[inst]
+    }
+
+    /// Are there none?
+    fn is_empty(&self) -> bool {
+        self.proofs.keys().len() == 0
+    }
+
+    /// Record that the dereference `inst` of `reference` is guarded against `hazards`.
+    pub(crate) fn add(&mut self, inst: Inst, reference: Value, hazards: Hazards) {
+        self.proofs[inst] = Some((reference, hazards));
+    }
+}
+
+/// What is found.
+#[derive(Default)]
+pub(crate) struct Guards {
+    /// Dereferences that the type allows.
+    pub(crate) typed: u64,
+    /// Dereferences that are guarded.
+    pub(crate) guarded: u64,
+    /// Dereferences that nothing can be said about.
+    pub(crate) unjudged: u64,
+    pub(crate) errors: Vec<(GcError, Vec<Step>)>,
+    pub(crate) inconclusive: Vec<Inconclusive>,
+    pub(crate) proofs: Proofs,
+}
+
+/// Judge the dereferences of `func`, of which those in `proofs` were guarded before.
+pub(crate) fn judge(
+    func: &Function,
+    cfg: &Cfg,
+    body: &Body,
+    slots: &Slots,
+    values: &Values,
+    proofs: &Proofs,
+) -> Guards {
+    if func.dfg.gc_info.facts().next().is_none() && proofs.is_empty() {
+        return Guards::default();
+    }
+    let sites = Sites::new(func, cfg, body, values, proofs);
+    let mut proofs = proofs.clone();
+    if !sites.typed.is_empty() || !sites.open.is_empty() {
+        proofs.proofs.resize(func.dfg.num_insts());
+    }
+    for &(inst, reference) in &sites.typed {
+        proofs.add(inst, reference, Hazards::default());
+    }
+    let mut guards = Guards {
+        typed: sites.typed.len() as u64,
+        unjudged: sites.unjudged,
+        proofs,
+        ..Guards::default()
+    };
+    let open = guards.settle_by_trapz(&sites.open);
+    let payloads = match core::mem::replace(&mut guards.proofs.is_later, true) {
+        false => i31_payload::sites(func, cfg, body),
+        true => Vec::new(),
+    };
+    if !open.is_empty() || !payloads.is_empty() {
+        let roots = Roots::new(func, cfg, slots);
+        let judge = Judge {
+            func,
+            cfg,
+            body,
+            roots: &roots,
+        };
+        judge.groups(open, &mut guards);
+        judge.payloads(&payloads, &mut guards);
+    }
+    guards
+}
+
+/// A path that dereferences the reference `value` as `word`, again: it starts at the definition and
+/// ends at `inst`, and its blocks are those of `steps`.
+pub(crate) fn recheck(
+    func: &Function,
+    cfg: &Cfg,
+    value: Value,
+    word: u32,
+    inst: Inst,
+    steps: &[Step],
+) -> Result<(), &'static str> {
+    let start = Point::of_value(func, cfg, value).ok_or("the reference is not defined")?;
+    let mut traps = Traps::default();
+    for node in cfg.nodes() {
+        traps.start_node();
+        for inst in func.layout.block_insts(cfg.block(node)) {
+            if let InstructionData::CondTrap { .. } = func.dfg.insts[inst] {
+                traps.push(inst);
+            }
+        }
+    }
+    traps.end();
+    let is = |candidate: Value| {
+        let reloaded = func.dfg.value_def(candidate).inst();
+        let origin = reloaded.and_then(|inst| func.dfg.gc_info.spill_origin(inst));
+        candidate == value || origin.map(|o| func.dfg.resolve_aliases(o)) == Some(value)
+    };
+    let subject = Subject {
+        func,
+        cfg,
+        reference: value,
+        is: &is,
+        start,
+        traps: &traps,
+    };
+    let mut replay = Replay::new(subject, word);
+    for step in steps.iter().filter(|step| step.role == Role::Through) {
+        replay.enter(cfg.node(step.block).ok_or("it leaves the reachable code")?)?;
+    }
+    replay.arrive(inst)
+}
+
+impl Guards {
+    /// Settle the sites that need no more than the `trapz` before them, and return the others.
+    fn settle_by_trapz(&mut self, sites: &[Site]) -> Vec<Site> {
+        let mut open = Vec::new();
+        for &site in sites {
+            let mut rest = site.hazards;
+            if site.has_trapz {
+                rest.remove(Hazard::Null);
+            }
+            if rest.is_empty() {
+                self.settle(&site);
+            } else {
+                open.push(site);
+            }
+        }
+        open
+    }
+
+    fn settle(&mut self, site: &Site) {
+        self.guarded += 1;
+        self.proofs.add(site.inst, site.reference, site.hazards);
+    }
+
+    fn leave_open(&mut self, site: &Site) {
+        self.inconclusive.push(Inconclusive::UndecidedGuard {
+            inst: site.inst,
+            value: site.reference,
+        });
+    }
+}
+
+/// What the judgement of a function's sites needs.
+struct Judge<'a> {
+    func: &'a Function,
+    cfg: &'a Cfg,
+    body: &'a Body,
+    roots: &'a Roots,
+}
+
+/// How many blocks are visited for one function: so many for each of its blocks, and some more. The
+/// region of each reference is visited a few times, so that references that live long in large
+/// functions would make it quadratic.
+const VISITS_PER_BLOCK: u64 = 64;
+const MIN_VISITS: u64 = 20_000;
+
+/// How many sites before one of the same reference are looked at, whether they dominate it.
+const MAX_BEFORE: usize = 8;
+
+impl Judge<'_> {
+    /// Judge the sites of one reference after another.
+    fn groups(&self, open: Vec<Site>, guards: &mut Guards) {
+        let mut sites = Vec::with_capacity(open.len());
+        for mut site in open {
+            let reference = self.roots.of(site.reference);
+            site.hazards = self.roots.narrow(self.func, site.reference, site.hazards);
+            if site.hazards.is_empty() {
+                guards.typed += 1;
+                guards.proofs.add(site.inst, site.reference, site.hazards);
+                continue;
+            }
+            if site.was_guarded && self.roots.is_from_elsewhere(self.func, reference) {
+                guards.unjudged += 1;
+                continue;
+            }
+            sites.push((reference, site));
+        }
+        // NB: The sites of one reference stay in the order of the walk.
+        sites.sort_by_key(|&(reference, _)| reference);
+        let (references, sites): (Vec<Value>, Vec<Site>) = sites.into_iter().unzip();
+        let mut scratch = self.scratch(references.iter().copied());
+        let mut rest = &sites[..];
+        for references in references.chunk_by(|a, b| a == b) {
+            let reference = references[0];
+            let (sites, others) = rest.split_at(references.len());
+            rest = others;
+            let start = Point::of_value(self.func, self.cfg, reference);
+            match start.filter(|_| sites::is_opaque(self.func, reference)) {
+                Some(start) => self.group(reference, start, sites, &mut scratch, guards),
+                None => guards.unjudged += sites.len() as u64,
+            }
+        }
+    }
+
+    /// What it takes to follow `references`, for all of them.
+    fn scratch(&self, references: impl Iterator<Item = Value>) -> Scratch<'_> {
+        let settled = Settled::new(self.func, self.cfg, self.body, self.roots, references);
+        let mut scratch = Scratch::new(self.func, self.cfg, settled);
+        scratch.budget = MIN_VISITS + VISITS_PER_BLOCK * self.cfg.len() as u64;
+        scratch
+    }
+
+    /// Judge where integers are taken out of references that nobody tests.
+    fn payloads(&self, sites: &[Site], guards: &mut Guards) {
+        if sites.is_empty() {
+            return;
+        }
+        let mut scratch = self.scratch(sites.iter().map(|site| site.reference));
+        for site in sites {
+            let Some(start) = Point::of_value(self.func, self.cfg, site.reference) else {
+                continue;
+            };
+            let subject = Subject {
+                func: self.func,
+                cfg: self.cfg,
+                reference: site.reference,
+                is: &|value| value == site.reference,
+                start,
+                traps: &self.body.traps,
+            };
+            scratch.find_region(self.cfg, start, core::slice::from_ref(site));
+            let (hazard, word) = (Hazard::Null, 0);
+            let flow = Flow::run(subject, &mut scratch, word);
+            let flow = flow.filter(|flow| flow.reaches(site));
+            if let Some(path) = flow.and_then(|flow| path::path(&flow, subject, word, site)) {
+                let found = Found { hazard, word };
+                guards.errors.push(error(subject, found, site, &path));
+            }
+        }
+    }
+
+    /// Judge all sites of `reference`.
+    fn group(
+        &self,
+        reference: Value,
+        start: Point,
+        sites: &[Site],
+        scratch: &mut Scratch,
+        guards: &mut Guards,
+    ) {
+        let is = |value: Value| self.roots.of(value) == reference;
+        let subject = Subject {
+            func: self.func,
+            cfg: self.cfg,
+            reference,
+            is: &is,
+            start,
+            traps: &self.body.traps,
+        };
+        let mut far = Vec::new();
+        let mut near = Vec::<&Site>::new();
+        for site in sites {
+            // NB: Sites come in the order of the walk: of two in one block, the first one dominates.
+            let is_behind = |before: &&Site| {
+                before.hazards.and(site.hazards) == site.hazards
+                    && self.cfg.dominates(before.node, site.node)
+            };
+            if near.iter().rev().take(MAX_BEFORE).any(is_behind) {
+                guards.settle(site);
+            } else if dominating::is_guarded(subject, scratch.settled(), site) {
+                guards.settle(site);
+                near.push(site);
+            } else {
+                far.push(*site);
+            }
+        }
+        if !far.is_empty() {
+            self.far_sites(subject, &far, scratch, guards);
+        }
+    }
+
+    /// Judge the sites whose guards are not just before them.
+    fn far_sites(
+        &self,
+        subject: Subject,
+        sites: &[Site],
+        scratch: &mut Scratch,
+        guards: &mut Guards,
+    ) {
+        let mut group = Group {
+            subject,
+            sites,
+            states: vec![State::Guarded; sites.len()],
+            has_region: false,
+            alike: None,
+        };
+        for hazard in Hazard::ALL {
+            group.alike = None;
+            if sites.iter().any(|site| site.hazards.contains(hazard)) {
+                for &word in hazard.representatives() {
+                    group.try_word(Found { hazard, word }, scratch, guards);
+                }
+            }
+        }
+        for (site, state) in sites.iter().zip(group.states) {
+            match state {
+                State::Guarded => guards.settle(site),
+                State::Open => guards.leave_open(site),
+                State::Wrong(_) => {}
+            }
+        }
+    }
+}
+
+/// The sites of one reference.
+struct Group<'a> {
+    subject: Subject<'a>,
+    sites: &'a [Site],
+    /// Of each site.
+    states: Vec<State>,
+    /// Was the region of the sites found?
+    has_region: bool,
+    /// What the analysis of the last word of the same class depends on.
+    alike: Option<Alike>,
+}
+
+impl Group<'_> {
+    /// See where `found` gets.
+    fn try_word(&mut self, found: Found, scratch: &mut Scratch, guards: &mut Guards) {
+        let last = self.alike.as_ref();
+        if last.is_some_and(|last| last.is_like(self.subject, scratch, found.word)) {
+            return;
+        }
+        self.alike = None;
+        if scratch.budget > 0 {
+            if !core::mem::replace(&mut self.has_region, true) {
+                scratch.find_region(self.subject.cfg, self.subject.start, self.sites);
+            }
+            if self.try_region(found, scratch, guards) {
+                return;
+            }
+        }
+        for (site, state) in self.sites.iter().zip(&mut self.states) {
+            if site.hazards.contains(found.hazard) && *state == State::Guarded {
+                *state = State::Open;
+            }
+        }
+    }
+
+    /// Returns whether that was not too much.
+    fn try_region(&mut self, found: Found, scratch: &mut Scratch, guards: &mut Guards) -> bool {
+        let Found { hazard, word } = found;
+        let Some(flow) = Flow::run(self.subject, scratch, word) else {
+            return false;
+        };
+        for (site, state) in self.sites.iter().zip(&mut self.states) {
+            // One word of each class is enough.
+            let is_tried = site.hazards.contains(hazard) && *state != State::Wrong(hazard);
+            if !is_tried || !flow.reaches(site) {
+                continue;
+            }
+            match path::path(&flow, self.subject, word, site) {
+                Some(path) => {
+                    *state = State::Wrong(hazard);
+                    guards.errors.push(error(self.subject, found, site, &path));
+                }
+                None if *state == State::Guarded => *state = State::Open,
+                None => {}
+            }
+        }
+        self.alike = flow.into_alike();
+        true
+    }
+}
+
+/// What is reported of a dereference that `path` leads to.
+fn error(
+    subject: Subject,
+    Found { hazard, word }: Found,
+    site: &Site,
+    path: &[Node],
+) -> (GcError, Vec<Step>) {
+    let (inst, value) = (site.inst, subject.reference);
+    let error = match site.was_guarded {
+        true => GcError::GuardRemoved {
+            inst,
+            value,
+            hazard,
+            word,
+        },
+        false => GcError::UnguardedDereference {
+            inst,
+            value,
+            hazard,
+            word,
+        },
+    };
+    let mut steps = vec![subject.start.step(subject.cfg, Role::Definition)];
+    steps.extend(path[1..].iter().map(|&node| Step {
+        role: Role::Through,
+        block: subject.cfg.block(node),
+        inst: None,
+    }));
+    steps.push(Step {
+        role: Role::Use,
+        block: subject.cfg.block(site.node),
+        inst: Some(inst),
+    });
+    (error, steps)
+}
+
+/// A word that a reference is tried as.
+#[derive(Clone, Copy)]
+struct Found {
+    hazard: Hazard,
+    word: u32,
+}
+
+/// What is known of a site.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nothing was found that gets there.
+    Guarded,
+    /// Something may get there.
+    Open,
+    /// Something of this class gets there.
+    Wrong(Hazard),
+}

@@ -1,0 +1,111 @@
+//! Integers that are taken out of unboxed references.
+//!
+//! Null has no payload: taking it is a trap of Wasm, as a dereference is (wasmtime#9165).
+//!
+//! **Claim.** Of each reference that is reported an integer is taken, null gets there, and the reference
+//! is tested nowhere.
+//!
+//! **Strength.** Asked of what the producer made. A shift is pure, and the optimizer may move it above the
+//! trap that was before it; so a test anywhere is enough.
+//!
+//! **Math.** GCV10 at `x = v >> 1`, if the fact of `v` is that it is an i31 or null, no instruction traps,
+//! branches or chooses on `v` or on a comparison of it, and a path on which `v` is null gets to `x`.
+
+use crate::analysis::nullness::sites::{Site, is_opaque};
+use crate::finding::hazard::{Hazard, Hazards};
+use crate::ir::cfg::{Cfg, constant};
+use crate::ir::view::{Body, Kind};
+use cranelift_codegen::ir::{
+    Function, GcFact, GcHeapType, GcNullability, Inst, InstructionData, Opcode, Value,
+};
+
+/// The places where `func` takes an integer out of what nobody tested.
+pub(crate) fn sites(func: &Function, cfg: &Cfg, body: &Body) -> Vec<Site> {
+    let mut facts = func.dfg.gc_info.facts();
+    // NB: Few functions have such references.
+    if !facts.any(|(_, fact)| may_be_null(fact)) {
+        return Vec::new();
+    }
+    let mut sites = Vec::new();
+    for node in cfg.nodes() {
+        for inst in func.layout.block_insts(cfg.block(node)) {
+            let Some(reference) = shifted(func, inst) else {
+                continue;
+            };
+            let fact = func.dfg.gc_info.fact(reference);
+            if fact.is_some_and(may_be_null) && is_opaque(func, reference) {
+                sites.push(site(inst, node, reference));
+            }
+        }
+    }
+    if !sites.is_empty() {
+        let tested = tested(func, cfg, body);
+        sites.retain(|site| !tested.contains(&site.reference));
+    }
+    sites
+}
+
+/// Does `func` take an integer out of a reference that may be null? It need have no reference that ages.
+pub(crate) fn are_taken(func: &Function) -> bool {
+    let is_taken = |inst| {
+        let fact = shifted(func, inst).and_then(|value| func.dfg.gc_info.fact(value));
+        fact.is_some_and(may_be_null)
+    };
+    let mut facts = func.dfg.gc_info.facts();
+    let mut blocks = func.layout.blocks();
+    facts.any(|(_, fact)| may_be_null(fact))
+        && blocks.any(|block| func.layout.block_insts(block).any(is_taken))
+}
+
+fn site(inst: Inst, node: crate::ir::cfg::Node, reference: Value) -> Site {
+    let mut hazards = Hazards::default();
+    hazards.insert(Hazard::Null);
+    Site {
+        inst,
+        node,
+        reference,
+        hazards,
+        was_guarded: false,
+        has_trapz: false,
+    }
+}
+
+fn may_be_null(fact: GcFact) -> bool {
+    match fact {
+        GcFact::Ref {
+            kind, nullability, ..
+        } => kind.heap == GcHeapType::I31 && nullability != GcNullability::NonNull,
+        GcFact::Derived { .. } | GcFact::HeapBase | GcFact::Scalar => false,
+    }
+}
+
+/// What `inst` shifts to the right by one.
+fn shifted(func: &Function, inst: Inst) -> Option<Value> {
+    let InstructionData::Binary {
+        opcode: Opcode::Sshr | Opcode::Ushr,
+        args: [value, by],
+    } = func.dfg.insts[inst]
+    else {
+        return None;
+    };
+    (constant(func, by) == Some(1)).then(|| func.dfg.resolve_aliases(value))
+}
+
+/// The values that something traps, branches or chooses on, or that are compared.
+fn tested(func: &Function, cfg: &Cfg, body: &Body) -> Vec<Value> {
+    let mut tested = Vec::new();
+    for node in cfg.nodes() {
+        for item in body.items_of(node) {
+            if item
+                .kind
+                .is(Kind::TRAPS.or(Kind::COMPARES).or(Kind::DECIDES))
+            {
+                tested.extend(body.operands(item));
+            } else if func.dfg.insts[item.inst].opcode() == Opcode::Select {
+                let condition = func.dfg.inst_args(item.inst)[0];
+                tested.push(func.dfg.resolve_aliases(condition));
+            }
+        }
+    }
+    tested
+}

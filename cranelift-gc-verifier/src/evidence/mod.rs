@@ -1,0 +1,4 @@
+//! Paths that show an error, and what rechecks them.
+
+pub(crate) mod recheck;
+pub(crate) mod stale_path;

@@ -1,0 +1,256 @@
+//! What a verification found.
+
+use crate::finding::code::Code;
+use crate::finding::error::GcError;
+use crate::finding::witness::Witness;
+use crate::pipeline::accepted::Undone;
+use crate::report::input::Input;
+use core::fmt;
+use core::ops::AddAssign;
+use cranelift_codegen::gc_verifier::Pass;
+use cranelift_codegen::ir::{Inst, StackSlot, UserFuncName, Value};
+
+/// How many subjects a verification looked at, so that nothing passes by being overlooked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Safepoints that may collect, in reachable code.
+    pub safepoints: u64,
+    /// Entries of the stack maps of those safepoints.
+    pub entries: u64,
+    /// Values known to be GC references.
+    pub references: u64,
+    /// Loads and stores whose address is derived from a known reference.
+    pub dereferences: u64,
+    /// Loads of what a collection rewrites: the base of a heap that can move, the state of a
+    /// collector that copies, references in memory under a collector that moves.
+    pub rewritten_loads: u64,
+    /// Dereferences whose reference's type excludes null and i31.
+    pub typed: u64,
+    /// New objects whose words were looked at: are they stored before the object is handed on?
+    pub objects: u64,
+    /// Dereferences that are guarded against what the type does not exclude.
+    pub guarded: u64,
+    /// Dereferences whose guards were not looked for: nothing is known of the reference, it is made by a
+    /// computation, or the address arrives as a block parameter.
+    pub unjudged: u64,
+    /// Emitted records of stack maps that were compared.
+    pub records: u64,
+    /// Entries of those records.
+    pub record_entries: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Counts) {
+        let Counts {
+            safepoints,
+            entries,
+            references,
+            dereferences,
+            rewritten_loads,
+            typed,
+            objects,
+            guarded,
+            unjudged,
+            records,
+            record_entries,
+        } = other;
+        self.safepoints += safepoints;
+        self.entries += entries;
+        self.references += references;
+        self.dereferences += dereferences;
+        self.rewritten_loads += rewritten_loads;
+        self.typed += typed;
+        self.objects += objects;
+        self.guarded += guarded;
+        self.unjudged += unjudged;
+        self.records += records;
+        self.record_entries += record_entries;
+    }
+}
+
+/// The verdict on a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// Every check was made and holds.
+    Verified,
+    /// Some check could not be made; none that was made fails.
+    Inconclusive,
+    /// Some check fails.
+    Rejected,
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Verdict::Verified => "verified",
+            Verdict::Inconclusive => "inconclusive",
+            Verdict::Rejected => "rejected",
+        })
+    }
+}
+
+/// A check that could not be made, and why.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Inconclusive {
+    /// The address of a slot that a stack map names is used for something other than an access at
+    /// a known offset, so that its contents cannot be followed.
+    SlotEscapes {
+        /// The slot.
+        slot: StackSlot,
+        /// Where it escapes.
+        inst: Inst,
+    },
+    /// A value is derived from references of which more than one may be the base.
+    ManyBases {
+        /// The derived value.
+        value: Value,
+    },
+    /// A dereference for which neither a guard was found nor a path without one.
+    UndecidedGuard {
+        /// The dereference.
+        inst: Inst,
+        /// The reference.
+        value: Value,
+    },
+    /// Lowering made several calls of a safepoint, and its stack map is attached to one that
+    /// need not be the safepoint itself.
+    AmbiguousCall {
+        /// The safepoint.
+        inst: Inst,
+    },
+    /// The CLIF is not well-formed, so that nothing can be said of it.
+    Malformed {
+        /// What is wrong.
+        what: String,
+    },
+    /// The verifier contradicted itself; the finding was withheld.
+    Internal {
+        /// What it contradicted.
+        what: String,
+    },
+}
+
+impl Inconclusive {
+    /// The kind of reason, as a stable word.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Inconclusive::SlotEscapes { .. } => "slot-escapes",
+            Inconclusive::ManyBases { .. } => "many-bases",
+            Inconclusive::UndecidedGuard { .. } => "undecided-guard",
+            Inconclusive::AmbiguousCall { .. } => "ambiguous-call",
+            Inconclusive::Malformed { .. } => "malformed",
+            Inconclusive::Internal { .. } => "internal",
+        }
+    }
+}
+
+impl fmt::Display for Inconclusive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Inconclusive::SlotEscapes { slot, inst } => {
+                write!(f, "the address of {slot} escapes at {inst}")
+            }
+            Inconclusive::ManyBases { value } => {
+                write!(f, "{value} is derived from more than one reference")
+            }
+            Inconclusive::UndecidedGuard { inst, value } => {
+                write!(
+                    f,
+                    "whether {value} is guarded at {inst} could not be decided"
+                )
+            }
+            Inconclusive::AmbiguousCall { inst } => write!(
+                f,
+                "the stack map of {inst} is attached to one of several calls that lowering made of it"
+            ),
+            Inconclusive::Malformed { what } => write!(f, "the function is malformed: {what}"),
+            Inconclusive::Internal { what } => write!(f, "internal: {what}"),
+        }
+    }
+}
+
+/// One broken invariant, with the evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// What is broken.
+    pub error: GcError,
+    /// The path that shows it; it was checked again before it got here.
+    pub witness: Witness,
+    /// The ISLE rule that asked for it, as `file line N`, if it is a rewrite of one.
+    pub rule: Option<&'static str>,
+}
+
+/// What was found in one function at one point of the pipeline.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What was looked at.
+    pub counts: Counts,
+    /// What is broken, in reverse post-order of the guilty instructions.
+    pub violations: Vec<Violation>,
+    /// What could not be checked.
+    pub inconclusive: Vec<Inconclusive>,
+}
+
+impl Report {
+    /// The verdict.
+    pub fn verdict(&self) -> Verdict {
+        if !self.violations.is_empty() {
+            Verdict::Rejected
+        } else if !self.inconclusive.is_empty() {
+            Verdict::Inconclusive
+        } else {
+            Verdict::Verified
+        }
+    }
+
+    /// The codes of the violations, in their order.
+    pub fn codes(&self) -> Vec<Code> {
+        self.violations.iter().map(|v| v.error.code()).collect()
+    }
+}
+
+/// One line of a function's listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The instruction on this line, if it is one.
+    pub inst: Option<Inst>,
+    /// The CLIF, without the line break.
+    pub text: String,
+}
+
+/// A rewrite that did not happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The pass that asked for it.
+    pub pass: Pass,
+    /// What would have been wrong.
+    pub violation: Violation,
+}
+
+/// What was found while one function was compiled.
+#[derive(Clone, Debug)]
+pub struct FunctionReport {
+    /// The function.
+    pub function: UserFuncName,
+    /// The point of the pipeline that `report` is about: the first at which the function is
+    /// rejected, else the first at which it is inconclusive, else the last.
+    pub layer: Pass,
+    /// What was found there. The counts are those of the first point at which the function was
+    /// looked at, and those of records are of its emission.
+    pub report: Report,
+    /// Rewrites that the optimizer asked for.
+    pub rewrites: u64,
+    /// Rewrites that were refused.
+    pub refused: u64,
+    /// With the setting at `enforce`, why they were. The function came out right, because they did
+    /// not happen: they are no part of the verdict.
+    pub refusals: Vec<Refusal>,
+    /// The function when the first of them was refused.
+    pub refused_in: Vec<Line>,
+    /// With the setting at `enforce`, the passes that were undone, and why.
+    pub undone: Vec<Undone>,
+    /// The function at that point, if it was not verified.
+    pub listing: Vec<Line>,
+    /// The function as it was handed over, if [`Options::keep_text`](crate::Options) asks for it.
+    pub input: Option<Input>,
+}

@@ -1,0 +1,93 @@
+//! The evidence for an error.
+
+use crate::ir::cfg::{Cfg, Node};
+use core::fmt;
+use cranelift_codegen::ir::{Block, Function, Inst};
+
+/// What a step of a witness shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// The value is defined here.
+    Definition,
+    /// The value is stored to its slot here.
+    Spill,
+    /// Something else is stored to the slot here.
+    Clobber,
+    /// A collection can happen here.
+    Safepoint,
+    /// The value is loaded from its slot here.
+    Reload,
+    /// The value is used here.
+    Use,
+    /// The path enters this block.
+    Through,
+}
+
+impl Role {
+    /// The role as a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Role::Definition => "definition",
+            Role::Spill => "spill",
+            Role::Clobber => "clobber",
+            Role::Safepoint => "safepoint",
+            Role::Reload => "reload",
+            Role::Use => "use",
+            Role::Through => "through",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One step of a witness.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What it shows.
+    pub role: Role,
+    /// The block that it is in.
+    pub block: Block,
+    /// The instruction; without one, the start of the block.
+    pub inst: Option<Inst>,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.inst {
+            Some(inst) => write!(f, "{} {inst} in {}", self.role, self.block),
+            None => write!(f, "{} {}", self.role, self.block),
+        }
+    }
+}
+
+/// A path through the function, from the start of the evidence to the error.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Witness {
+    /// Its steps, in the order in which they are executed.
+    pub steps: Vec<Step>,
+}
+
+/// Append the blocks of `path` after its first, which the steps are in already, and `inst`.
+pub(crate) fn push_path(
+    func: &Function,
+    cfg: &Cfg,
+    steps: &mut Vec<Step>,
+    path: &[Node],
+    role: Role,
+    inst: Inst,
+) {
+    steps.extend(path[1..].iter().map(|&node| Step {
+        role: Role::Through,
+        block: cfg.block(node),
+        inst: None,
+    }));
+    steps.extend(func.layout.inst_block(inst).map(|block| Step {
+        role,
+        block,
+        inst: Some(inst),
+    }));
+}

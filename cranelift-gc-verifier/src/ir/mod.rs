@@ -1,0 +1,7 @@
+//! What a function is, read once and without trust.
+
+pub(crate) mod cfg;
+pub(crate) mod fingerprint;
+pub(crate) mod instruction;
+pub(crate) mod path;
+pub(crate) mod view;

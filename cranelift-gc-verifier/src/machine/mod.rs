@@ -1,0 +1,6 @@
+//! What became of stack maps in machine code.
+
+pub(crate) mod call_ends;
+pub(crate) mod emission;
+pub(crate) mod inlining;
+pub(crate) mod lowering;

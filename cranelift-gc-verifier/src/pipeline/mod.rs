@@ -1,0 +1,4 @@
+//! One function on its way through the compiler.
+
+pub(crate) mod accepted;
+pub(crate) mod watch;

@@ -1,0 +1,452 @@
+//! The implementation of Cranelift's facade.
+//!
+//! It is shown the function as the producer made it and after each pass, and asked before each
+//! rewrite.
+//!
+//! With the setting at `check`, a rewrite that is wrong is a violation, and done all the same, so
+//! that the code is what it would be. At `enforce` it is refused: the function comes out
+//! right, the verdict is on what came out, and the report tells of the refusal.
+
+use crate::analysis::history::History;
+use crate::check::{i31_payload, lost_trap};
+use crate::finding::report::{FunctionReport, Refusal, Report, Verdict, Violation};
+use crate::ir::fingerprint::fingerprint;
+use crate::machine::call_ends::Machine;
+use crate::machine::inlining::InlineWatch;
+use crate::machine::lowering;
+use crate::pipeline::accepted::{Known, Undone};
+use crate::report::input::{Compiled, Input};
+use crate::rewrite::judge::{Rewrites, pass_of};
+use crate::{Options, listing, verify_emission, verify_layer, verify_lowering};
+use cranelift_codegen::dominator_tree::DominatorTree;
+use cranelift_codegen::flowgraph::ControlFlowGraph;
+use cranelift_codegen::gc_verifier::{
+    Answer, Emitted, FunctionGuard, GcVerifier, GcVerifierError, GcVerifierErrors, Lowered, Pass,
+    Rewrite, SetGcVerifierError, set_gc_verifier,
+};
+use cranelift_codegen::ir::{Function, UserFuncName};
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::settings;
+use std::sync::Arc;
+
+/// Where the findings go.
+pub trait Sink: Send + Sync {
+    /// The compilation of a function has ended.
+    ///
+    /// Functions without anything of interest, references or safepoints with stack maps, are not
+    /// reported. Functions are compiled on any thread and in any order.
+    fn function(&self, report: FunctionReport);
+}
+
+/// A verifier that Cranelift can be given.
+pub struct Verifier {
+    options: Options,
+    sink: Arc<dyn Sink>,
+}
+
+impl Verifier {
+    /// Verify with `options` and report to `sink`.
+    pub fn new(options: Options, sink: Arc<dyn Sink>) -> Self {
+        Verifier { options, sink }
+    }
+}
+
+/// Install a verifier for this process; the setting `gc_verifier` then decides whether a
+/// compilation uses it.
+///
+/// # Errors
+///
+/// Fails if a verifier is installed already.
+pub fn install(options: Options, sink: Arc<dyn Sink>) -> Result<(), SetGcVerifierError> {
+    set_gc_verifier(Arc::new(Verifier::new(options, sink)))
+}
+
+impl GcVerifier for Verifier {
+    fn cache_key(&self) -> u64 {
+        self.options.cache_key()
+    }
+
+    fn start(
+        &self,
+        func: &Function,
+        isa: &dyn TargetIsa,
+        mode: settings::GcVerifier,
+    ) -> Option<Box<dyn FunctionGuard>> {
+        let interest = match interest(func) {
+            Interest::None if self.options.all_rewrites => Interest::Rewrites,
+            interest => interest,
+        };
+        (interest != Interest::None).then(|| {
+            Box::new(Guard {
+                interest,
+                judge: Rewrites::new(self.options, isa.endianness()),
+                refusals: Vec::new(),
+                refused_in: Vec::new(),
+                undone: Vec::new(),
+                accepted: Known::default(),
+                wrong: Report::default(),
+                options: self.options,
+                sink: self.sink.clone(),
+                mode,
+                function: func.name.clone(),
+                chosen: None,
+                first_counts: None,
+                listing: Vec::new(),
+                target: self.options.keep_text.then(|| Compiled::new(isa)),
+                input: None,
+                fingerprint: None,
+                is_optimized: isa.flags().opt_level() != settings::OptLevel::None,
+                is_touched: false,
+                rewrites: 0,
+                refused: 0,
+                history: History::default(),
+                inlining: InlineWatch::default(),
+                machine: Machine::of_isa(isa.name()),
+                emitted_counts: crate::Counts::default(),
+            }) as Box<dyn FunctionGuard>
+        })
+    }
+}
+
+/// What there is to say about a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Interest {
+    /// Nothing.
+    None,
+    /// It has no references, and yet its rewrites are judged: those of its stack slots, or all.
+    Rewrites,
+    /// Everything.
+    References,
+}
+
+fn interest(func: &Function) -> Interest {
+    // NB: A bounds check that guards nothing is found as a whole, whether or not there are references; and
+    // an i31 is none that ages.
+    if is_of_interest(func) || !lost_trap::lost(func).is_empty() || i31_payload::are_taken(func) {
+        Interest::References
+    } else if func.sized_stack_slots.is_empty() {
+        Interest::None
+    } else {
+        Interest::Rewrites
+    }
+}
+
+/// Does `func` have references, safepoints with stack maps, or state that a collection rewrites?
+pub fn is_of_interest(func: &Function) -> bool {
+    let has_stack_map = || {
+        let mut insts = func.dfg.insts_with_user_stack_maps();
+        insts.any(|inst| {
+            func.dfg.insts[inst].opcode().is_safepoint() && func.layout.inst_block(inst).is_some()
+        })
+    };
+    let info = &func.dfg.gc_info;
+    // NB: A producer may declare such regions for all functions; what is used is in the table.
+    let has_mutable_region = || {
+        let mut regions = func.dfg.alias_regions.iter();
+        !info.gc_mutable().is_empty() && regions.any(|(_, data)| info.is_gc_mutable(data.user_id))
+    };
+    !info.is_empty() || has_mutable_region() || has_stack_map()
+}
+
+/// Watches one function.
+struct Guard {
+    interest: Interest,
+    judge: Rewrites,
+    /// The rewrites that were refused.
+    refusals: Vec<Refusal>,
+    refused_in: Vec<crate::Line>,
+    /// The passes that were undone.
+    undone: Vec<Undone>,
+    /// What was known when the last pass that was accepted had ended.
+    accepted: Known,
+    /// The rewrites that were wrong and done all the same, since the last pass.
+    wrong: Report,
+    options: Options,
+    sink: Arc<dyn Sink>,
+    mode: settings::GcVerifier,
+    function: UserFuncName,
+    /// The report to hand on, so far.
+    chosen: Option<(Pass, Report)>,
+    /// What was looked at in the function as it was handed over.
+    first_counts: Option<crate::Counts>,
+    listing: Vec<crate::Line>,
+    /// What the function is compiled for, if it is to be kept.
+    target: Option<Compiled>,
+    input: Option<Input>,
+    /// That of the function that was verified last, where it is needed.
+    fingerprint: Option<u64>,
+    /// Does the optimizer look at the function once more, after it removed constant phis?
+    is_optimized: bool,
+    /// Was anything done to the function since it was verified?
+    is_touched: bool,
+    rewrites: u64,
+    refused: u64,
+    history: History,
+    inlining: InlineWatch,
+    machine: Machine,
+    /// How many records were compared.
+    emitted_counts: crate::Counts,
+}
+
+impl FunctionGuard for Guard {
+    fn rewrite(&mut self, func: &Function, rewrite: Rewrite) -> Answer {
+        self.rewrites += 1;
+        if let Some(violation) = self.judge.judge(func, rewrite) {
+            if self.mode == settings::GcVerifier::Enforce {
+                return self.refuse(func, pass_of(rewrite), violation);
+            }
+            self.note(func, rewrite, violation);
+        }
+        if let Rewrite::Inline { call, .. } = rewrite {
+            self.inlining.inline(func, call);
+        }
+        self.history.rewrite(func, rewrite);
+        self.is_touched = true;
+        Answer::Accept
+    }
+
+    fn pass_end(
+        &mut self,
+        func: &Function,
+        pass: Pass,
+        _cfg: &ControlFlowGraph,
+        _domtree: &DominatorTree,
+    ) -> Result<(), GcVerifierErrors> {
+        let inlined = match pass {
+            Pass::Inline => self.inlining.end(func),
+            _ => Vec::new(),
+        };
+        // What is broken stays broken; the first point at which it is is the telling one.
+        self.choose_rewrites(func, pass);
+        if self.interest == Interest::References
+            && !self.is_rejected()
+            && self.is_changed(func, pass)
+        {
+            let graph = self.judge.take_graph();
+            let (report, known, proofs) = verify_layer(func, &self.options, &self.history, graph);
+            self.judge.set_known(known);
+            self.history.proofs = proofs;
+            self.first_counts.get_or_insert(report.counts);
+            if let (Pass::Input, Some(target)) = (pass, &self.target) {
+                self.input = Some(Input::new(func, &report, target));
+            }
+            let report = lowering::with_faults(func, &self.options, report, inlined);
+            self.choose(func, pass, report);
+        }
+        self.enforced()?;
+        self.accept();
+        Ok(())
+    }
+
+    /// The verifier has its own.
+    fn reads_graphs(&self) -> bool {
+        false
+    }
+
+    fn restored(&mut self, _func: &Function, pass: Pass) {
+        let violations = match self.chosen.take() {
+            Some((_, report)) => report.violations,
+            None => Vec::new(),
+        };
+        let accepted = self.accepted.clone();
+        let listing = core::mem::replace(&mut self.listing, accepted.listing);
+        self.undone.push(Undone {
+            pass,
+            violations,
+            listing,
+        });
+        self.chosen = accepted.chosen;
+        self.history = accepted.history;
+        self.fingerprint = accepted.fingerprint;
+        self.judge.restart(accepted.classes);
+        self.is_touched = false;
+    }
+
+    fn lowered(&mut self, func: &Function, lowered: &Lowered) -> Result<(), GcVerifierErrors> {
+        let report = verify_lowering(func, &self.options, lowered);
+        if !self.is_rejected() {
+            self.choose(func, Pass::Lowering, report);
+        }
+        self.enforced()
+    }
+
+    fn emitted(
+        &mut self,
+        func: &Function,
+        lowered: &Lowered,
+        emitted: &Emitted,
+        code: &[u8],
+    ) -> Result<(), GcVerifierErrors> {
+        let code = (self.machine, code);
+        let report = verify_emission(func, &self.options, lowered, emitted, code);
+        self.emitted_counts = report.counts;
+        if !self.is_rejected() {
+            self.choose(func, Pass::Emission, report);
+        }
+        self.enforced()
+    }
+}
+
+impl Guard {
+    /// What is broken stays broken; the first point at which it is is the telling one.
+    fn is_rejected(&self) -> bool {
+        matches!(&self.chosen, Some((_, report)) if report.verdict() == Verdict::Rejected)
+    }
+
+    /// The errors, if they are to stop the compilation.
+    fn enforced(&self) -> Result<(), GcVerifierErrors> {
+        match &self.chosen {
+            Some((pass, report))
+                if self.mode == settings::GcVerifier::Enforce
+                    && report.verdict() == Verdict::Rejected =>
+            {
+                Err(errors(*pass, report))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Remember what is known, in case that the next pass is undone.
+    fn accept(&mut self) {
+        if self.mode == settings::GcVerifier::Enforce {
+            self.accepted = Known {
+                chosen: self.chosen.clone(),
+                listing: self.listing.clone(),
+                history: self.history.clone(),
+                classes: self.judge.classes().to_vec(),
+                fingerprint: self.fingerprint,
+            };
+        }
+    }
+
+    /// May `func` be another function than the one that was verified last?
+    ///
+    /// NB: A pass that asked for nothing is taken at its word only where a later look at the whole
+    /// function does not: what comes before the e-graph pass. Elsewhere the fingerprints are compared.
+    fn is_changed(&mut self, func: &Function, pass: Pass) -> bool {
+        let is_touched = core::mem::take(&mut self.is_touched);
+        match pass {
+            // These leave nothing as it was.
+            Pass::Egraph | Pass::Lowering | Pass::Emission => true,
+            Pass::Input | Pass::Inline | Pass::ConstantPhis if self.is_optimized => {
+                is_touched || pass == Pass::Input
+            }
+            Pass::Input | Pass::Inline | Pass::ConstantPhis => {
+                let fingerprint = fingerprint(func);
+                self.fingerprint.replace(fingerprint) != Some(fingerprint)
+            }
+        }
+    }
+
+    /// Do not do what `violation` tells of.
+    fn refuse(&mut self, func: &Function, pass: Pass, violation: Violation) -> Answer {
+        self.refused += 1;
+        if self.refused_in.is_empty() {
+            self.refused_in = listing(func);
+        }
+        // The optimizer may ask the same again.
+        let refusal = Refusal { pass, violation };
+        if !self.refusals.contains(&refusal) {
+            self.refusals.push(refusal);
+        }
+        Answer::NoChange
+    }
+
+    /// Was anything refused or undone?
+    fn has_refused(&self) -> bool {
+        !self.refusals.is_empty() || !self.undone.is_empty()
+    }
+
+    /// Remember that what `violation` tells of is done all the same.
+    fn note(&mut self, func: &Function, rewrite: Rewrite, violation: Violation) {
+        let is_rejected = self.chosen.as_ref().is_some_and(|(pass, report)| {
+            report.verdict() == Verdict::Rejected && *pass != pass_of(rewrite)
+        });
+        if is_rejected || self.wrong.violations.contains(&violation) {
+            return;
+        }
+        if self.wrong.violations.is_empty() {
+            // NB: What is rewritten may be gone when the pass has ended.
+            self.listing = listing(func);
+        }
+        self.wrong.violations.push(violation);
+    }
+
+    /// Make the rewrites of `pass` that were wrong the findings, unless there are earlier ones.
+    fn choose_rewrites(&mut self, func: &Function, pass: Pass) {
+        let mut report = core::mem::take(&mut self.wrong);
+        report.inconclusive = self.judge.take_inconclusive();
+        let tells_more = self.chosen.as_ref().is_none_or(|(_, kept)| {
+            report.verdict() > kept.verdict() || kept.verdict() == Verdict::Verified
+        });
+        if !tells_more {
+            return;
+        }
+        if report.verdict() == Verdict::Inconclusive {
+            self.listing = listing(func);
+        }
+        // NB: Of a function that only has slots, there is nothing to say when nothing is wrong.
+        let is_told = self.interest == Interest::Rewrites
+            && (self.options.all_rewrites || !self.refusals.is_empty());
+        if report.verdict() != Verdict::Verified || is_told {
+            self.chosen = Some((pass, report));
+        }
+    }
+
+    /// Keep `report` if it tells more than the one that is kept.
+    fn choose(&mut self, func: &Function, pass: Pass, report: Report) {
+        let tells_more = self.chosen.as_ref().is_none_or(|(_, kept)| {
+            report.verdict() > kept.verdict() || kept.verdict() == Verdict::Verified
+        });
+        if tells_more {
+            if report.verdict() != Verdict::Verified {
+                self.listing = listing(func);
+            }
+            self.chosen = Some((pass, report));
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let Some((layer, mut report)) = self.chosen.take() else {
+            return;
+        };
+        report.counts = crate::Counts {
+            records: self.emitted_counts.records,
+            record_entries: self.emitted_counts.record_entries,
+            ..self.first_counts.unwrap_or(report.counts)
+        };
+        // Nothing was looked at after all: what is known is about code that cannot be reached.
+        let is_empty = report.counts == crate::Counts::default();
+        let is_asked = self.options.all_rewrites && self.rewrites > 0;
+        let is_verified = report.verdict() == Verdict::Verified && !self.has_refused();
+        if is_empty && is_verified && !is_asked {
+            return;
+        }
+        self.sink.function(FunctionReport {
+            function: self.function.clone(),
+            layer,
+            report,
+            rewrites: self.rewrites,
+            refused: self.refused,
+            refusals: core::mem::take(&mut self.refusals),
+            refused_in: core::mem::take(&mut self.refused_in),
+            undone: core::mem::take(&mut self.undone),
+            listing: core::mem::take(&mut self.listing),
+            input: self.input.take(),
+        });
+    }
+}
+
+/// The errors of `report`, as Cranelift hands them on.
+fn errors(pass: Pass, report: &Report) -> GcVerifierErrors {
+    let errors = report.violations.iter().map(|violation| GcVerifierError {
+        code: violation.error.code().as_str(),
+        pass,
+        inst: Some(violation.error.inst()),
+        value: violation.error.value(),
+        message: violation.error.to_string(),
+    });
+    GcVerifierErrors(errors.collect())
+}

@@ -1,0 +1,5 @@
+//! Reports of whole functions, and how they are shown.
+
+pub(crate) mod input;
+pub(crate) mod listing;
+pub(crate) mod log_sink;

@@ -1,0 +1,11 @@
+//! Single rewrites, judged before they are done.
+
+pub(crate) mod equal_bits;
+pub(crate) mod forwarding;
+pub(crate) mod judge;
+pub(crate) mod kept;
+pub(crate) mod lanes;
+pub(crate) mod signature;
+#[cfg(test)]
+mod tests;
+pub(crate) mod walks;

@@ -1,0 +1,604 @@
+//! Every single rewrite, judged before it is done.
+//!
+//! **Claim.** A rewrite that is refused breaks the invariant that the error names; refusing
+//! it (`NoChange`) leaves the function as right as it was.
+//!
+//! **Strength.** What is asked:
+//!
+//! * forwarded loads and removed stores: all of them (GCV08, [`forwarding`](super::forwarding));
+//! * values in the place of others: type and representation (GCV13, [`kept`](super::kept)), freshness (GCV14,
+//!   [`kept`](super::kept)), and that both compute the same bits (GCV15, [`equal_bits`](super::equal_bits));
+//! * branches and traps whose condition changes, or that go away: the same (GCV15).
+//!
+//! By default, values are compared where references, or what is derived from them, take part;
+//! with [`Options::all_rewrites`](crate::Options::all_rewrites) everywhere, which makes it a test
+//! of the optimizer's rules. Inlining is not asked about.
+//!
+//! **Hoisting and rematerialization.** What they do to a value is nothing: a pure value is as fresh as
+//! what it is made of, wherever it is computed. They are wrong where what it is made of is a load
+//! that a collection rewrites, or where its use is across a safepoint; and whether that use is a
+//! dereference or a comparison, which is legal, is told by the function as a whole. So what a pure
+//! value that was merged, hoisted or rematerialized is used for is asked when the pass has ended
+//! (GCV02, GCV06, GCV07), on every path, with a witness. With `enforce` the pass is undone then:
+//! nothing is lost but the optimization.
+
+use super::forwarding::Scene;
+use super::kept::Classes;
+use super::signature::Signatures;
+use super::{equal_bits, forwarding, kept, signature};
+use crate::Options;
+pub(crate) use crate::analysis::graph::Graph;
+use crate::analysis::graph::Question;
+use crate::analysis::provenance::Class;
+use crate::analysis::version::Safepoints;
+use crate::evidence::recheck;
+use crate::finding::code::Code;
+use crate::finding::error::GcError;
+use crate::finding::report::{Inconclusive, Violation};
+use crate::finding::witness::Witness;
+use crate::ir::cfg::Cfg;
+use cranelift_codegen::gc_verifier::{Pass, Rewrite, RuleLocation};
+use cranelift_codegen::ir::{Endianness, Function, GcCollector, Inst, Value, ValueDef};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// What a look at a whole function finds that is of use while its rewrites are judged.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// What each value is.
+    pub(crate) classes: Vec<Class>,
+    pub(crate) graph: Option<Graph>,
+}
+
+/// Judges the rewrites of one function.
+pub struct Rewrites {
+    options: Options,
+    endianness: Endianness,
+    signatures: Signatures,
+    classes: Classes,
+    graph: Option<Graph>,
+    /// What can have changed since.
+    pub(crate) question: Question,
+    pass: Pass,
+    /// What went wrong in here, once.
+    inconclusive: Vec<Inconclusive>,
+}
+
+impl Rewrites {
+    /// Nothing has been rewritten yet. `endianness` is the target's.
+    pub fn new(options: Options, endianness: Endianness) -> Self {
+        Rewrites {
+            options,
+            endianness,
+            signatures: Signatures::default(),
+            classes: Classes::default(),
+            graph: None,
+            question: Question::default(),
+            pass: Pass::Input,
+            inconclusive: Vec::new(),
+        }
+    }
+
+    /// The same for `func` as it stands, whose references are found first.
+    pub fn of(func: &Function, options: Options, endianness: Endianness) -> Self {
+        let mut rewrites = Rewrites::new(options, endianness);
+        let history = crate::History::default();
+        rewrites.set_known(crate::verify_layer(func, &options, &history, None).1);
+        rewrites
+    }
+
+    /// What the last look at the whole function found.
+    pub(crate) fn set_known(&mut self, known: Known) {
+        self.classes = Classes::new(known.classes);
+        self.graph = known.graph;
+        self.question = Question::Everything;
+    }
+
+    /// The graph of the last look, which may hold no more.
+    pub(crate) fn take_graph(&mut self) -> Option<Graph> {
+        self.graph.take()
+    }
+
+    /// What each value is, as it was set.
+    pub(crate) fn classes(&self) -> &[Class] {
+        self.classes.as_slice()
+    }
+
+    /// The pass was undone: it is as if nothing had been asked since `classes` were set.
+    pub(crate) fn restart(&mut self, classes: Vec<Class>) {
+        self.classes = Classes::new(classes);
+        self.signatures = Signatures::default();
+        self.graph = None;
+        self.inconclusive.clear();
+    }
+
+    /// What could not be judged.
+    pub(crate) fn take_inconclusive(&mut self) -> Vec<Inconclusive> {
+        core::mem::take(&mut self.inconclusive)
+    }
+
+    /// What is wrong with `rewrite`, which the optimizer is about to do to `func`.
+    ///
+    /// It is assumed to be done when nothing is.
+    #[inline]
+    pub fn judge(&mut self, func: &Function, rewrite: Rewrite) -> Option<Violation> {
+        if self.is_harmless(rewrite) {
+            return None;
+        }
+        self.judge_closely(func, rewrite)
+    }
+
+    /// Is it known that nothing is wrong with `rewrite`, and that nothing is learnt?
+    ///
+    /// Most rewrites are of values that were found to have nothing to do with references.
+    #[inline]
+    fn is_harmless(&self, rewrite: Rewrite) -> bool {
+        match rewrite {
+            Rewrite::Simplify { orig, new, .. }
+            | Rewrite::Subsume { orig, new, .. }
+            | Rewrite::Gvn { orig, kept: new } => {
+                !self.options.all_rewrites
+                    && self.classes.is_known_apart(orig)
+                    && self.classes.is_known_apart(new)
+            }
+            Rewrite::Hoist { .. } | Rewrite::Remat { .. } => true,
+            _ => false,
+        }
+    }
+
+    fn judge_closely(&mut self, func: &Function, rewrite: Rewrite) -> Option<Violation> {
+        let pass = pass_of(rewrite);
+        if self.pass != pass {
+            self.pass = pass;
+            self.question = Question::Everything;
+            self.signatures = Signatures::default();
+        }
+        // A panic here must not take down a compiler that would do without the verifier.
+        let needs_look = AssertUnwindSafe(|| !self.needs_no_look(func, rewrite));
+        match catch_unwind(needs_look).unwrap_or(true) {
+            true => self.look(func, rewrite),
+            false => None,
+        }
+    }
+
+    fn look(&mut self, func: &Function, rewrite: Rewrite) -> Option<Violation> {
+        // The same goes for this.
+        let judged = catch_unwind(AssertUnwindSafe(|| self.judge_one(func, rewrite)));
+        match judged {
+            Ok(None) => {
+                self.done(func, rewrite);
+                None
+            }
+            // NB: It may be done all the same.
+            Ok(violation) => {
+                self.signatures.walks.clear();
+                violation
+            }
+            Err(_) => {
+                self.signatures = Signatures::default();
+                self.graph = None;
+                self.note("a panic while a rewrite was judged");
+                None
+            }
+        }
+    }
+
+    /// Is it clear without a closer look that nothing is wrong, and that nothing is learnt?
+    #[inline]
+    fn needs_no_look(&mut self, func: &Function, rewrite: Rewrite) -> bool {
+        match rewrite {
+            Rewrite::Simplify { orig, new, .. }
+            | Rewrite::Subsume { orig, new, .. }
+            | Rewrite::Gvn { orig, kept: new } => !self.touches(func, orig, new),
+            _ => false,
+        }
+    }
+
+    /// Does one of these take part in what happens to references, or is everything asked about?
+    fn touches(&mut self, func: &Function, a: Value, b: Value) -> bool {
+        self.options.all_rewrites || self.classes.touches(func, a) || self.classes.touches(func, b)
+    }
+
+    fn note(&mut self, what: &str) {
+        // NB: Once is enough; there may be as many rewrites as instructions.
+        if self.inconclusive.is_empty() {
+            self.inconclusive.push(Inconclusive::Internal {
+                what: what.to_string(),
+            });
+        }
+    }
+
+    fn judge_one(&mut self, func: &Function, rewrite: Rewrite) -> Option<Violation> {
+        let mut refusal = self.refusal(func, rewrite)?;
+        // What is wrong may be so only on a way that is there no more.
+        if let Some(graph) = self.graph.as_mut().filter(|graph| graph.is_narrowed) {
+            *graph = graph.again(func);
+            self.signatures.walks.clear();
+            refusal = self.refusal(func, rewrite)?;
+        }
+        let (error, witness) = refusal;
+        if !self.options.checks.contains(error.code()) {
+            return None;
+        }
+        let shown = match &self.graph {
+            Some(Graph { cfg, .. }) if !witness.steps.is_empty() => {
+                recheck::witness(func, cfg, &error, &witness)
+            }
+            // What shows an unequal rewrite is the assignment.
+            _ => Ok(()),
+        };
+        match shown {
+            Ok(()) => Some(Violation {
+                error,
+                witness,
+                rule: rule_of(rewrite),
+            }),
+            Err(what) => {
+                self.note(&format!("no witness for {}: {error}: {what}", error.code()));
+                None
+            }
+        }
+    }
+
+    fn refusal(&mut self, func: &Function, rewrite: Rewrite) -> Option<(GcError, Witness)> {
+        let plain = |error| (error, Witness::default());
+        match rewrite {
+            Rewrite::Simplify { orig, new, .. }
+            | Rewrite::Subsume { orig, new, .. }
+            | Rewrite::Gvn { orig, kept: new } => self.pure_value(func, orig, new).map(plain),
+            Rewrite::GvnSkeleton { inst, kept } => self.merged(func, inst, kept?),
+            Rewrite::SkeletonRemoveWithVal { inst, val, .. } => self.removed_with(func, inst, val),
+            Rewrite::SkeletonRemove { inst, .. } => {
+                if !self.is_asked(func, inst) {
+                    return None;
+                }
+                equal_bits::removed(func, &mut self.signatures, inst).map(plain)
+            }
+            Rewrite::SkeletonReplace { inst, new_inst, .. } => {
+                if !self.is_asked(func, inst) {
+                    return None;
+                }
+                equal_bits::instructions(func, &mut self.signatures, inst, new_inst).map(plain)
+            }
+            Rewrite::SkeletonReplaceWithVal { inst, val, .. } => self.removed_with(func, inst, val),
+            Rewrite::ReplaceBranchCond { inst, cond, .. } => {
+                if !self.is_asked(func, inst) {
+                    return None;
+                }
+                equal_bits::condition(func, &mut self.signatures, inst, cond).map(plain)
+            }
+            Rewrite::ForwardLoad { load, value } => self.forward_load(func, load, value),
+            Rewrite::IdempotentStore { store } => self
+                .with_scene(func, |scene, _, signatures, _| {
+                    forwarding::idempotent_store(scene, signatures, store)
+                }),
+            Rewrite::DeadStore { dead, overwriter } => {
+                self.with_scene(func, |scene, _, signatures, _| {
+                    forwarding::dead_store(scene, signatures, dead, overwriter)
+                })
+            }
+            Rewrite::ConstantPhi { param, value } => self.constant_phi(func, param, value),
+            Rewrite::ReplaceWithTwo {
+                inst,
+                first,
+                second,
+                ..
+            } => {
+                if !self.is_asked(func, inst) {
+                    return None;
+                }
+                equal_bits::trap_and_jump(func, &mut self.signatures, inst, (first, second))
+                    .map(plain)
+            }
+            Rewrite::Hoist { .. } | Rewrite::Remat { .. } | Rewrite::Inline { .. } => None,
+        }
+    }
+
+    /// Is the rewrite of `inst` asked about: does it take part in what happens to references?
+    fn is_asked(&mut self, func: &Function, inst: Inst) -> bool {
+        self.options.all_rewrites
+            || self.classes.operands_touch(func, inst)
+            || match func.dfg.insts[inst]
+                .arguments(&func.dfg.value_lists)
+                .first()
+            {
+                Some(&arg) => self.classes.touches(func, arg),
+                None => false,
+            }
+    }
+
+    fn pure_value(&mut self, func: &Function, orig: Value, new: Value) -> Option<GcError> {
+        let root = self.signatures.root(func, orig);
+        let ValueDef::Result(inst, _) = func.dfg.value_def(root) else {
+            return None;
+        };
+        if equal_bits::are_twins(func, &self.signatures, orig, new) {
+            return None;
+        }
+        kept::representation(func, &self.classes, inst, orig, new)
+            .filter(|error| self.options.checks.contains(error.code()))
+            .or_else(|| equal_bits::values(func, &mut self.signatures, inst, orig, new))
+    }
+
+    fn merged(&mut self, func: &Function, inst: Inst, kept: Value) -> Option<(GcError, Witness)> {
+        let orig = func.dfg.inst_results(inst).first().copied()?;
+        let of_type = kept::representation(func, &self.classes, inst, orig, kept);
+        if let Some(error) = of_type.filter(|error| self.options.checks.contains(error.code())) {
+            return Some((error, Witness::default()));
+        }
+        let stale = self.stale(func, inst, orig, kept);
+        // What one call does another one does again, whatever they return.
+        let is_compared = func.dfg.insts[inst].opcode().is_call()
+            || signature::is_computed(func, inst) && self.is_asked(func, inst);
+        if stale.is_some() || !is_compared {
+            return stale;
+        }
+        equal_bits::values(func, &mut self.signatures, inst, orig, kept)
+            .map(|error| (error, Witness::default()))
+    }
+
+    fn removed_with(
+        &mut self,
+        func: &Function,
+        inst: Inst,
+        val: Value,
+    ) -> Option<(GcError, Witness)> {
+        self.merged(func, inst, val)
+    }
+
+    fn stale(
+        &mut self,
+        func: &Function,
+        inst: Inst,
+        orig: Value,
+        new: Value,
+    ) -> Option<(GcError, Witness)> {
+        if !self.options.checks.contains(Code::Gcv14)
+            || self.collector(func) != GcCollector::Moving
+            || self.classes.what(func, orig) == Class::Plain
+        {
+            return None;
+        }
+        self.with_scene(func, |scene, safepoints, signatures, classes| {
+            kept::freshness(scene, safepoints, signatures, classes, (inst, orig), new)
+        })
+    }
+
+    fn forward_load(
+        &mut self,
+        func: &Function,
+        load: Inst,
+        value: Value,
+    ) -> Option<(GcError, Witness)> {
+        let orig = func.dfg.inst_results(load).first().copied()?;
+        let of_type = kept::representation(func, &self.classes, load, orig, value);
+        if let Some(error) = of_type.filter(|error| self.options.checks.contains(error.code())) {
+            return Some((error, Witness::default()));
+        }
+        if self.options.checks.contains(Code::Gcv08) {
+            let unsound = self.with_scene(func, |scene, _, signatures, _| {
+                forwarding::forward_load(scene, signatures, load, value)
+            });
+            if unsound.is_some() {
+                return unsound;
+            }
+        }
+        self.stale(func, load, orig, value)
+    }
+
+    /// Every way into the block must pass `value` for `param`, or what is always the same.
+    fn constant_phi(
+        &mut self,
+        func: &Function,
+        param: Value,
+        value: Value,
+    ) -> Option<(GcError, Witness)> {
+        if !self.touches(func, param, value) {
+            return None;
+        }
+        let (was, is) = (func.dfg.value_type(param), func.dfg.value_type(value));
+        let ValueDef::Param(block, _) = func.dfg.value_def(param) else {
+            return None;
+        };
+        let at = func.layout.first_inst(block)?;
+        if was != is {
+            let error = GcError::RepresentationChanged {
+                inst: at,
+                orig: param,
+                new: value,
+                why: crate::finding::error::NotKept::Type(was, is),
+            };
+            return Some((error, Witness::default()));
+        }
+        self.prepare(func);
+        let Graph { cfg, .. } = self.graph.as_ref()?;
+        let arg = other_argument(func, cfg, param, value)?;
+        let expected = self.signatures.of(func, arg)?;
+        let found = self.signatures.of(func, value)?;
+        let lane = expected.difference(&found)?;
+        let error = GcError::UnequalRewrite {
+            inst: at,
+            orig: Some(param),
+            new: Some(value),
+            expected: expected.bits[lane],
+            found: found.bits[lane],
+            given: crate::finding::error::Given::default(),
+        };
+        Some((error, Witness::default()))
+    }
+
+    fn collector(&self, func: &Function) -> GcCollector {
+        let declared = func.dfg.gc_info.collector.or(self.options.collector);
+        declared.unwrap_or(GcCollector::Moving)
+    }
+
+    fn prepare(&mut self, func: &Function) {
+        let question = core::mem::take(&mut self.question);
+        match &mut self.graph {
+            None => self.graph = Some(Graph::new(func)),
+            Some(graph) => {
+                if !question.is_none() && !graph.keeps_up_with(func, &question) {
+                    *graph = graph.again(func);
+                    self.signatures.walks.clear();
+                }
+            }
+        }
+    }
+
+    fn with_scene<T>(
+        &mut self,
+        func: &Function,
+        judge: impl FnOnce(Scene<'_>, &Safepoints, &mut Signatures, &Classes) -> Option<T>,
+    ) -> Option<T> {
+        self.prepare(func);
+        let collector = self.collector(func);
+        let Graph {
+            cfg, safepoints, ..
+        } = self.graph.as_ref()?;
+        let scene = Scene {
+            func,
+            cfg,
+            collector,
+            endianness: self.endianness,
+        };
+        judge(scene, safepoints, &mut self.signatures, &self.classes)
+    }
+
+    /// What is known once `rewrite` is done.
+    fn done(&mut self, func: &Function, rewrite: Rewrite) {
+        match rewrite {
+            Rewrite::ForwardLoad { load, value } => self.merge_result(func, load, value),
+            Rewrite::GvnSkeleton {
+                inst,
+                kept: Some(kept),
+            } => self.merge_result(func, inst, kept),
+            Rewrite::SkeletonRemoveWithVal { inst, val, .. } => self.merge_result(func, inst, val),
+            Rewrite::ConstantPhi { param, value } => {
+                self.signatures.merge(func, param, value);
+                self.classes.merge(func, param, value);
+            }
+            Rewrite::SkeletonReplaceWithVal { inst, val, .. } => {
+                if let Some(&result) = func.dfg.inst_results(inst).first() {
+                    self.classes.merge(func, result, val);
+                }
+            }
+            Rewrite::SkeletonReplace { inst, .. }
+            | Rewrite::ReplaceBranchCond { inst, .. }
+            | Rewrite::ReplaceWithTwo { inst, .. } => {
+                let opcode = func.dfg.insts[inst].opcode();
+                // NB: Where the branches go decides what is a path. Most go where they went.
+                if opcode.is_branch() {
+                    self.question.add(func.layout.inst_block(inst));
+                } else if opcode.is_call() || opcode.can_load() || opcode.can_store() {
+                    self.signatures.walks.clear();
+                }
+            }
+            Rewrite::Simplify { .. }
+            | Rewrite::Subsume { .. }
+            | Rewrite::Gvn { .. }
+            | Rewrite::GvnSkeleton { kept: None, .. }
+            | Rewrite::SkeletonRemove { .. }
+            | Rewrite::IdempotentStore { .. }
+            | Rewrite::DeadStore { .. }
+            | Rewrite::Hoist { .. }
+            | Rewrite::Remat { .. } => {}
+            Rewrite::Inline { .. } => self.question = Question::Everything,
+        }
+    }
+
+    fn merge_result(&mut self, func: &Function, inst: Inst, value: Value) {
+        // What is computed has its signature already.
+        if let Some(&result) = func.dfg.inst_results(inst).first() {
+            if !signature::is_computed(func, inst) {
+                self.signatures.merge(func, result, value);
+            }
+            self.classes.merge(func, result, value);
+        }
+    }
+}
+
+/// An argument for `param`, or for a parameter that is passed for it, that is not `value`.
+fn other_argument(func: &Function, cfg: &Cfg, param: Value, value: Value) -> Option<Value> {
+    let value = func.dfg.resolve_aliases(value);
+    let mut pending = vec![param];
+    let mut seen = vec![param];
+    while let Some(param) = pending.pop() {
+        let ValueDef::Param(block, _) = func.dfg.value_def(param) else {
+            continue;
+        };
+        let node = cfg.node(block)?;
+        let mut other = None;
+        for edge in cfg.preds(node) {
+            crate::analysis::provenance::for_each_block_arg(
+                func,
+                cfg,
+                edge.from,
+                |to, arg, to_param| {
+                    if to != node || to_param != param || arg == value || seen.contains(&arg) {
+                        return;
+                    }
+                    match func.dfg.value_def(arg) {
+                        // NB: The entry's parameters are no one's arguments.
+                        ValueDef::Param(from, _) if Some(from) != func.layout.entry_block() => {
+                            seen.push(arg);
+                            pending.push(arg);
+                        }
+                        _ => other = other.or(Some(arg)),
+                    }
+                },
+            );
+        }
+        if other.is_some() {
+            return other;
+        }
+        if seen.len() > 256 {
+            return None;
+        }
+    }
+    None
+}
+
+/// The pass that asks for `rewrite`.
+pub(crate) fn pass_of(rewrite: Rewrite) -> Pass {
+    match rewrite {
+        Rewrite::Inline { .. } => Pass::Inline,
+        Rewrite::ConstantPhi { .. } => Pass::ConstantPhis,
+        Rewrite::Simplify { .. }
+        | Rewrite::Subsume { .. }
+        | Rewrite::Gvn { .. }
+        | Rewrite::GvnSkeleton { .. }
+        | Rewrite::SkeletonRemove { .. }
+        | Rewrite::SkeletonRemoveWithVal { .. }
+        | Rewrite::SkeletonReplace { .. }
+        | Rewrite::SkeletonReplaceWithVal { .. }
+        | Rewrite::ReplaceBranchCond { .. }
+        | Rewrite::ReplaceWithTwo { .. }
+        | Rewrite::ForwardLoad { .. }
+        | Rewrite::IdempotentStore { .. }
+        | Rewrite::DeadStore { .. }
+        | Rewrite::Hoist { .. }
+        | Rewrite::Remat { .. } => Pass::Egraph,
+    }
+}
+
+/// The ISLE rule that asks for `rewrite`, where one does.
+fn rule_of(rewrite: Rewrite) -> Option<RuleLocation> {
+    match rewrite {
+        Rewrite::Simplify { rule, .. }
+        | Rewrite::Subsume { rule, .. }
+        | Rewrite::SkeletonRemove { rule, .. }
+        | Rewrite::SkeletonRemoveWithVal { rule, .. }
+        | Rewrite::SkeletonReplace { rule, .. }
+        | Rewrite::SkeletonReplaceWithVal { rule, .. }
+        | Rewrite::ReplaceBranchCond { rule, .. }
+        | Rewrite::ReplaceWithTwo { rule, .. } => rule,
+        Rewrite::Gvn { .. }
+        | Rewrite::GvnSkeleton { .. }
+        | Rewrite::ForwardLoad { .. }
+        | Rewrite::IdempotentStore { .. }
+        | Rewrite::DeadStore { .. }
+        | Rewrite::ConstantPhi { .. }
+        | Rewrite::Hoist { .. }
+        | Rewrite::Remat { .. }
+        | Rewrite::Inline { .. } => None,
+    }
+}
