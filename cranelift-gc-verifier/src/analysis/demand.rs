@@ -1,6 +1,6 @@
 //! Where references and derived pointers are relied on.
 
-use crate::analysis::provenance::for_each_block_arg;
+use crate::ir::cfg::for_each_block_arg;
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::instruction::{access, passed_on};
 use cranelift_codegen::entity::EntitySet;

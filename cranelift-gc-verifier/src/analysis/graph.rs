@@ -5,8 +5,9 @@
 //! **Strength.** Exact but for branches that lose ways in the course of a pass: the ways are taken out, and
 //! dominators and versions stay those of the larger graph.
 
-use crate::analysis::version::{Safepoint, Safepoints, may_collect};
+use crate::analysis::version::Safepoints;
 use crate::ir::cfg::Cfg;
+use crate::ir::safepoint::{Safepoint, may_collect};
 use cranelift_codegen::ir::{Block, Function, Inst};
 use smallvec::SmallVec;
 

@@ -9,9 +9,9 @@
 //! the latter, and is right. That the two are the same is read off the function just before the
 //! removal: it does not rest on the optimizer's word.
 
-use crate::analysis::provenance::is_untraced;
 use crate::check::dereference::Proofs;
 use crate::finding::hazard::Hazards;
+use crate::ir::gc_info::is_untraced;
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::gc_verifier::Rewrite;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};

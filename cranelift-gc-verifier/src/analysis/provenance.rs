@@ -20,10 +20,12 @@
 
 use crate::analysis::history::History;
 use crate::analysis::slots::{Hold, Slots};
-use crate::ir::cfg::{Cfg, Node, destinations};
-use crate::ir::view::{BlockPass, Body, Def, Item, Kind};
+use crate::ir::cfg::{Cfg, Node};
+use crate::ir::gc_info::is_untraced;
+use crate::ir::instruction::Kind;
+use crate::ir::view::{BlockPass, Body, Def, Item};
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::ir::{BlockArg, Function, GcFact, InstructionData, Opcode, Value, ValueDef};
+use cranelift_codegen::ir::{Function, InstructionData, Opcode, Value, ValueDef};
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -181,9 +183,13 @@ impl Values {
         self.classes[value.as_u32() as usize]
     }
 
-    /// Take the classes out.
-    pub(crate) fn take(&mut self) -> Vec<Class> {
-        core::mem::take(&mut self.classes)
+    /// Take the classes out. Each alias that is used has the class of what it stands for.
+    pub(crate) fn take(&mut self, body: &Body) -> Vec<Class> {
+        let mut classes = core::mem::take(&mut self.classes);
+        body.for_each_alias(|alias, value| {
+            classes[alias.as_u32() as usize] = classes[value.as_u32() as usize];
+        });
+        classes
     }
 
     /// The number of values that are references.
@@ -193,17 +199,6 @@ impl Values {
             .iter()
             .map(|&c| u32::from(c == Class::Reference));
         references.sum::<u32>().into()
-    }
-}
-
-/// Is it known that `value` is nothing that ages?
-///
-/// NB: An i31 may come out of a reference that is traced, by a cast of its block parameter.
-pub(crate) fn is_untraced(func: &Function, value: Value) -> bool {
-    match func.dfg.gc_info.fact(value) {
-        Some(GcFact::Ref { traced, .. }) => !traced,
-        Some(GcFact::Scalar) => true,
-        Some(GcFact::Derived { .. } | GcFact::HeapBase) | None => false,
     }
 }
 
@@ -220,28 +215,4 @@ fn is_opaque(data: &InstructionData) -> bool {
                 ..
             }
         )
-}
-
-/// Call `f` with the target, the argument and the parameter, for every value that a reachable edge
-/// out of `node` passes. Arguments and parameters are not aliases.
-pub(crate) fn for_each_block_arg(
-    func: &Function,
-    cfg: &Cfg,
-    node: Node,
-    mut f: impl FnMut(Node, Value, Value),
-) {
-    let Some(inst) = func.layout.last_inst(cfg.block(node)) else {
-        return;
-    };
-    let dests = destinations(func, inst);
-    for edge in cfg.succs(node) {
-        let args = dests[edge.dest as usize].args(&func.dfg.value_lists);
-        let params = func.dfg.block_params(cfg.block(edge.to));
-        for (arg, &param) in args.zip(params) {
-            // The results of a call are no one's value yet.
-            if let BlockArg::Value(arg) = arg {
-                f(edge.to, func.dfg.resolve_aliases(arg), param);
-            }
-        }
-    }
 }

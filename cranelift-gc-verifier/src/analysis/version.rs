@@ -14,7 +14,8 @@
 //! holds no safepoint.
 
 use crate::ir::cfg::{Cfg, Node};
-use cranelift_codegen::ir::{Function, Inst, InstructionData};
+use crate::ir::safepoint::{Safepoint, may_collect};
+use cranelift_codegen::ir::{Function, Inst};
 
 /// The version of a program point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -43,13 +44,6 @@ impl Version {
             Version::MIXED
         }
     }
-}
-
-/// A safepoint that may collect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Safepoint {
-    pub(crate) inst: Inst,
-    pub(crate) node: Node,
 }
 
 /// The safepoints of a function, and the version of each point.
@@ -149,36 +143,6 @@ impl Safepoints {
     pub(crate) fn version_after(index: usize) -> Version {
         Version(index as u32 + 1)
     }
-}
-
-/// May the instruction collect?
-///
-/// Every call may, save a tail call, whose frame is gone by then, and a callee that the producer
-/// knows not to.
-pub(crate) fn may_collect(func: &Function, inst: Inst) -> bool {
-    let data = &func.dfg.insts[inst];
-    data.opcode().is_safepoint() && collects(func, data)
-}
-
-/// May a safepoint of this `format` collect?
-pub(crate) fn collects(func: &Function, format: &InstructionData) -> bool {
-    match *format {
-        InstructionData::Call { func_ref, .. } | InstructionData::TryCall { func_ref, .. } => {
-            !func.dfg.gc_info.is_nogc(func_ref)
-        }
-        _ => true,
-    }
-}
-
-/// May the instruction move the heap as a whole, which a collection alone does not?
-pub(crate) fn may_move(func: &Function, inst: Inst) -> bool {
-    may_collect(func, inst)
-        && match func.dfg.insts[inst] {
-            InstructionData::Call { func_ref, .. } | InstructionData::TryCall { func_ref, .. } => {
-                !func.dfg.gc_info.is_nomove(func_ref)
-            }
-            _ => true,
-        }
 }
 
 #[cfg(test)]

@@ -14,18 +14,18 @@
 //! Versions count the safepoints that may rewrite it: one that only collects leaves a heap where it
 //! is unless the collector moves.
 
-use crate::analysis::version::{Safepoints, Version, may_move};
+use crate::analysis::version::{Safepoints, Version};
+use crate::evidence::steps::{point_step, push_path};
 use crate::finding::error::{GcError, Movable};
-use crate::finding::witness::{Role, Step, push_path};
+use crate::finding::witness::{Finding, Role, Step};
 use crate::ir::cfg::{Cfg, Node};
+use crate::ir::instruction::Kind;
 use crate::ir::instruction::{Access, access, passed_on};
 use crate::ir::path::{Forbidden, Point, Search};
-use crate::ir::view::{BlockPass, Body, Def, Item, Kind, Memory};
+use crate::ir::safepoint::may_move;
+use crate::ir::view::{BlockPass, Body, Def, Item, Memory};
 use cranelift_codegen::ir::{Function, GcCollector, GcFact, Inst, Type, Value, ValueDef, types};
 use smallvec::SmallVec;
-
-/// What is wrong, and the path that shows it.
-pub(crate) type Finding = (GcError, Vec<Step>);
 
 /// What this looked at, and what it found.
 #[derive(Default)]
@@ -376,7 +376,7 @@ impl<'a> Ages<'a> {
         let after = || {
             let start = Point::at(func, cfg, load)?;
             let path = Search::new(func, cfg, start, once(None)).path_to(end)?;
-            let mut steps = vec![start.step(self.cfg, Role::Definition)];
+            let mut steps = vec![point_step(self.cfg, start, Role::Definition)];
             push_path(func, cfg, &mut steps, &path, Role::Through, end);
             steps.push(self.entered(to));
             let safepoint =
@@ -402,7 +402,7 @@ impl<'a> Ages<'a> {
             inst: &again,
             block: None,
         };
-        let mut steps = vec![start.step(self.cfg, Role::Definition)];
+        let mut steps = vec![point_step(self.cfg, start, Role::Definition)];
         let safepoint = self.over_safepoint(start, forbidden, (inst, role), &mut steps)?;
         Some((safepoint, steps))
     }

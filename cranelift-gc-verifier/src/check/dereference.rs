@@ -30,6 +30,7 @@ use crate::analysis::nullness::sites::{self, Site, Sites};
 use crate::analysis::provenance::Values;
 use crate::analysis::slots::Slots;
 use crate::check::i31_payload;
+use crate::evidence::steps::point_step;
 use crate::finding::error::GcError;
 use crate::finding::hazard::{Hazard, Hazards};
 use crate::finding::report::Inconclusive;
@@ -441,7 +442,7 @@ fn error(
             word,
         },
     };
-    let mut steps = vec![subject.start.step(subject.cfg, Role::Definition)];
+    let mut steps = vec![point_step(subject.cfg, subject.start, Role::Definition)];
     steps.extend(path[1..].iter().map(|&node| Step {
         role: Role::Through,
         block: subject.cfg.block(node),

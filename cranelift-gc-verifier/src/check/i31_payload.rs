@@ -14,7 +14,8 @@
 use crate::analysis::nullness::sites::{Site, is_opaque};
 use crate::finding::hazard::{Hazard, Hazards};
 use crate::ir::cfg::{Cfg, constant};
-use crate::ir::view::{Body, Kind};
+use crate::ir::instruction::Kind;
+use crate::ir::view::Body;
 use cranelift_codegen::ir::{
     Function, GcFact, GcHeapType, GcNullability, Inst, InstructionData, Opcode, Value,
 };

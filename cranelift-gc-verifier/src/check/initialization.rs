@@ -12,12 +12,14 @@
 //! **Math.** GCV17 at the call `c` that is named for the object `o`, if `c` may collect and the definition of
 //! `o` strictly dominates `c`.
 
-use crate::analysis::version::{Safepoints, may_collect, may_move};
-use crate::check::collector_state::Finding;
+use crate::analysis::version::Safepoints;
+use crate::evidence::steps::{point_step, push_path};
 use crate::finding::error::GcError;
-use crate::finding::witness::{Role, Step, push_path};
+use crate::finding::witness::Finding;
+use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Cfg;
 use crate::ir::path::{Forbidden, Point, Search};
+use crate::ir::safepoint::{may_collect, may_move};
 use cranelift_codegen::ir::{Function, GcCollector, Inst, Value};
 
 /// Check all safepoints of `func`.
@@ -78,7 +80,7 @@ pub(crate) fn way(
     (inst, role): (Inst, Role),
 ) -> Option<Vec<Step>> {
     let path = Search::new(func, cfg, definition, forbidden).path_to(inst)?;
-    let mut steps = vec![definition.step(cfg, Role::Definition)];
+    let mut steps = vec![point_step(cfg, definition, Role::Definition)];
     push_path(func, cfg, &mut steps, &path, role, inst);
     Some(steps)
 }

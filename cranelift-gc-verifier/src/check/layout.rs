@@ -9,8 +9,8 @@
 //! **Math.** The fields of the supertype are a prefix of those of the subtype. Then those of all types above
 //! are, as a prefix of a prefix is one.
 
-use crate::check::collector_state::Finding;
 use crate::finding::error::GcError;
+use crate::finding::witness::Finding;
 use crate::finding::witness::{Role, Step};
 use cranelift_codegen::ir::{Block, Function, Inst};
 

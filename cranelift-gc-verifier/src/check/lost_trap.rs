@@ -13,11 +13,11 @@
 //! **Math.** GCV16 at `a = select_spectre_guard c, null, x`, unless some reachable instruction accesses `a`
 //! with a trap code, or uses `a` other than as the address of an access.
 
-use crate::check::collector_state::Finding;
 use crate::finding::error::GcError;
+use crate::finding::witness::Finding;
 use crate::finding::witness::{Role, Step};
-use crate::ir::cfg::{Cfg, constant};
-use crate::ir::instruction::{Access, access};
+use crate::ir::cfg::Cfg;
+use crate::ir::instruction::{access, guarded_address, relies_on};
 use crate::ir::view::Body;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value};
 use smallvec::SmallVec;
@@ -123,38 +123,6 @@ fn is_relied_on_by(func: &Function, inst: Inst, value: Value) -> bool {
 fn insts(func: &Function) -> impl Iterator<Item = Inst> + '_ {
     let blocks = func.layout.blocks();
     blocks.flat_map(|block| func.layout.block_insts(block))
-}
-
-/// The address that `inst`, of this `format`, guards by putting null in its place.
-pub(crate) fn guarded_address(
-    func: &Function,
-    inst: Inst,
-    format: &InstructionData,
-) -> Option<Value> {
-    let InstructionData::Ternary {
-        opcode: Opcode::SelectSpectreGuard,
-        args: [_, if_true, if_false],
-    } = *format
-    else {
-        return None;
-    };
-    let is_null = |value| constant(func, value) == Some(0);
-    (is_null(if_true) || is_null(if_false)).then(|| func.dfg.first_result(inst))
-}
-
-/// Does an instruction of which `value` is an operand, and which makes this `access`, trap when it is
-/// null, or pass it on?
-pub(crate) fn relies_on(func: &Function, access: Option<&Access>, value: Value) -> bool {
-    match access {
-        Some(access)
-            if access
-                .data
-                .is_none_or(|data| func.dfg.resolve_aliases(data) != value) =>
-        {
-            access.flags.trap_code().is_some()
-        }
-        _ => true,
-    }
 }
 
 /// Is `value` at `inst` such an address? For the witness, from the function alone.

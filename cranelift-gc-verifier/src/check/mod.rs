@@ -22,7 +22,6 @@ pub(crate) mod lost_trap;
 pub(crate) mod unstored_word;
 
 use self::dereference::Proofs;
-use crate::Options;
 use crate::analysis::demand::{Demand, UseKind};
 use crate::analysis::history::History;
 use crate::analysis::keepalive;
@@ -31,11 +30,14 @@ use crate::analysis::slots::{Hold, Loc, Location, Reload, Root, Slots};
 use crate::analysis::version::{Safepoints, Version};
 use crate::evidence::{recheck, stale_path};
 use crate::finding::error::{GcError, Held, NonReference};
+use crate::finding::options::Options;
 use crate::finding::report::{Counts, Inconclusive, Report, Violation};
 use crate::finding::witness::{Step, Witness};
 use crate::ir::cfg::{Cfg, Node, constant};
+use crate::ir::instruction::Kind;
 use crate::ir::instruction::{Access, passed_on};
-use crate::ir::view::{BlockPass, Body, Item, Kind};
+use crate::ir::reader::read;
+use crate::ir::view::{BlockPass, Body, Item};
 use crate::rewrite::judge::{Graph, Known};
 use cranelift_codegen::ir::{Function, GcCollector, Inst, Type, Value, types};
 use std::cell::OnceCell;
@@ -51,7 +53,7 @@ pub(crate) fn check(
     graph: Option<Graph>,
 ) -> (Report, Known, Proofs) {
     let (cfg, body, safepoints) = Graph::renewed(graph, func, |cfg| {
-        let body = Body::new(func, cfg);
+        let body = read(func, cfg);
         let safepoints = body.safepoints.clone();
         (body, safepoints)
     });
@@ -142,8 +144,7 @@ impl Checker<'_> {
                 .then_with(|| a.error.code().cmp(&b.error.code()))
         });
         self.report.violations.dedup_by(|a, b| a.error == b.error);
-        let mut classes = self.values.take();
-        self.body.class_aliases(&mut classes);
+        let classes = self.values.take(self.body);
         let graph = Graph {
             cfg: self.cfg,
             safepoints: self.safepoints,

@@ -14,13 +14,15 @@
 
 use super::initialization::{looks_into, way};
 use crate::analysis::slots::{Hold, Slots};
-use crate::analysis::version::{Safepoints, may_collect};
-use crate::check::collector_state::Finding;
+use crate::analysis::version::Safepoints;
 use crate::finding::error::GcError;
+use crate::finding::witness::Finding;
 use crate::finding::witness::Role;
 use crate::ir::cfg::{Cfg, Node, constant};
+use crate::ir::instruction::Kind;
 use crate::ir::path::{Forbidden, Point};
-use crate::ir::view::{Body, Def, Item, Kind};
+use crate::ir::safepoint::may_collect;
+use crate::ir::view::{Body, Def, Item};
 use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Opcode, Value, types};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;

@@ -2,3 +2,4 @@
 
 pub(crate) mod recheck;
 pub(crate) mod stale_path;
+pub(crate) mod steps;

@@ -2,11 +2,11 @@
 //!
 //! This reads the function alone: none of the analyses that led to the error.
 
-use crate::analysis::version::may_collect;
 use crate::finding::error::GcError;
 use crate::finding::witness::{Role, Step, Witness};
 use crate::ir::cfg::Cfg;
 use crate::ir::instruction::passed_on;
+use crate::ir::safepoint::may_collect;
 use cranelift_codegen::ir::{Block, Function, Inst, Value, ValueDef};
 
 /// Is `witness` a path of `func` that shows what `error` says?

@@ -4,12 +4,13 @@ use crate::analysis::demand::ArgsOf;
 use crate::analysis::keepalive;
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::{Hold, Loc};
-use crate::analysis::version::may_collect;
 use crate::check::{Checker, StaleUse};
+use crate::evidence::steps::point_step;
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Node;
 use crate::ir::instruction::{Passed, access, passed_on};
 use crate::ir::path::{Forbidden, Point, Search};
+use crate::ir::safepoint::may_collect;
 use cranelift_codegen::ir::{Inst, Value, ValueDef};
 
 /// The evidence for an entry that is wrong by itself.
@@ -214,7 +215,7 @@ pub(crate) fn crossing(
             // The arguments of a block call are passed after the safepoint that it may be.
             (origin.after && safepoint.inst == origin.inst).then(|| vec![safepoint.node])
         })?;
-        let mut steps = vec![definition.step(&checker.cfg, Role::Definition)];
+        let mut steps = vec![point_step(&checker.cfg, definition, Role::Definition)];
         push_path(
             checker,
             &mut steps,
@@ -308,5 +309,5 @@ fn through(checker: &Checker<'_>, node: Node) -> Step {
 }
 
 fn push_path(checker: &Checker<'_>, steps: &mut Vec<Step>, path: &[Node], role: Role, inst: Inst) {
-    crate::finding::witness::push_path(checker.func, &checker.cfg, steps, path, role, inst);
+    crate::evidence::steps::push_path(checker.func, &checker.cfg, steps, path, role, inst);
 }

@@ -3,12 +3,9 @@
 use crate::finding::code::Code;
 use crate::finding::error::GcError;
 use crate::finding::witness::Witness;
-use crate::pipeline::accepted::Undone;
-use crate::report::input::Input;
 use core::fmt;
 use core::ops::AddAssign;
-use cranelift_codegen::gc_verifier::Pass;
-use cranelift_codegen::ir::{Inst, StackSlot, UserFuncName, Value};
+use cranelift_codegen::ir::{Inst, StackSlot, Value};
 
 /// How many subjects a verification looked at, so that nothing passes by being overlooked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -207,50 +204,4 @@ impl Report {
     pub fn codes(&self) -> Vec<Code> {
         self.violations.iter().map(|v| v.error.code()).collect()
     }
-}
-
-/// One line of a function's listing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// The instruction on this line, if it is one.
-    pub inst: Option<Inst>,
-    /// The CLIF, without the line break.
-    pub text: String,
-}
-
-/// A rewrite that did not happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The pass that asked for it.
-    pub pass: Pass,
-    /// What would have been wrong.
-    pub violation: Violation,
-}
-
-/// What was found while one function was compiled.
-#[derive(Clone, Debug)]
-pub struct FunctionReport {
-    /// The function.
-    pub function: UserFuncName,
-    /// The point of the pipeline that `report` is about: the first at which the function is
-    /// rejected, else the first at which it is inconclusive, else the last.
-    pub layer: Pass,
-    /// What was found there. The counts are those of the first point at which the function was
-    /// looked at, and those of records are of its emission.
-    pub report: Report,
-    /// Rewrites that the optimizer asked for.
-    pub rewrites: u64,
-    /// Rewrites that were refused.
-    pub refused: u64,
-    /// With the setting at `enforce`, why they were. The function came out right, because they did
-    /// not happen: they are no part of the verdict.
-    pub refusals: Vec<Refusal>,
-    /// The function when the first of them was refused.
-    pub refused_in: Vec<Line>,
-    /// With the setting at `enforce`, the passes that were undone, and why.
-    pub undone: Vec<Undone>,
-    /// The function at that point, if it was not verified.
-    pub listing: Vec<Line>,
-    /// The function as it was handed over, if [`Options::keep_text`](crate::Options) asks for it.
-    pub input: Option<Input>,
 }

@@ -1,8 +1,8 @@
 //! The evidence for an error.
 
-use crate::ir::cfg::{Cfg, Node};
+use crate::finding::error::GcError;
 use core::fmt;
-use cranelift_codegen::ir::{Block, Function, Inst};
+use cranelift_codegen::ir::{Block, Inst};
 
 /// What a step of a witness shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,23 +71,5 @@ pub struct Witness {
     pub steps: Vec<Step>,
 }
 
-/// Append the blocks of `path` after its first, which the steps are in already, and `inst`.
-pub(crate) fn push_path(
-    func: &Function,
-    cfg: &Cfg,
-    steps: &mut Vec<Step>,
-    path: &[Node],
-    role: Role,
-    inst: Inst,
-) {
-    steps.extend(path[1..].iter().map(|&node| Step {
-        role: Role::Through,
-        block: cfg.block(node),
-        inst: None,
-    }));
-    steps.extend(func.layout.inst_block(inst).map(|block| Step {
-        role,
-        block,
-        inst: Some(inst),
-    }));
-}
+/// An error, and the steps of the path that shows it.
+pub(crate) type Finding = (GcError, Vec<Step>);

@@ -11,7 +11,9 @@
 //! **Math.** Dominators: Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm" (2001).
 //! Frontiers: Sreedhar, Gao, "A Linear Time Algorithm for Placing φ-Nodes" (POPL 1995).
 
-use cranelift_codegen::ir::{Block, BlockCall, Function, Inst, InstructionData, Value, ValueDef};
+use cranelift_codegen::ir::{
+    Block, BlockArg, BlockCall, Function, Inst, InstructionData, Value, ValueDef,
+};
 use smallvec::{SmallVec, smallvec};
 
 /// A block's number in reverse post-order.
@@ -498,6 +500,30 @@ pub(crate) fn constant(func: &Function, value: Value) -> Option<u64> {
             Some(imm.bits() as u64 & mask)
         }
         _ => None,
+    }
+}
+
+/// Call `f` with the target, the argument and the parameter, for every value that a reachable edge
+/// out of `node` passes. Arguments and parameters are not aliases.
+pub(crate) fn for_each_block_arg(
+    func: &Function,
+    cfg: &Cfg,
+    node: Node,
+    mut f: impl FnMut(Node, Value, Value),
+) {
+    let Some(inst) = func.layout.last_inst(cfg.block(node)) else {
+        return;
+    };
+    let dests = destinations(func, inst);
+    for edge in cfg.succs(node) {
+        let args = dests[edge.dest as usize].args(&func.dfg.value_lists);
+        let params = func.dfg.block_params(cfg.block(edge.to));
+        for (arg, &param) in args.zip(params) {
+            // The results of a call are no one's value yet.
+            if let BlockArg::Value(arg) = arg {
+                f(edge.to, func.dfg.resolve_aliases(arg), param);
+            }
+        }
     }
 }
 

@@ -2,6 +2,9 @@
 
 pub(crate) mod cfg;
 pub(crate) mod fingerprint;
+pub(crate) mod gc_info;
 pub(crate) mod instruction;
 pub(crate) mod path;
+pub(crate) mod reader;
+pub(crate) mod safepoint;
 pub(crate) mod view;

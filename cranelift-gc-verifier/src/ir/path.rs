@@ -3,7 +3,6 @@
 //! **Claim.** A path from one point to another on which no forbidden instruction is executed and
 //! no forbidden block is entered, if there is one; among those, one with the fewest blocks.
 
-use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, Node};
 use cranelift_codegen::ir::{Function, Inst, Value, ValueDef};
 use std::collections::VecDeque;
@@ -34,15 +33,6 @@ impl Point {
                 inst: None,
             }),
             ValueDef::Union(..) => None,
-        }
-    }
-
-    /// The point as a step of a witness.
-    pub(crate) fn step(self, cfg: &Cfg, role: Role) -> Step {
-        Step {
-            role,
-            block: cfg.block(self.node),
-            inst: self.inst,
         }
     }
 

@@ -15,8 +15,8 @@
 //! saved registers, and the frame's size is `a + f + r`. For a call with map `m`, the record at its
 //! return address is `{(ty, a + offset) | (ty, offset) ∈ m}`.
 
-use crate::Options;
 use crate::finding::map_fault::{Area, MapFault};
+use crate::finding::options::Options;
 use crate::finding::report::{Counts, Report};
 use crate::machine::call_ends::{Machine, call_len};
 use crate::machine::lowering::{Faults, difference, normal};

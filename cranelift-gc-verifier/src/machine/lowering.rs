@@ -15,10 +15,10 @@
 //! Where several calls were made of one safepoint, the last of them is the call itself. A map on
 //! another one is `Inconclusive`.
 
-use crate::Options;
 use crate::finding::code::Code;
 use crate::finding::error::GcError;
 use crate::finding::map_fault::MapFault;
+use crate::finding::options::Options;
 use crate::finding::report::{Inconclusive, Report, Violation};
 use crate::finding::witness::{Role, Step, Witness};
 use cranelift_codegen::entity::SecondaryMap;

@@ -8,21 +8,9 @@
 
 use crate::analysis::history::History;
 use crate::analysis::provenance::Class;
-use crate::finding::report::{Line, Report, Violation};
+use crate::finding::report::Report;
+use crate::report::listing::Line;
 use cranelift_codegen::gc_verifier::Pass;
-
-/// A pass that was undone with the setting at `enforce`: it left a broken function behind, so
-/// that compilation went on with what the pass was given.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Undone {
-    /// The pass.
-    pub pass: Pass,
-    /// What it broke. The function came out right, because the pass did not happen: this is no part
-    /// of the verdict.
-    pub violations: Vec<Violation>,
-    /// The function as the pass left it behind.
-    pub listing: Vec<Line>,
-}
 
 /// What is known of a function between two passes.
 #[derive(Clone, Debug, Default)]

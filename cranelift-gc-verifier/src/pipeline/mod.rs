@@ -1,4 +1,6 @@
 //! One function on its way through the compiler.
 
 pub(crate) mod accepted;
+pub(crate) mod interest;
+pub(crate) mod verify;
 pub(crate) mod watch;

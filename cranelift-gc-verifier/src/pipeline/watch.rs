@@ -8,16 +8,19 @@
 //! right, the verdict is on what came out, and the report tells of the refusal.
 
 use crate::analysis::history::History;
-use crate::check::{i31_payload, lost_trap};
-use crate::finding::report::{FunctionReport, Refusal, Report, Verdict, Violation};
+use crate::finding::options::Options;
+use crate::finding::report::{Counts, Report, Verdict, Violation};
 use crate::ir::fingerprint::fingerprint;
 use crate::machine::call_ends::Machine;
 use crate::machine::inlining::InlineWatch;
 use crate::machine::lowering;
-use crate::pipeline::accepted::{Known, Undone};
+use crate::pipeline::accepted::Known;
+use crate::pipeline::interest::{Interest, interest};
+use crate::pipeline::verify::{verify_emission, verify_layer, verify_lowering};
+use crate::report::function_report::{FunctionReport, Refusal, Sink, Undone};
 use crate::report::input::{Compiled, Input};
+use crate::report::listing::{Line, listing};
 use crate::rewrite::judge::{Rewrites, pass_of};
-use crate::{Options, listing, verify_emission, verify_layer, verify_lowering};
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::gc_verifier::{
@@ -28,15 +31,6 @@ use cranelift_codegen::ir::{Function, UserFuncName};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::settings;
 use std::sync::Arc;
-
-/// Where the findings go.
-pub trait Sink: Send + Sync {
-    /// The compilation of a function has ended.
-    ///
-    /// Functions without anything of interest, references or safepoints with stack maps, are not
-    /// reported. Functions are compiled on any thread and in any order.
-    fn function(&self, report: FunctionReport);
-}
 
 /// A verifier that Cranelift can be given.
 pub struct Verifier {
@@ -102,50 +96,10 @@ impl GcVerifier for Verifier {
                 history: History::default(),
                 inlining: InlineWatch::default(),
                 machine: Machine::of_isa(isa.name()),
-                emitted_counts: crate::Counts::default(),
+                emitted_counts: Counts::default(),
             }) as Box<dyn FunctionGuard>
         })
     }
-}
-
-/// What there is to say about a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Interest {
-    /// Nothing.
-    None,
-    /// It has no references, and yet its rewrites are judged: those of its stack slots, or all.
-    Rewrites,
-    /// Everything.
-    References,
-}
-
-fn interest(func: &Function) -> Interest {
-    // NB: A bounds check that guards nothing is found as a whole, whether or not there are references; and
-    // an i31 is none that ages.
-    if is_of_interest(func) || !lost_trap::lost(func).is_empty() || i31_payload::are_taken(func) {
-        Interest::References
-    } else if func.sized_stack_slots.is_empty() {
-        Interest::None
-    } else {
-        Interest::Rewrites
-    }
-}
-
-/// Does `func` have references, safepoints with stack maps, or state that a collection rewrites?
-pub fn is_of_interest(func: &Function) -> bool {
-    let has_stack_map = || {
-        let mut insts = func.dfg.insts_with_user_stack_maps();
-        insts.any(|inst| {
-            func.dfg.insts[inst].opcode().is_safepoint() && func.layout.inst_block(inst).is_some()
-        })
-    };
-    let info = &func.dfg.gc_info;
-    // NB: A producer may declare such regions for all functions; what is used is in the table.
-    let has_mutable_region = || {
-        let mut regions = func.dfg.alias_regions.iter();
-        !info.gc_mutable().is_empty() && regions.any(|(_, data)| info.is_gc_mutable(data.user_id))
-    };
-    !info.is_empty() || has_mutable_region() || has_stack_map()
 }
 
 /// Watches one function.
@@ -154,7 +108,7 @@ struct Guard {
     judge: Rewrites,
     /// The rewrites that were refused.
     refusals: Vec<Refusal>,
-    refused_in: Vec<crate::Line>,
+    refused_in: Vec<Line>,
     /// The passes that were undone.
     undone: Vec<Undone>,
     /// What was known when the last pass that was accepted had ended.
@@ -168,8 +122,8 @@ struct Guard {
     /// The report to hand on, so far.
     chosen: Option<(Pass, Report)>,
     /// What was looked at in the function as it was handed over.
-    first_counts: Option<crate::Counts>,
-    listing: Vec<crate::Line>,
+    first_counts: Option<Counts>,
+    listing: Vec<Line>,
     /// What the function is compiled for, if it is to be kept.
     target: Option<Compiled>,
     input: Option<Input>,
@@ -185,7 +139,7 @@ struct Guard {
     inlining: InlineWatch,
     machine: Machine,
     /// How many records were compared.
-    emitted_counts: crate::Counts,
+    emitted_counts: Counts,
 }
 
 impl FunctionGuard for Guard {
@@ -412,13 +366,13 @@ impl Drop for Guard {
         let Some((layer, mut report)) = self.chosen.take() else {
             return;
         };
-        report.counts = crate::Counts {
+        report.counts = Counts {
             records: self.emitted_counts.records,
             record_entries: self.emitted_counts.record_entries,
             ..self.first_counts.unwrap_or(report.counts)
         };
         // Nothing was looked at after all: what is known is about code that cannot be reached.
-        let is_empty = report.counts == crate::Counts::default();
+        let is_empty = report.counts == Counts::default();
         let is_asked = self.options.all_rewrites && self.rewrites > 0;
         let is_verified = report.verdict() == Verdict::Verified && !self.has_refused();
         if is_empty && is_verified && !is_asked {

@@ -1,7 +1,7 @@
 //! A function as the producer made it, for those who want to see it again.
 
-use crate::finding::report::{Line, Report};
-use crate::report::listing::listing;
+use crate::finding::report::Report;
+use crate::report::listing::{Line, listing};
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{self, TargetIsa};
 use cranelift_codegen::settings::{self, Flags, Value};

@@ -1,10 +1,18 @@
 //! Functions as lines of CLIF that know their instruction.
 
-use crate::finding::report::Line;
 use core::fmt::{self, Write};
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Block, Function, Inst, Value};
 use cranelift_codegen::write::{FuncWriter, PlainWriter, decorate_function};
+
+/// One line of a function's listing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The instruction on this line, if it is one.
+    pub inst: Option<Inst>,
+    /// The CLIF, without the line break.
+    pub text: String,
+}
 
 /// What begins the lines of instructions while they are written. CLIF has no such character.
 const MARK: char = '\0';

@@ -1,8 +1,7 @@
 //! Findings as log records.
 
-use crate::finding::report::{FunctionReport, Inconclusive, Verdict, Violation};
-use crate::pipeline::accepted::Undone;
-use crate::pipeline::watch::Sink;
+use crate::finding::report::{Inconclusive, Verdict, Violation};
+use crate::report::function_report::{FunctionReport, Sink, Undone};
 use cranelift_codegen::ir::UserFuncName;
 
 /// The target of the records.

@@ -24,12 +24,13 @@
 use super::signature::{LANES, Lanes, Signatures, extended};
 use super::walks::{Key, Walked};
 use crate::analysis::address::place::{Base, Leaves, Place, Relation, base_of};
-use crate::analysis::version::may_collect;
+use crate::evidence::steps::point_step;
 use crate::finding::error::{Deed, GcError, Unjustified};
 use crate::finding::witness::{Role, Step, Witness};
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::instruction::{Access, access};
 use crate::ir::path::{Forbidden, Point, Search};
+use crate::ir::safepoint::may_collect;
 use cranelift_codegen::ir::{
     Endianness, Function, GcCollector, Inst, InstructionData, Opcode, StackSlot, Value, ValueDef,
 };
@@ -535,7 +536,7 @@ impl<'a, 's> Known<'a, 's> {
             block: None,
         };
         let path = Search::new(func, cfg, from, forbidden).path_to(other)?;
-        let first = from.step(cfg, Role::Definition);
+        let first = point_step(cfg, from, Role::Definition);
         let through = path[1..].iter().map(|&node| Step {
             role: Role::Through,
             block: cfg.block(node),

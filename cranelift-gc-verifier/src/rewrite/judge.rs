@@ -26,7 +26,6 @@ use super::forwarding::Scene;
 use super::kept::Classes;
 use super::signature::Signatures;
 use super::{equal_bits, forwarding, kept, signature};
-use crate::Options;
 pub(crate) use crate::analysis::graph::Graph;
 use crate::analysis::graph::Question;
 use crate::analysis::provenance::Class;
@@ -34,6 +33,7 @@ use crate::analysis::version::Safepoints;
 use crate::evidence::recheck;
 use crate::finding::code::Code;
 use crate::finding::error::GcError;
+use crate::finding::options::Options;
 use crate::finding::report::{Inconclusive, Violation};
 use crate::finding::witness::Witness;
 use crate::ir::cfg::Cfg;
@@ -82,7 +82,7 @@ impl Rewrites {
     pub fn of(func: &Function, options: Options, endianness: Endianness) -> Self {
         let mut rewrites = Rewrites::new(options, endianness);
         let history = crate::History::default();
-        rewrites.set_known(crate::verify_layer(func, &options, &history, None).1);
+        rewrites.set_known(crate::pipeline::verify::verify_layer(func, &options, &history, None).1);
         rewrites
     }
 
@@ -528,24 +528,19 @@ fn other_argument(func: &Function, cfg: &Cfg, param: Value, value: Value) -> Opt
         let node = cfg.node(block)?;
         let mut other = None;
         for edge in cfg.preds(node) {
-            crate::analysis::provenance::for_each_block_arg(
-                func,
-                cfg,
-                edge.from,
-                |to, arg, to_param| {
-                    if to != node || to_param != param || arg == value || seen.contains(&arg) {
-                        return;
+            crate::ir::cfg::for_each_block_arg(func, cfg, edge.from, |to, arg, to_param| {
+                if to != node || to_param != param || arg == value || seen.contains(&arg) {
+                    return;
+                }
+                match func.dfg.value_def(arg) {
+                    // NB: The entry's parameters are no one's arguments.
+                    ValueDef::Param(from, _) if Some(from) != func.layout.entry_block() => {
+                        seen.push(arg);
+                        pending.push(arg);
                     }
-                    match func.dfg.value_def(arg) {
-                        // NB: The entry's parameters are no one's arguments.
-                        ValueDef::Param(from, _) if Some(from) != func.layout.entry_block() => {
-                            seen.push(arg);
-                            pending.push(arg);
-                        }
-                        _ => other = other.or(Some(arg)),
-                    }
-                },
-            );
+                    _ => other = other.or(Some(arg)),
+                }
+            });
         }
         if other.is_some() {
             return other;

@@ -14,6 +14,7 @@
 use super::signature::Signatures;
 use crate::analysis::provenance::Class;
 use crate::analysis::version::{Safepoints, Version};
+use crate::evidence::steps::point_step;
 use crate::finding::error::{GcError, NotKept};
 use crate::finding::witness::{Role, Step, Witness};
 use crate::ir::cfg::constant;
@@ -291,7 +292,7 @@ pub(crate) fn freshness(
                 inst: Some(inst),
             })
         };
-        let mut steps = vec![point.step(cfg, Role::Definition)];
+        let mut steps = vec![point_step(cfg, point, Role::Definition)];
         steps.extend(through(&to_safepoint));
         steps.push(step(Role::Safepoint, safepoint.inst)?);
         steps.extend(through(&to_use));

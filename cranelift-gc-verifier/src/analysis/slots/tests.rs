@@ -1,6 +1,7 @@
 //! What slots hold, against a search that knows neither definitions nor bits.
 
 use super::*;
+use crate::ir::reader::read;
 use crate::testing::{Rng, parse};
 use cranelift_codegen::ir::{InstructionData, Opcode};
 use std::collections::{BTreeMap, BTreeSet};
@@ -282,7 +283,7 @@ fn compare(collector: GcCollector) -> [u32; 4] {
     for _ in 0..3_000 {
         let func = parse(&random_function(&mut rng));
         let cfg = Cfg::new(&func);
-        let body = Body::new(&func, &cfg);
+        let body = read(&func, &cfg);
         let safepoints = Safepoints::new(&func, &cfg);
         let history = History::default();
         let slots = Slots::new(&func, &cfg, &body, &safepoints, collector, &history);

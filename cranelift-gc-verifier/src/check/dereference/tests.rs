@@ -2,9 +2,10 @@ use super::Proofs;
 use crate::analysis::history::History;
 use crate::finding::code::Code;
 use crate::finding::hazard::{Hazard, Hazards};
+use crate::finding::options::Options;
 use crate::finding::report::Report;
+use crate::pipeline::verify::{verify_layer, verify_rewritten};
 use crate::testing::parse;
-use crate::{Options, verify_layer, verify_rewritten};
 use cranelift_codegen::ir::{FuncRef, Function, GcFact, GcHeapType, GcNullability, Value};
 
 fn v0() -> Value {

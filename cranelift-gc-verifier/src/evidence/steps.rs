@@ -1,0 +1,36 @@
+//! Steps of witnesses, made of points and paths.
+
+use crate::finding::witness::{Role, Step};
+use crate::ir::cfg::{Cfg, Node};
+use crate::ir::path::Point;
+use cranelift_codegen::ir::{Function, Inst};
+
+/// `point` as a step of a witness.
+pub(crate) fn point_step(cfg: &Cfg, point: Point, role: Role) -> Step {
+    Step {
+        role,
+        block: cfg.block(point.node),
+        inst: point.inst,
+    }
+}
+
+/// Append the blocks of `path` after its first, which the steps are in already, and `inst`.
+pub(crate) fn push_path(
+    func: &Function,
+    cfg: &Cfg,
+    steps: &mut Vec<Step>,
+    path: &[Node],
+    role: Role,
+    inst: Inst,
+) {
+    steps.extend(path[1..].iter().map(|&node| Step {
+        role: Role::Through,
+        block: cfg.block(node),
+        inst: None,
+    }));
+    steps.extend(func.layout.inst_block(inst).map(|block| Step {
+        role,
+        block,
+        inst: Some(inst),
+    }));
+}

@@ -1,0 +1,45 @@
+//! What to verify, and under which assumptions.
+
+use crate::finding::code::Checks;
+use cranelift_codegen::ir::GcCollector;
+
+/// What to verify, and under which assumptions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// The collector of functions that do not declare one; without it, a moving one.
+    pub collector: Option<GcCollector>,
+    /// The checks to make.
+    pub checks: Checks,
+    /// Watch every function, and compare the two sides of every rewrite, whether references take
+    /// part or not.
+    pub all_rewrites: bool,
+    /// Whether reports hold the function as it was handed over ([`FunctionReport::input`]).
+    pub keep_text: bool,
+}
+
+impl Options {
+    /// What decides verdicts besides the function and the setting: these options, and the version.
+    ///
+    /// It is the same in every process. Options that do not decide verdicts are no part of it.
+    pub(crate) fn cache_key(&self) -> u64 {
+        let Options {
+            collector,
+            checks,
+            all_rewrites,
+            keep_text: _,
+        } = self;
+        let collector = match collector {
+            None => 0,
+            Some(GcCollector::Moving) => 1,
+            Some(GcCollector::NonMoving) => 2,
+            Some(GcCollector::Null) => 3,
+        };
+        let options = u64::from(checks.bits()) << 3 | collector << 1 | u64::from(*all_rewrites);
+        // FNV-1a, so that no hasher's seed or version is a part of it.
+        let version = env!("CARGO_PKG_VERSION").bytes();
+        let bytes = version.chain(options.to_le_bytes());
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+}

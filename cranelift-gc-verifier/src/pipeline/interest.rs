@@ -1,0 +1,45 @@
+//! Which functions are looked at.
+
+use crate::check::{i31_payload, lost_trap};
+use cranelift_codegen::ir::Function;
+
+/// What there is to say about a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interest {
+    /// Nothing.
+    None,
+    /// It has no references, and yet its rewrites are judged: those of its stack slots, or all.
+    Rewrites,
+    /// Everything.
+    References,
+}
+
+/// What there is to say about `func`.
+pub(crate) fn interest(func: &Function) -> Interest {
+    // NB: A bounds check that guards nothing is found as a whole, whether or not there are references; and
+    // an i31 is none that ages.
+    if is_of_interest(func) || !lost_trap::lost(func).is_empty() || i31_payload::are_taken(func) {
+        Interest::References
+    } else if func.sized_stack_slots.is_empty() {
+        Interest::None
+    } else {
+        Interest::Rewrites
+    }
+}
+
+/// Does `func` have references, safepoints with stack maps, or state that a collection rewrites?
+pub fn is_of_interest(func: &Function) -> bool {
+    let has_stack_map = || {
+        let mut insts = func.dfg.insts_with_user_stack_maps();
+        insts.any(|inst| {
+            func.dfg.insts[inst].opcode().is_safepoint() && func.layout.inst_block(inst).is_some()
+        })
+    };
+    let info = &func.dfg.gc_info;
+    // NB: A producer may declare such regions for all functions; what is used is in the table.
+    let has_mutable_region = || {
+        let mut regions = func.dfg.alias_regions.iter();
+        !info.gc_mutable().is_empty() && regions.any(|(_, data)| info.is_gc_mutable(data.user_id))
+    };
+    !info.is_empty() || has_mutable_region() || has_stack_map()
+}

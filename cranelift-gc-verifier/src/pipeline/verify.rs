@@ -1,0 +1,81 @@
+//! The entry points of the verifier: each is one look at one function.
+
+use crate::analysis::graph::Graph;
+use crate::analysis::history::History;
+use crate::check::check;
+use crate::check::dereference::Proofs;
+use crate::finding::options::Options;
+use crate::finding::report::{Inconclusive, Report};
+use crate::machine::call_ends::Machine;
+use crate::machine::{emission, lowering};
+use crate::rewrite::judge::Known;
+use cranelift_codegen::gc_verifier::{Emitted, Lowered};
+use cranelift_codegen::ir::Function;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// Verify one function as it stands.
+pub fn verify_function(func: &Function, options: &Options) -> Report {
+    verify_rewritten(func, options, &History::default())
+}
+
+/// Verify one function as it stands after the rewrites of `history`.
+pub fn verify_rewritten(func: &Function, options: &Options, history: &History) -> Report {
+    verify_layer(func, options, history, None).0
+}
+
+/// Verify one function as it stands after the rewrites of `history`, and tell what its values are and
+/// which dereferences are guarded. `graph` may be its graph.
+pub(crate) fn verify_layer(
+    func: &Function,
+    options: &Options,
+    history: &History,
+    graph: Option<Graph>,
+) -> (Report, Known, Proofs) {
+    guarded(
+        || check(func, options, history, graph),
+        |report| (report, Known::default(), Proofs::default()),
+    )
+}
+
+/// Verify that lowering kept the stack maps of `func`, from what it made of them.
+pub fn verify_lowering(func: &Function, options: &Options, lowered: &Lowered) -> Report {
+    guarded(
+        || lowering::compare(func, options, lowered),
+        |report| report,
+    )
+}
+
+/// Verify that emission kept the stack maps that lowering made, from what it recorded and from the
+/// machine code.
+pub fn verify_emission(
+    func: &Function,
+    options: &Options,
+    lowered: &Lowered,
+    emitted: &Emitted,
+    code: (Machine, &[u8]),
+) -> Report {
+    guarded(
+        || emission::compare(func, options, lowered, emitted, code),
+        |report| report,
+    )
+}
+
+/// A panic here must not take down a compiler that would do without the verifier. What is
+/// verified is only read, so that nothing broken is left behind. `failed` makes a result of the
+/// report that tells of the panic.
+fn guarded<T>(verify: impl FnOnce() -> T, failed: impl FnOnce(Report) -> T) -> T {
+    let result = catch_unwind(AssertUnwindSafe(verify));
+    result.unwrap_or_else(|panic| {
+        let what = panic
+            .downcast_ref::<String>()
+            .map(String::as_str)
+            .or_else(|| panic.downcast_ref::<&str>().copied());
+        let report = Report {
+            inconclusive: vec![Inconclusive::Internal {
+                what: what.unwrap_or("panic").to_string(),
+            }],
+            ..Report::default()
+        };
+        failed(report)
+    })
+}
