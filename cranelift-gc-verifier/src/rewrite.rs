@@ -1,10 +1,14 @@
 //! Single rewrites, judged before they are done.
 
+pub(crate) mod classes;
+pub(crate) mod dead_store;
 pub(crate) mod equal_bits;
+pub(crate) mod event;
 pub(crate) mod forwarding;
 pub(crate) mod judge;
 pub(crate) mod kept;
 pub(crate) mod lanes;
+pub(crate) mod scene;
 pub(crate) mod signature;
 #[cfg(test)]
 mod tests;

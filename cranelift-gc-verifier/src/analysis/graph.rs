@@ -5,6 +5,7 @@
 //! **Strength.** Exact but for branches that lose ways in the course of a pass: the ways are taken out, and
 //! dominators and versions stay those of the larger graph.
 
+use crate::analysis::provenance::Class;
 use crate::analysis::version::Safepoints;
 use crate::ir::cfg::Cfg;
 use crate::ir::safepoint::{Safepoint, may_collect};
@@ -115,6 +116,14 @@ impl Graph {
             is_narrowed: false,
         }
     }
+}
+
+/// What a look at a whole function finds that is of use while its rewrites are judged.
+#[derive(Default)]
+pub(crate) struct Known {
+    /// What each value is.
+    pub(crate) classes: Vec<Class>,
+    pub(crate) graph: Option<Graph>,
 }
 
 /// What can have changed since the graph was found to hold.

@@ -9,7 +9,7 @@
 //! the latter, and is right. That the two are the same is read off the function just before the
 //! removal: it does not rest on the optimizer's word.
 
-use crate::check::dereference::Proofs;
+use crate::analysis::nullness::proofs::Proofs;
 use crate::finding::hazard::Hazards;
 use crate::ir::gc_info::is_untraced;
 use cranelift_codegen::entity::EntitySet;

@@ -22,10 +22,12 @@ mod tests;
 
 use crate::analysis::nullness::dominating;
 use crate::analysis::nullness::equal_words::Alike;
-use crate::analysis::nullness::flow::{Flow, Scratch, Subject};
+use crate::analysis::nullness::flow::Flow;
 use crate::analysis::nullness::invariant::Settled;
 use crate::analysis::nullness::path::{self, Replay};
+use crate::analysis::nullness::proofs::Proofs;
 use crate::analysis::nullness::reload_roots::Roots;
+use crate::analysis::nullness::scratch::{Scratch, Subject};
 use crate::analysis::nullness::sites::{self, Site, Sites};
 use crate::analysis::provenance::Values;
 use crate::analysis::slots::Slots;
@@ -38,33 +40,7 @@ use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::path::Point;
 use crate::ir::view::{Body, Traps};
-use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value};
-
-/// The dereferences that were found safe: of which reference, and what its guards exclude.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Proofs {
-    /// Are they of a function that was judged before?
-    is_later: bool,
-    proofs: SecondaryMap<Inst, Option<(Value, Hazards)>>,
-}
-
-impl Proofs {
-    /// What `inst` was guarded against.
-    pub(crate) fn get(&self, inst: Inst) -> Option<(Value, Hazards)> {
-        self.proofs[inst]
-    }
-
-    /// Are there none?
-    fn is_empty(&self) -> bool {
-        self.proofs.keys().len() == 0
-    }
-
-    /// Record that the dereference `inst` of `reference` is guarded against `hazards`.
-    pub(crate) fn add(&mut self, inst: Inst, reference: Value, hazards: Hazards) {
-        self.proofs[inst] = Some((reference, hazards));
-    }
-}
 
 /// What is found.
 #[derive(Default)]

@@ -21,10 +21,11 @@ pub(crate) mod layout;
 pub(crate) mod lost_trap;
 pub(crate) mod unstored_word;
 
-use self::dereference::Proofs;
 use crate::analysis::demand::{Demand, UseKind};
+use crate::analysis::graph::{Graph, Known};
 use crate::analysis::history::History;
 use crate::analysis::keepalive;
+use crate::analysis::nullness::proofs::Proofs;
 use crate::analysis::provenance::{Class, Values};
 use crate::analysis::slots::{Hold, Loc, Location, Reload, Root, Slots};
 use crate::analysis::version::{Safepoints, Version};
@@ -38,7 +39,6 @@ use crate::ir::instruction::Kind;
 use crate::ir::instruction::{Access, passed_on};
 use crate::ir::reader::read;
 use crate::ir::view::{BlockPass, Body, Item};
-use crate::rewrite::judge::{Graph, Known};
 use cranelift_codegen::ir::{Function, GcCollector, Inst, Type, Value, types};
 use std::cell::OnceCell;
 

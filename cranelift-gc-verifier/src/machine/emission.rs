@@ -19,7 +19,7 @@ use crate::finding::map_fault::{Area, MapFault};
 use crate::finding::options::Options;
 use crate::finding::report::{Counts, Report};
 use crate::machine::call_ends::{Machine, call_len};
-use crate::machine::lowering::{Faults, difference, normal};
+use crate::machine::stack_map::{Faults, difference, normal};
 use cranelift_codegen::gc_verifier::{
     Emitted, EmittedFrame, EmittedRecord, Lowered, LoweredCall, MapEntry,
 };

@@ -1,14 +1,13 @@
 //! The entry points of the verifier: each is one look at one function.
 
-use crate::analysis::graph::Graph;
+use crate::analysis::graph::{Graph, Known};
 use crate::analysis::history::History;
+use crate::analysis::nullness::proofs::Proofs;
 use crate::check::check;
-use crate::check::dereference::Proofs;
 use crate::finding::options::Options;
 use crate::finding::report::{Inconclusive, Report};
 use crate::machine::call_ends::Machine;
 use crate::machine::{emission, lowering};
-use crate::rewrite::judge::Known;
 use cranelift_codegen::gc_verifier::{Emitted, Lowered};
 use cranelift_codegen::ir::Function;
 use std::panic::{AssertUnwindSafe, catch_unwind};

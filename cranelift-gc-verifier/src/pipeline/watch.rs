@@ -13,14 +13,15 @@ use crate::finding::report::{Counts, Report, Verdict, Violation};
 use crate::ir::fingerprint::fingerprint;
 use crate::machine::call_ends::Machine;
 use crate::machine::inlining::InlineWatch;
-use crate::machine::lowering;
+use crate::machine::stack_map;
 use crate::pipeline::accepted::Known;
 use crate::pipeline::interest::{Interest, interest};
 use crate::pipeline::verify::{verify_emission, verify_layer, verify_lowering};
 use crate::report::function_report::{FunctionReport, Refusal, Sink, Undone};
 use crate::report::input::{Compiled, Input};
 use crate::report::listing::{Line, listing};
-use crate::rewrite::judge::{Rewrites, pass_of};
+use crate::rewrite::event::pass_of;
+use crate::rewrite::judge::Rewrites;
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::gc_verifier::{
@@ -184,7 +185,7 @@ impl FunctionGuard for Guard {
             if let (Pass::Input, Some(target)) = (pass, &self.target) {
                 self.input = Some(Input::new(func, &report, target));
             }
-            let report = lowering::with_faults(func, &self.options, report, inlined);
+            let report = stack_map::with_faults(func, &self.options, report, inlined);
             self.choose(func, pass, report);
         }
         self.enforced()?;

@@ -22,12 +22,12 @@
 //! (GCV02, GCV06, GCV07), on every path, with a witness. With `enforce` the pass is undone then:
 //! nothing is lost but the optimization.
 
-use super::forwarding::Scene;
-use super::kept::Classes;
+use super::classes::Classes;
+use super::event::{pass_of, rule_of};
+use super::scene::Scene;
 use super::signature::Signatures;
-use super::{equal_bits, forwarding, kept, signature};
-pub(crate) use crate::analysis::graph::Graph;
-use crate::analysis::graph::Question;
+use super::{dead_store, equal_bits, forwarding, kept, signature};
+use crate::analysis::graph::{Graph, Known, Question};
 use crate::analysis::provenance::Class;
 use crate::analysis::version::Safepoints;
 use crate::evidence::recheck;
@@ -37,17 +37,9 @@ use crate::finding::options::Options;
 use crate::finding::report::{Inconclusive, Violation};
 use crate::finding::witness::Witness;
 use crate::ir::cfg::Cfg;
-use cranelift_codegen::gc_verifier::{Pass, Rewrite, RuleLocation};
+use cranelift_codegen::gc_verifier::{Pass, Rewrite};
 use cranelift_codegen::ir::{Endianness, Function, GcCollector, Inst, Value, ValueDef};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-/// What a look at a whole function finds that is of use while its rewrites are judged.
-#[derive(Default)]
-pub(crate) struct Known {
-    /// What each value is.
-    pub(crate) classes: Vec<Class>,
-    pub(crate) graph: Option<Graph>,
-}
 
 /// Judges the rewrites of one function.
 pub struct Rewrites {
@@ -273,7 +265,7 @@ impl Rewrites {
                 }),
             Rewrite::DeadStore { dead, overwriter } => {
                 self.with_scene(func, |scene, _, signatures, _| {
-                    forwarding::dead_store(scene, signatures, dead, overwriter)
+                    dead_store::dead_store(scene, signatures, dead, overwriter)
                 })
             }
             Rewrite::ConstantPhi { param, value } => self.constant_phi(func, param, value),
@@ -550,50 +542,4 @@ fn other_argument(func: &Function, cfg: &Cfg, param: Value, value: Value) -> Opt
         }
     }
     None
-}
-
-/// The pass that asks for `rewrite`.
-pub(crate) fn pass_of(rewrite: Rewrite) -> Pass {
-    match rewrite {
-        Rewrite::Inline { .. } => Pass::Inline,
-        Rewrite::ConstantPhi { .. } => Pass::ConstantPhis,
-        Rewrite::Simplify { .. }
-        | Rewrite::Subsume { .. }
-        | Rewrite::Gvn { .. }
-        | Rewrite::GvnSkeleton { .. }
-        | Rewrite::SkeletonRemove { .. }
-        | Rewrite::SkeletonRemoveWithVal { .. }
-        | Rewrite::SkeletonReplace { .. }
-        | Rewrite::SkeletonReplaceWithVal { .. }
-        | Rewrite::ReplaceBranchCond { .. }
-        | Rewrite::ReplaceWithTwo { .. }
-        | Rewrite::ForwardLoad { .. }
-        | Rewrite::IdempotentStore { .. }
-        | Rewrite::DeadStore { .. }
-        | Rewrite::Hoist { .. }
-        | Rewrite::Remat { .. } => Pass::Egraph,
-    }
-}
-
-/// The ISLE rule that asks for `rewrite`, where one does.
-fn rule_of(rewrite: Rewrite) -> Option<RuleLocation> {
-    match rewrite {
-        Rewrite::Simplify { rule, .. }
-        | Rewrite::Subsume { rule, .. }
-        | Rewrite::SkeletonRemove { rule, .. }
-        | Rewrite::SkeletonRemoveWithVal { rule, .. }
-        | Rewrite::SkeletonReplace { rule, .. }
-        | Rewrite::SkeletonReplaceWithVal { rule, .. }
-        | Rewrite::ReplaceBranchCond { rule, .. }
-        | Rewrite::ReplaceWithTwo { rule, .. } => rule,
-        Rewrite::Gvn { .. }
-        | Rewrite::GvnSkeleton { .. }
-        | Rewrite::ForwardLoad { .. }
-        | Rewrite::IdempotentStore { .. }
-        | Rewrite::DeadStore { .. }
-        | Rewrite::ConstantPhi { .. }
-        | Rewrite::Hoist { .. }
-        | Rewrite::Remat { .. }
-        | Rewrite::Inline { .. } => None,
-    }
 }

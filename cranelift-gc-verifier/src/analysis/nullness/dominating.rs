@@ -12,11 +12,12 @@
 //! reference, so that it is what it was when they were passed.
 
 use super::branch::{Way, way_along};
-use super::by_word::{While, Words};
+use super::by_word::While;
 use super::eval::{Bits, Truth, eval, truth};
-use super::flow::Subject;
 use super::invariant::{Dependence, Settled};
+use super::scratch::Subject;
 use super::sites::Site;
+use super::words::Words;
 use crate::ir::cfg::{Edge, Node, destinations};
 use crate::ir::path::Point;
 use cranelift_codegen::ir::{BlockArg, Inst, InstructionData, Opcode, Value};

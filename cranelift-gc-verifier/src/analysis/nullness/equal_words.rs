@@ -8,7 +8,7 @@
 //! of it. Conditions that are not made of it are the same anyway.
 
 use super::eval::{Bits, truth};
-use super::flow::{Scratch, Subject};
+use super::scratch::{Scratch, Subject};
 use cranelift_codegen::ir::Value;
 use std::cell::{Cell, RefCell};
 

@@ -8,9 +8,9 @@
 //! for each word that these are tried as, instead of each time that a branch is come to.
 
 use super::branch::Way;
-use super::by_word::Decided;
 use super::eval::{Bits, Truth, eval, is_load, truth};
 use super::reload_roots::Roots;
+use super::words::Decided;
 use crate::ir::cfg::{Cfg, Edge, Node};
 use crate::ir::view::Body;
 use cranelift_codegen::ir::{Function, InstructionData, Value, ValueDef};

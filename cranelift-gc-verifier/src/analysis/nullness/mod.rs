@@ -8,5 +8,8 @@ pub(crate) mod eval;
 pub(crate) mod flow;
 pub(crate) mod invariant;
 pub(crate) mod path;
+pub(crate) mod proofs;
 pub(crate) mod reload_roots;
+pub(crate) mod scratch;
 pub(crate) mod sites;
+pub(crate) mod words;

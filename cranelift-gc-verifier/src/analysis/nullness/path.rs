@@ -8,7 +8,8 @@
 
 use super::branch::{Way, for_each_param, way_along, way_past};
 use super::eval::Bits;
-use super::flow::{Flow, Subject};
+use super::flow::Flow;
+use super::scratch::Subject;
 use super::sites::Site;
 use crate::ir::cfg::{Edge, Node};
 use crate::ir::path::Point;

@@ -7,8 +7,8 @@
 //! reference and something else, is no site: of a choice, a guard on what was chosen is enough. The latter, and
 //! an address of something that was declared a reference and has no fact, is counted.
 
+use crate::analysis::nullness::proofs::Proofs;
 use crate::analysis::provenance::{Class, Values};
-use crate::check::dereference::Proofs;
 use crate::finding::hazard::Hazards;
 use crate::ir::cfg::{Cfg, Node, constant};
 use crate::ir::instruction::Kind;

@@ -1,6 +1,6 @@
 //! What happens to locations, block after block.
 
-use super::{BySlot, Loc, Location};
+use super::location::{BySlot, Loc, Location};
 use crate::analysis::history::History;
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::instruction::Access;

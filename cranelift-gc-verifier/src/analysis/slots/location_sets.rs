@@ -1,6 +1,6 @@
 //! Sets of locations, one for each block.
 
-use super::Loc;
+use super::location::Loc;
 use crate::ir::cfg::Node;
 
 /// Bits in each word.

@@ -26,6 +26,7 @@
 mod contents;
 pub(crate) mod entry;
 mod events;
+mod location;
 mod location_sets;
 mod reaching;
 mod staleness;
@@ -33,83 +34,20 @@ mod staleness;
 mod tests;
 
 pub(crate) use contents::Hold;
+pub(crate) use location::{Loc, Location, Reload, Root};
 
 use crate::analysis::history::History;
 use crate::analysis::version::Safepoints;
 use crate::finding::report::Inconclusive;
 use crate::ir::cfg::Cfg;
 use crate::ir::view::Body;
-use core::ops::Range;
 use cranelift_codegen::entity::SecondaryMap;
-use cranelift_codegen::ir::{
-    Function, GcCollector, Inst, StackSlot, Type, UserStackMapEntry, Value,
-};
+use cranelift_codegen::ir::{Function, GcCollector, Inst, StackSlot, UserStackMapEntry, Value};
 use events::{Event, Events};
-use reaching::{Def, Defs};
-use smallvec::SmallVec;
+use location::{BadEntry, BySlot, Def, Mapped};
+use reaching::Defs;
 use staleness::Twins;
 use std::cell::OnceCell;
-
-/// An index into [`Slots::locations`].
-pub(crate) type Loc = u32;
-
-/// A location that is followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Location {
-    pub(crate) slot: StackSlot,
-    pub(crate) offset: u32,
-    pub(crate) ty: Type,
-}
-
-/// An entry of a stack map that no reference can be at.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BadEntry {
-    pub(crate) inst: Inst,
-    pub(crate) location: Location,
-    pub(crate) why: crate::finding::error::NonReference,
-}
-
-/// What a load from a followed location sees.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Reload {
-    pub(crate) inst: Inst,
-    pub(crate) result: Value,
-    pub(crate) loc: Loc,
-    pub(crate) hold: Hold,
-    pub(crate) is_stale: bool,
-    pub(crate) expected: Option<Value>,
-    def: Def,
-}
-
-/// What a stack map's entry names, just before the safepoint.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Root {
-    pub(crate) loc: Loc,
-    pub(crate) hold: Hold,
-    pub(crate) is_stale: bool,
-    /// The same for all that see the same contents; less than [`Slots::contents`].
-    pub(crate) content: u32,
-}
-
-/// The locations that stack maps name.
-#[derive(Default)]
-struct Mapped {
-    /// Safepoint after safepoint, in the order of [`Safepoints::all`]; sorted for each.
-    locs: Vec<Loc>,
-    /// For each safepoint, where its locations begin; and where the last ones end.
-    starts: Vec<u32>,
-}
-
-impl Mapped {
-    fn range(&self, index: u32) -> Range<usize> {
-        let starts = &self.starts[index as usize..index as usize + 2];
-        starts[0] as usize..starts[1] as usize
-    }
-
-    fn at(&self, index: u32) -> &[Loc] {
-        &self.locs[self.range(index)]
-    }
-}
 
 /// The result of the analysis.
 pub(crate) struct Slots {
@@ -128,9 +66,6 @@ pub(crate) struct Slots {
     pub(crate) inconclusive: Vec<Inconclusive>,
     pub(crate) entries: u64,
 }
-
-/// The locations of each slot.
-type BySlot = SecondaryMap<StackSlot, SmallVec<[Loc; 1]>>;
 
 impl Slots {
     /// Analyze the slots of `func`.

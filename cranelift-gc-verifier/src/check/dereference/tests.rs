@@ -1,5 +1,5 @@
-use super::Proofs;
 use crate::analysis::history::History;
+use crate::analysis::nullness::proofs::Proofs;
 use crate::finding::code::Code;
 use crate::finding::hazard::{Hazard, Hazards};
 use crate::finding::options::Options;
