@@ -11,10 +11,10 @@
 //! parameters and reloads. A root keeps it if their families have a reference in common.
 
 use crate::analysis::demand::ArgsOf;
+use crate::analysis::facts::Facts;
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::Hold;
 use crate::analysis::version::Version;
-use crate::check::Checker;
 use crate::ir::instruction::{Passed, passed_on};
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{Value, ValueDef};
@@ -27,14 +27,14 @@ pub(crate) struct Family {
 
 impl Family {
     /// The family of `pointer`, if all of it is known and can die.
-    pub(crate) fn of(checker: &Checker<'_>, pointer: Value) -> Option<Family> {
-        let args = ArgsOf::new(checker.func, &checker.cfg);
+    pub(crate) fn of(facts: &Facts<'_>, pointer: Value) -> Option<Family> {
+        let args = ArgsOf::new(facts.func, &facts.cfg);
         let mut references = EntitySet::new();
         let mut is_known = true;
-        ancestors(checker, &args, pointer, |value, is_first| {
-            match checker.values.class(value) {
+        ancestors(facts, &args, pointer, |value, is_first| {
+            match facts.values.class(value) {
                 Class::Reference => {
-                    is_known &= checker.age(value) != Version::AGELESS;
+                    is_known &= facts.age(value) != Version::AGELESS;
                     references.insert(value);
                 }
                 Class::Derived => is_known &= !is_first,
@@ -46,19 +46,19 @@ impl Family {
     }
 
     /// Is a member of it, or what a member was handed on as, a root of the safepoint at `index`?
-    pub(crate) fn is_kept_by(&self, checker: &Checker<'_>, index: usize) -> bool {
-        let roots = checker.slots.roots_of(index);
+    pub(crate) fn is_kept_by(&self, facts: &Facts<'_>, index: usize) -> bool {
+        let roots = facts.slots.roots_of(index);
         let mut held = roots.flat_map(|root| match root.hold {
             Hold::Is { origin, data } => [Some(origin), Some(data)],
             Hold::Conflict(a, b) => [Some(a), Some(b)],
             Hold::Unset | Hold::Partial | Hold::MaybeUnset => [None, None],
         });
-        held.any(|value| value.is_some_and(|value| self.is_kin(checker, value)))
+        held.any(|value| value.is_some_and(|value| self.is_kin(facts, value)))
     }
 
-    fn is_kin(&self, checker: &Checker<'_>, value: Value) -> bool {
+    fn is_kin(&self, facts: &Facts<'_>, value: Value) -> bool {
         let mut is_kin = false;
-        ancestors(checker, &self.args, value, |value, _| {
+        ancestors(facts, &self.args, value, |value, _| {
             is_kin |= self.references.contains(value);
             !is_kin
         });
@@ -69,12 +69,12 @@ impl Family {
 /// Call `visit` with `value`, with all that it is made of, and with whether that is made of nothing
 /// else, until `visit` returns false.
 pub(crate) fn ancestors(
-    checker: &Checker<'_>,
+    facts: &Facts<'_>,
     args: &ArgsOf,
     value: Value,
     mut visit: impl FnMut(Value, bool) -> bool,
 ) {
-    let func = checker.func;
+    let func = facts.func;
     let mut seen = EntitySet::new();
     let mut pending = vec![func.dfg.resolve_aliases(value)];
     while let Some(value) = pending.pop() {
@@ -87,9 +87,9 @@ pub(crate) fn ancestors(
             ValueDef::Result(inst, _) => {
                 let passed = passed_on(func, inst);
                 let operands = passed.operands().map(|v| func.dfg.resolve_aliases(v));
-                pending.extend(operands.filter(|&v| checker.values.class(v) != Class::Plain));
+                pending.extend(operands.filter(|&v| facts.values.class(v) != Class::Plain));
                 if matches!(passed, Passed::Nothing) {
-                    pending.extend(reloaded(checker, value));
+                    pending.extend(reloaded(facts, value));
                 }
             }
             ValueDef::Union(..) => {}
@@ -101,8 +101,8 @@ pub(crate) fn ancestors(
 }
 
 /// What was spilled for the reload `value`.
-fn reloaded(checker: &Checker<'_>, value: Value) -> impl Iterator<Item = Value> {
-    let mut reloads = checker.slots.reloads.iter();
+fn reloaded(facts: &Facts<'_>, value: Value) -> impl Iterator<Item = Value> {
+    let mut reloads = facts.slots.reloads.iter();
     let reload = reloads.find(|reload| reload.result == value);
     let origins = reload.map(|reload| {
         let held = reload.hold.origins();

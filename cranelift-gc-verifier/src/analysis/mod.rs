@@ -2,6 +2,8 @@
 
 pub(crate) mod address;
 pub(crate) mod demand;
+pub(crate) mod facts;
+pub(crate) mod freshness;
 pub(crate) mod graph;
 pub(crate) mod history;
 pub(crate) mod keepalive;

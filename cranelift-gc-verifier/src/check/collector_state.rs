@@ -14,7 +14,9 @@
 //! Versions count the safepoints that may rewrite it: one that only collects leaves a heap where it
 //! is unless the collector moves.
 
+use crate::analysis::facts::Facts;
 use crate::analysis::version::{Safepoints, Version};
+use crate::evidence::findings::Findings;
 use crate::evidence::steps::{point_step, push_path};
 use crate::finding::error::{GcError, Movable};
 use crate::finding::witness::{Finding, Role, Step};
@@ -27,25 +29,10 @@ use crate::ir::view::{BlockPass, Body, Def, Item, Memory};
 use cranelift_codegen::ir::{Function, GcCollector, GcFact, Inst, Type, Value, ValueDef, types};
 use smallvec::SmallVec;
 
-/// What this looked at, and what it found.
-#[derive(Default)]
-pub(crate) struct Rewritten {
-    /// Loads of state that a collection rewrites.
-    pub(crate) loads: u64,
-    pub(crate) findings: Vec<Finding>,
-}
-
-/// Check all of `func`.
-///
-/// `collections` are the safepoints that may collect.
-pub(crate) fn check(
-    func: &Function,
-    cfg: &Cfg,
-    body: &Body,
-    collections: &Safepoints,
-    collector: GcCollector,
-) -> Rewritten {
-    let mut rewritten = Rewritten::default();
+/// Check all loads of state, and the uses of what is made of it.
+pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
+    let Facts { func, cfg, .. } = facts;
+    let (body, collector) = (&facts.body, facts.collector);
     let mut sources = Vec::new();
     let info = &func.dfg.gc_info;
     let regions = func.dfg.alias_regions.iter();
@@ -56,32 +43,31 @@ pub(crate) fn check(
         let Some(what) = source(func, access, collector, &is_rewritten) else {
             continue;
         };
-        rewritten.loads += 1;
-        if let Some(finding) = movable(func, cfg, *inst, access, what) {
-            rewritten.findings.push(finding);
-        }
+        findings.counts.rewritten_loads += 1;
+        findings.extend(movable(func, cfg, *inst, access, what));
         if what != Source::Reference {
             sources.push(*inst);
         }
     }
-    if !sources.is_empty() {
-        let moves;
-        let safepoints = match collector {
-            GcCollector::Moving => collections,
-            GcCollector::NonMoving | GcCollector::Null => {
-                let all = body.safepoints.iter().copied();
-                let all = all.filter(|safepoint| may_move(func, safepoint.inst));
-                moves = Safepoints::numbered(cfg, all.collect());
-                &moves
-            }
-        };
-        // NB: Without a safepoint, nothing goes stale.
-        if !safepoints.all.is_empty() {
-            let ages = Ages::new(func, cfg, body, safepoints, &sources);
-            ages.check(&mut rewritten.findings);
-        }
+    if sources.is_empty() {
+        return;
     }
-    rewritten
+    let moves;
+    let safepoints = match collector {
+        GcCollector::Moving => &facts.safepoints,
+        GcCollector::NonMoving | GcCollector::Null => {
+            let all = body.safepoints.iter().copied();
+            let all = all.filter(|safepoint| may_move(func, safepoint.inst));
+            moves = Safepoints::numbered(cfg, all.collect());
+            &moves
+        }
+    };
+    // NB: Without a safepoint, nothing goes stale.
+    if !safepoints.all.is_empty() {
+        let mut stale = Vec::new();
+        Ages::new(func, cfg, body, safepoints, &sources).check(&mut stale);
+        findings.extend(stale);
+    }
 }
 
 /// What a load loads that a collection rewrites.

@@ -20,6 +20,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::analysis::facts::Facts;
 use crate::analysis::nullness::dominating;
 use crate::analysis::nullness::equal_words::Alike;
 use crate::analysis::nullness::flow::Flow;
@@ -32,6 +33,7 @@ use crate::analysis::nullness::sites::{self, Site, Sites};
 use crate::analysis::provenance::Values;
 use crate::analysis::slots::Slots;
 use crate::check::i31_payload;
+use crate::evidence::findings::Findings;
 use crate::evidence::steps::point_step;
 use crate::finding::error::GcError;
 use crate::finding::hazard::{Hazard, Hazards};
@@ -44,20 +46,43 @@ use cranelift_codegen::ir::{Function, Inst, InstructionData, Value};
 
 /// What is found.
 #[derive(Default)]
-pub(crate) struct Guards {
+struct Guards {
     /// Dereferences that the type allows.
-    pub(crate) typed: u64,
+    typed: u64,
     /// Dereferences that are guarded.
-    pub(crate) guarded: u64,
+    guarded: u64,
     /// Dereferences that nothing can be said about.
-    pub(crate) unjudged: u64,
-    pub(crate) errors: Vec<(GcError, Vec<Step>)>,
-    pub(crate) inconclusive: Vec<Inconclusive>,
-    pub(crate) proofs: Proofs,
+    unjudged: u64,
+    errors: Vec<(GcError, Vec<Step>)>,
+    inconclusive: Vec<Inconclusive>,
+    proofs: Proofs,
+}
+
+/// Check all dereferences.
+pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
+    let found = judge(
+        facts.func,
+        &facts.cfg,
+        &facts.body,
+        &facts.slots,
+        &facts.values,
+        &facts.history.proofs,
+    );
+    let counts = &mut findings.counts;
+    let judged = found.errors.len() + found.inconclusive.len();
+    let judged = judged as u64 + found.typed + found.guarded;
+    (counts.typed, counts.guarded) = (found.typed, found.guarded);
+    // NB: What a fact says is a reference may be dereferenced though it does not age, as what the null
+    // collector allocates; and an address that is no site is a dereference all the same.
+    counts.dereferences = counts.dereferences.max(judged + found.unjudged);
+    counts.unjudged = counts.dereferences - judged;
+    findings.inconclusive.extend(found.inconclusive);
+    findings.extend(found.errors);
+    findings.proofs = found.proofs;
 }
 
 /// Judge the dereferences of `func`, of which those in `proofs` were guarded before.
-pub(crate) fn judge(
+fn judge(
     func: &Function,
     cfg: &Cfg,
     body: &Body,

@@ -12,7 +12,8 @@
 //! **Math.** GCV17 at the call `c` that is named for the object `o`, if `c` may collect and the definition of
 //! `o` strictly dominates `c`.
 
-use crate::analysis::version::Safepoints;
+use crate::analysis::facts::Facts;
+use crate::evidence::findings::Findings;
 use crate::evidence::steps::{point_step, push_path};
 use crate::finding::error::GcError;
 use crate::finding::witness::Finding;
@@ -22,16 +23,11 @@ use crate::ir::path::{Forbidden, Point, Search};
 use crate::ir::safepoint::{may_collect, may_move};
 use cranelift_codegen::ir::{Function, GcCollector, Inst, Value};
 
-/// Check all safepoints of `func`.
-pub(crate) fn check(
-    func: &Function,
-    cfg: &Cfg,
-    safepoints: &Safepoints,
-    collector: GcCollector,
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for safepoint in &safepoints.all {
-        if !looks_into(func, safepoint.inst, collector) {
+/// Check all safepoints.
+pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
+    let Facts { func, cfg, .. } = facts;
+    for safepoint in &facts.safepoints.all {
+        if !looks_into(func, safepoint.inst, facts.collector) {
             continue;
         }
         let Some(object) = func.dfg.gc_info.initializing(safepoint.inst) else {
@@ -40,7 +36,6 @@ pub(crate) fn check(
         let object = func.dfg.resolve_aliases(object);
         findings.extend(unfinished(func, cfg, safepoint.inst, object));
     }
-    findings
 }
 
 /// May someone look into a live object while `inst` is executed?

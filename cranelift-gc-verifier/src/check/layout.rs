@@ -9,13 +9,19 @@
 //! **Math.** The fields of the supertype are a prefix of those of the subtype. Then those of all types above
 //! are, as a prefix of a prefix is one.
 
+use crate::analysis::facts::Facts;
+use crate::evidence::findings::Findings;
 use crate::finding::error::GcError;
 use crate::finding::witness::Finding;
 use crate::finding::witness::{Role, Step};
 use cranelift_codegen::ir::{Block, Function, Inst};
 
 /// Check the types that `func` names. What is found is found at its first instruction.
-pub(crate) fn check(func: &Function) -> Vec<Finding> {
+pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
+    findings.extend(moved_fields(facts.func));
+}
+
+fn moved_fields(func: &Function) -> Vec<Finding> {
     let moved = func.dfg.gc_info.types().filter_map(|(subtype, above)| {
         let supertype = above?;
         Some((subtype, supertype, first_moved(func, subtype, supertype)?))

@@ -13,31 +13,30 @@
 //! **Math.** GCV16 at `a = select_spectre_guard c, null, x`, unless some reachable instruction accesses `a`
 //! with a trap code, or uses `a` other than as the address of an access.
 
+use crate::analysis::facts::Facts;
+use crate::evidence::findings::Findings;
 use crate::finding::error::GcError;
-use crate::finding::witness::Finding;
 use crate::finding::witness::{Role, Step};
-use crate::ir::cfg::Cfg;
 use crate::ir::instruction::{access, guarded_address, relies_on};
-use crate::ir::view::Body;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value};
 use smallvec::SmallVec;
 
 /// Check all of `func`.
-pub(crate) fn check(func: &Function, cfg: &Cfg, body: &Body) -> Vec<Finding> {
+pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
+    let Facts { func, cfg, .. } = facts;
     // NB: The body knows of no uses in code that cannot be reached, and so of too few.
-    if !body.has_lost_check() {
-        return Vec::new();
+    if !facts.body.has_lost_check() {
+        return;
     }
     let lost = lost(func).into_iter();
-    lost.filter_map(|(inst, value)| {
+    findings.extend(lost.filter_map(|(inst, value)| {
         let step = Step {
             role: Role::Use,
             block: cfg.block(cfg.node_of_inst(func, inst)?),
             inst: Some(inst),
         };
         Some((GcError::TrapLost { inst, value }, vec![step]))
-    })
-    .collect()
+    }));
 }
 
 /// The addresses that are null when they are out of bounds, and that nothing uses which could tell.

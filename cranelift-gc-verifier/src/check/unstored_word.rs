@@ -13,8 +13,10 @@
 //! shrink. So a word that is missing from a set at any time is missing on some path.
 
 use super::initialization::{looks_into, way};
+use crate::analysis::facts::Facts;
 use crate::analysis::slots::{Hold, Slots};
 use crate::analysis::version::Safepoints;
+use crate::evidence::findings::Findings;
 use crate::finding::error::GcError;
 use crate::finding::witness::Finding;
 use crate::finding::witness::Role;
@@ -38,36 +40,35 @@ const MAX_TERMS: usize = 24;
 
 /// A function, and what is known of it.
 #[derive(Clone, Copy)]
-pub(crate) struct Scene<'a> {
-    pub(crate) func: &'a Function,
-    pub(crate) cfg: &'a Cfg,
-    pub(crate) body: &'a Body,
-    pub(crate) safepoints: &'a Safepoints,
-    pub(crate) slots: &'a Slots,
-    pub(crate) collector: GcCollector,
-}
-
-/// What is found, and how many objects were looked at.
-#[derive(Default)]
-pub(crate) struct Found {
-    pub(crate) findings: Vec<Finding>,
-    pub(crate) objects: u64,
+struct Scene<'a> {
+    func: &'a Function,
+    cfg: &'a Cfg,
+    body: &'a Body,
+    safepoints: &'a Safepoints,
+    slots: &'a Slots,
+    collector: GcCollector,
 }
 
 /// Look at all new objects.
-pub(crate) fn check(scene: Scene) -> Found {
-    let mut found = Found::default();
+pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
+    let scene = Scene {
+        func: facts.func,
+        cfg: &facts.cfg,
+        body: &facts.body,
+        safepoints: &facts.safepoints,
+        slots: &facts.slots,
+        collector: facts.collector,
+    };
     for (reference, words) in scene.func.dfg.gc_info.new_objects() {
         let words = &words[..words.len().min(MAX_WORDS)];
         if words.is_empty() {
             continue;
         }
         if let Some(object) = Object::new(scene, reference, words) {
-            found.objects += 1;
-            found.findings.extend(object.check());
+            findings.counts.objects += 1;
+            findings.extend(object.check());
         }
     }
-    found
 }
 
 /// A new object.

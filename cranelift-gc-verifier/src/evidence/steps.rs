@@ -2,7 +2,9 @@
 
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, Node};
+use crate::ir::instruction::access;
 use crate::ir::path::Point;
+use crate::ir::safepoint::may_collect;
 use cranelift_codegen::ir::{Function, Inst};
 
 /// `point` as a step of a witness.
@@ -33,4 +35,33 @@ pub(crate) fn push_path(
         block,
         inst: Some(inst),
     }));
+}
+
+/// The step to `inst`, if it is in the layout.
+pub(crate) fn step(func: &Function, role: Role, inst: Inst) -> Option<Step> {
+    Some(Step {
+        role,
+        block: func.layout.inst_block(inst)?,
+        inst: Some(inst),
+    })
+}
+
+/// The step into the block of `node`.
+pub(crate) fn through(cfg: &Cfg, node: Node) -> Step {
+    Step {
+        role: Role::Through,
+        block: cfg.block(node),
+        inst: None,
+    }
+}
+
+/// What the instruction at the end of a witness does.
+pub(crate) fn role_of(func: &Function, inst: Inst) -> Role {
+    if may_collect(func, inst) {
+        Role::Safepoint
+    } else if access(func, inst).is_some_and(|access| access.result.is_some()) {
+        Role::Reload
+    } else {
+        Role::Use
+    }
 }

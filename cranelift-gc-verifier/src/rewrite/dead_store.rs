@@ -9,9 +9,10 @@
 //! all of its bytes. It is a conflict if it first comes to a load of some of them, a safepoint whose
 //! stack map names the slot, or, unless the memory is a slot, a call, a return, a trap or an access that can.
 
-use super::scene::{LIMIT, Met, Refusal, Scene, alone, is_mapped, is_plain_store, step};
+use super::scene::{LIMIT, Met, Refusal, Scene, alone, is_mapped, is_plain_store};
 use super::signature::Signatures;
 use crate::analysis::address::place::{Leaves, Place, Relation};
+use crate::evidence::steps::step;
 use crate::finding::error::{Deed, GcError, Unjustified};
 use crate::finding::witness::{Role, Step, Witness};
 use crate::ir::cfg::Node;

@@ -17,11 +17,11 @@
 //! * a call, unless the memory is a slot or is never written;
 //! * the definition of `v`, with no other write on the way, unless that is a load of this memory.
 
-use super::scene::{LIMIT, Met, Refusal, Scene, alone, is_mapped, is_plain_store, step};
+use super::scene::{LIMIT, Met, Refusal, Scene, alone, is_mapped, is_plain_store};
 use super::signature::{LANES, Lanes, Signatures, extended};
 use super::walks::{Key, Walked};
 use crate::analysis::address::place::{Base, Leaves, Place, Relation, base_of};
-use crate::evidence::steps::point_step;
+use crate::evidence::steps::{point_step, step};
 use crate::finding::error::{Deed, GcError, Unjustified};
 use crate::finding::witness::{Role, Step, Witness};
 use crate::ir::cfg::Node;

@@ -1,8 +1,9 @@
 //! What walks over a function share: the function, where they end, and how an instruction is met.
 
 use crate::analysis::address::place::Place;
+use crate::evidence::steps::step;
 use crate::finding::error::{GcError, Unjustified};
-use crate::finding::witness::{Role, Step, Witness};
+use crate::finding::witness::{Role, Witness};
 use crate::ir::cfg::Cfg;
 use cranelift_codegen::ir::{Endianness, Function, GcCollector, Inst, InstructionData, StackSlot};
 
@@ -30,14 +31,6 @@ pub(super) fn is_plain_store(func: &Function, inst: Inst) -> bool {
 pub(super) fn alone(func: &Function, inst: Inst) -> Option<Witness> {
     let step = step(func, Role::Use, inst)?;
     Some(Witness { steps: vec![step] })
-}
-
-pub(super) fn step(func: &Function, role: Role, inst: Inst) -> Option<Step> {
-    Some(Step {
-        role,
-        block: func.layout.inst_block(inst)?,
-        inst: Some(inst),
-    })
 }
 
 /// Does the stack map of `inst` name bytes of `place`, in `slot`?

@@ -1,0 +1,111 @@
+//! Everything that is known of a function at one point of the pipeline.
+
+use crate::analysis::demand::Demand;
+use crate::analysis::freshness::Freshness;
+use crate::analysis::graph::{Graph, Known};
+use crate::analysis::history::History;
+use crate::analysis::provenance::{Class, Values};
+use crate::analysis::slots::Slots;
+use crate::analysis::version::{Safepoints, Version};
+use crate::ir::cfg::Cfg;
+use crate::ir::instruction::passed_on;
+use crate::ir::reader::read;
+use crate::ir::view::Body;
+use cranelift_codegen::ir::{Function, GcCollector, Inst, Value};
+use std::cell::OnceCell;
+
+/// The function, its graph, and the results of the analyses. The checks read nothing else.
+pub(crate) struct Facts<'a> {
+    pub(crate) func: &'a Function,
+    pub(crate) collector: GcCollector,
+    /// What is known from before.
+    pub(crate) history: &'a History,
+    pub(crate) cfg: Cfg,
+    pub(crate) body: Box<Body>,
+    pub(crate) safepoints: Safepoints,
+    pub(crate) slots: Slots,
+    pub(crate) values: Values,
+    freshness: Freshness,
+    demand: OnceCell<Demand>,
+}
+
+impl<'a> Facts<'a> {
+    /// Analyze `func`, which is compiled for `collector`. `graph` may be its graph, from before.
+    pub(crate) fn new(
+        func: &'a Function,
+        collector: GcCollector,
+        history: &'a History,
+        graph: Option<Graph>,
+    ) -> Self {
+        let (cfg, body, safepoints) = Graph::renewed(graph, func, |cfg| {
+            let body = read(func, cfg);
+            let safepoints = body.safepoints.clone();
+            (body, safepoints)
+        });
+        let slots = Slots::new(func, &cfg, &body, &safepoints, collector, history);
+        let values = Values::new(func, &cfg, &body, &slots, history);
+        let freshness = Freshness::new(func, &cfg, &body, &safepoints, &values, collector);
+        Facts {
+            func,
+            collector,
+            history,
+            cfg,
+            body,
+            safepoints,
+            slots,
+            values,
+            freshness,
+            demand: OnceCell::new(),
+        }
+    }
+
+    /// What is of use while the rewrites of the next pass are judged.
+    pub(crate) fn into_known(mut self) -> Known {
+        let classes = self.values.take(&self.body);
+        self.body.put_back();
+        let graph = Graph {
+            cfg: self.cfg,
+            safepoints: self.safepoints,
+            insts: self.func.dfg.num_insts(),
+            is_narrowed: false,
+        };
+        Known {
+            classes,
+            graph: Some(graph),
+        }
+    }
+
+    /// The version at which `value`, which must not be an alias, is fresh.
+    pub(crate) fn age(&self, value: Value) -> Version {
+        self.freshness.of(value)
+    }
+
+    /// Is `value` something that ages, and not fresh at `now`?
+    pub(crate) fn is_stale(&self, value: Value, now: Version) -> bool {
+        self.values.class(value) != Class::Plain && !self.age(value).is_fresh_at(now)
+    }
+
+    /// Does `inst` make a reference by cutting a plain value to size?
+    pub(crate) fn is_cut_to_size(&self, inst: Inst) -> bool {
+        let mut operands = passed_on(self.func, inst).operands();
+        operands.all(|operand| {
+            let operand = self.func.dfg.resolve_aliases(operand);
+            self.values.class(operand) == Class::Plain
+        })
+    }
+
+    fn demand(&self) -> &Demand {
+        self.demand
+            .get_or_init(|| Demand::new(self.func, &self.cfg))
+    }
+
+    /// Does some instruction rely on `value`?
+    pub(crate) fn is_relied_on(&self, value: Value) -> bool {
+        self.demand().is_relied_on(value)
+    }
+
+    /// Is `value` used at all?
+    pub(crate) fn is_used(&self, value: Value) -> bool {
+        self.demand().is_used(value)
+    }
+}

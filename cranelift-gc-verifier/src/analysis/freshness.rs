@@ -1,0 +1,130 @@
+//! The version at which each reference is fresh.
+//!
+//! **Claim.** A reference, or what is derived from one, is valid at a point if its age is the version of
+//! the point (see [`version`](crate::analysis::version)): no safepoint lies between.
+//!
+//! **Strength.** Relative to the references that [`provenance`](crate::analysis::provenance) finds. Under the
+//! null collector nothing ages. Under a collector that does not move, what is loaded from memory that is
+//! never written stays valid for good.
+//!
+//! **Math.** What comes from elsewhere has the version of its definition, and what is made of references the
+//! meet of theirs.
+
+use crate::analysis::provenance::{Class, Values};
+use crate::analysis::version::{Safepoints, Version};
+use crate::ir::cfg::Cfg;
+use crate::ir::instruction::Kind;
+use crate::ir::view::{Body, Item};
+use cranelift_codegen::ir::{Function, GcCollector, Value};
+
+/// The version at which each value is fresh.
+pub(crate) struct Freshness(Vec<Version>);
+
+impl Freshness {
+    /// Find it for all values of `func`.
+    pub(crate) fn new(
+        func: &Function,
+        cfg: &Cfg,
+        body: &Body,
+        safepoints: &Safepoints,
+        values: &Values,
+        collector: GcCollector,
+    ) -> Self {
+        let ages = vec![Version::AGELESS; func.dfg.num_values()];
+        if collector == GcCollector::Null {
+            return Freshness(ages);
+        }
+        let mut walk = Walk {
+            func,
+            body,
+            values,
+            collector,
+            ages,
+        };
+        // NB: The safepoints are numbered in the order of this walk.
+        let mut passed = 0;
+        for node in cfg.nodes() {
+            let mut now = safepoints.at_start(node);
+            for &param in func.dfg.block_params(cfg.block(node)) {
+                walk.set(param, now);
+            }
+            for item in body.items_of(node) {
+                if item.kind.is(Kind::SAFEPOINT) {
+                    let next = safepoints.all.get(passed);
+                    if next.is_some_and(|at| at.inst == item.inst) {
+                        passed += 1;
+                        now = Safepoints::version_after(passed - 1);
+                    }
+                }
+                walk.set_results(item, now);
+            }
+        }
+        Freshness(walk.ages)
+    }
+
+    /// The version at which `value`, which must not be an alias, is fresh.
+    pub(crate) fn of(&self, value: Value) -> Version {
+        self.0[value.as_u32() as usize]
+    }
+}
+
+/// The walk in reverse post-order: what a value is made of comes before it.
+struct Walk<'a> {
+    func: &'a Function,
+    body: &'a Body,
+    values: &'a Values,
+    collector: GcCollector,
+    ages: Vec<Version>,
+}
+
+impl Walk<'_> {
+    fn set(&mut self, value: Value, age: Version) {
+        if self.values.class(value) != Class::Plain {
+            self.ages[value.as_u32() as usize] = age;
+        }
+    }
+
+    fn set_results(&mut self, item: &Item, now: Version) {
+        let func = self.func;
+        let Some(first) = item.result.expand() else {
+            return;
+        };
+        // NB: Nothing but a call makes more than one.
+        if item.kind.is(Kind::CALLS) {
+            for &result in func.dfg.inst_results(item.inst) {
+                self.set(result, now);
+            }
+            return;
+        }
+        if self.values.class(first) == Class::Plain {
+            return;
+        }
+        let age = match self.passed_age(item) {
+            Some(age) => age,
+            None if self.stays_valid(item) => Version::AGELESS,
+            None => now,
+        };
+        self.set(first, age);
+    }
+
+    /// The version at which what `item` hands on is fresh. Nothing, if it makes a reference by cutting
+    /// a plain value to size.
+    fn passed_age(&self, item: &Item) -> Option<Version> {
+        if !item.kind.is(Kind::PASSES) {
+            return None;
+        }
+        let [a, b] = self.body.operands(item);
+        let is_cut_to_size = [a, b].iter().all(|&v| self.values.class(v) == Class::Plain);
+        let age = |value: Value| self.ages[value.as_u32() as usize];
+        (!is_cut_to_size).then(|| age(a).meet(age(b)))
+    }
+
+    /// Does `item` load a reference from where it stays for good, so that it is alive for good?
+    fn stays_valid(&self, item: &Item) -> bool {
+        self.collector == GcCollector::NonMoving
+            && self
+                .body
+                .access(item)
+                .is_some_and(|access| access.result.is_some() && access.flags.readonly())
+    }
+}

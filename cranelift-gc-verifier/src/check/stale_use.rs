@@ -1,0 +1,259 @@
+//! Uses of references, and of what is derived from them, that are not fresh (GCV01, GCV02, GCV06).
+//!
+//! **Claim.** Of every use that is reported there is a path from the definition of the reference over a
+//! safepoint to the use.
+//!
+//! **Strength.** Relative to the references that [`provenance`](crate::analysis::provenance) finds. A
+//! comparison is reported if its operands are of different ages and its result is used; other arithmetic
+//! on a stale reference is not.
+//!
+//! **Math.** Let `version(p)` be the safepoint last passed at `p` (see
+//! [`version`](crate::analysis::version)), and `age(v)` the version at which `v` is fresh (see
+//! [`freshness`](crate::analysis::freshness)). A use of `v` at `p` that needs a fresh reference is right when
+//! `age(v) = version(p)`.
+
+use crate::analysis::demand::UseKind;
+use crate::analysis::facts::Facts;
+use crate::analysis::keepalive;
+use crate::analysis::provenance::Class;
+use crate::analysis::version::{Safepoints, Version};
+use crate::evidence::findings::Findings;
+use crate::evidence::stale_path::{self, StaleUse};
+use crate::finding::error::GcError;
+use crate::ir::cfg::Node;
+use crate::ir::instruction::{Access, Kind};
+use crate::ir::view::{BlockPass, Item};
+use cranelift_codegen::ir::{GcCollector, Inst, Value};
+use std::cell::OnceCell;
+
+/// Check all uses.
+pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
+    let mut uses = Uses {
+        facts,
+        findings,
+        comparisons: OnceCell::new(),
+    };
+    let mut passed = 0;
+    for node in facts.cfg.nodes() {
+        uses.check_block(node, &mut passed);
+    }
+}
+
+/// The uses of one function.
+struct Uses<'a> {
+    facts: &'a Facts<'a>,
+    findings: &'a mut Findings,
+    comparisons: OnceCell<Vec<(Value, Value)>>,
+}
+
+impl Uses<'_> {
+    /// `passed` counts the safepoints, which are numbered in the order of this walk.
+    fn check_block(&mut self, node: Node, passed: &mut usize) {
+        let facts = self.facts;
+        let mut now = facts.safepoints.at_start(node);
+        for item in facts.body.items_of(node) {
+            self.check_uses(item, now);
+            if item.kind.is(Kind::SAFEPOINT) {
+                let next = facts.safepoints.all.get(*passed);
+                if next.is_some_and(|at| at.inst == item.inst) {
+                    *passed += 1;
+                    now = Safepoints::version_after(*passed - 1);
+                }
+            }
+        }
+        self.check_block_args(node);
+    }
+
+    /// Check what [`uses`](crate::analysis::demand::uses) says are uses.
+    fn check_uses(&mut self, item: &Item, now: Version) {
+        let func = self.facts.func;
+        if let Some(&Access { addr, data, .. }) = self.facts.body.access(item) {
+            self.check_use(item.inst, addr, UseKind::Address, now);
+            if let Some(data) = data {
+                self.check_use(item.inst, data, UseKind::Escape, now);
+            }
+            if item.kind.is(Kind::SWAPS) {
+                let expected = func.dfg.inst_args(item.inst)[1];
+                self.check_use(item.inst, expected, UseKind::Escape, now);
+            }
+        } else if item.kind.is(Kind::CALLS.or(Kind::RETURNS)) {
+            for &arg in func.dfg.inst_args(item.inst) {
+                self.check_use(item.inst, arg, UseKind::Escape, now);
+            }
+        } else if item.kind.is(Kind::COMPARES) {
+            self.check_comparison(item, now);
+        }
+    }
+
+    fn check_use(&mut self, inst: Inst, value: Value, kind: UseKind, now: Version) {
+        let value = self.facts.body.resolve(self.facts.func, value);
+        if self.facts.values.class(value) == Class::Plain {
+            return;
+        }
+        if kind == UseKind::Address {
+            self.findings.counts.dereferences += 1;
+        }
+        if self.facts.is_stale(value, now) {
+            self.reject_stale(StaleUse {
+                inst,
+                value,
+                now,
+                after: false,
+            });
+        }
+    }
+
+    fn check_block_args(&mut self, node: Node) {
+        let Some(inst) = self.facts.func.layout.last_inst(self.facts.cfg.block(node)) else {
+            return;
+        };
+        let now = self.facts.safepoints.at_end(node);
+        let mut stale = Vec::new();
+        for &BlockPass { arg, param, .. } in self.facts.body.passed_from(node) {
+            let is_checked = self.facts.values.class(param) != Class::Plain;
+            if is_checked
+                && self.facts.is_stale(arg, now)
+                && (self.facts.is_relied_on(param) || self.is_compared_wrongly(node, arg, param))
+            {
+                stale.push(StaleUse {
+                    inst,
+                    value: arg,
+                    now,
+                    after: true,
+                });
+            }
+        }
+        for stale_use in stale {
+            self.reject_stale(stale_use);
+        }
+    }
+
+    /// Two references of different age must not be compared: one was moved since.
+    fn check_comparison(&mut self, item: &Item, now: Version) {
+        let inst = item.inst;
+        let args = self.facts.body.operands(item);
+        if self.facts.collector != GcCollector::Moving
+            || args
+                .iter()
+                .any(|&arg| self.facts.values.class(arg) != Class::Reference)
+        {
+            return;
+        }
+        let ages = args.map(|arg| self.facts.age(arg));
+        if ages[0] == ages[1] || ages.contains(&Version::AGELESS) {
+            return;
+        }
+        if self.facts.is_used(self.facts.func.dfg.first_result(inst)) {
+            let value = if ages[0] == now { args[1] } else { args[0] };
+            self.reject_stale(StaleUse {
+                inst,
+                value,
+                now,
+                after: false,
+            });
+        }
+    }
+
+    /// Is `param`, for which the stale `arg` is passed, compared with a reference of another age?
+    fn is_compared_wrongly(&self, node: Node, arg: Value, param: Value) -> bool {
+        if self.facts.collector != GcCollector::Moving {
+            return false;
+        }
+        let age = self.facts.age(arg);
+        let comparisons = self.comparisons.get_or_init(|| self.find_comparisons());
+        let start = comparisons.partition_point(|&(first, _)| first < param);
+        let of_param = comparisons[start..].iter();
+        let mut of_param = of_param.take_while(|&&(first, _)| first == param);
+        of_param.any(|&(_, other)| {
+            let passes = self.facts.body.passed_from(node).iter();
+            let mut passed = passes.filter(|pass| pass.param == other).peekable();
+            let differs = |value: Value| ![age, Version::AGELESS].contains(&self.facts.age(value));
+            match passed.peek() {
+                // NB: Two references of the same age are compared as they were.
+                Some(_) => passed.all(|pass| differs(pass.arg)),
+                None => differs(other),
+            }
+        })
+    }
+
+    /// The references that are compared with each other, both ways, sorted.
+    fn find_comparisons(&self) -> Vec<(Value, Value)> {
+        let mut comparisons = Vec::new();
+        for item in self.facts.body.items() {
+            if !item.kind.is(Kind::COMPARES) {
+                continue;
+            }
+            let [a, b] = self.facts.body.operands(item);
+            let are_references =
+                [a, b].map(|arg| self.facts.values.class(arg)) == [Class::Reference; 2];
+            if are_references
+                && self
+                    .facts
+                    .is_used(self.facts.func.dfg.first_result(item.inst))
+            {
+                comparisons.extend([(a, b), (b, a)]);
+            }
+        }
+        comparisons.sort_unstable();
+        comparisons
+    }
+
+    /// A value that is used after a safepoint which it did not survive.
+    fn reject_stale(&mut self, stale: StaleUse) {
+        let Some(origin) = stale_path::stale_origin(self.facts, stale) else {
+            return self
+                .findings
+                .contradiction("a value is stale, but nothing that it is made of");
+        };
+        let is_derived =
+            origin.derived.is_some() || self.facts.values.class(origin.base) == Class::Derived;
+        let crossing = if self.facts.collector == GcCollector::NonMoving && is_derived {
+            // A raw pointer that was derived while its base was fresh stays valid where nothing moves, as
+            // long as something keeps the object alive.
+            let Some(family) = keepalive::Family::of(self.facts, stale.value) else {
+                return;
+            };
+            stale_path::crossing(self.facts, &origin, |index| {
+                family.is_kept_by(self.facts, index)
+            })
+        } else {
+            let is_root = |index| stale_path::is_origin_root(self.facts, &origin, index);
+            stale_path::crossing(self.facts, &origin, is_root)
+        };
+        let Some(crossing) = crossing else {
+            return self
+                .findings
+                .contradiction("a value is stale without a safepoint");
+        };
+        // Under a collector that does not move, a root is enough.
+        if self.facts.collector == GcCollector::NonMoving && crossing.is_root {
+            return;
+        }
+        let safepoint = crossing.safepoint;
+        let (inst, base) = (origin.inst, origin.base);
+        // A block parameter may be fed by derived pointers.
+        let derived = origin
+            .derived
+            .or_else(|| (self.facts.values.class(base) == Class::Derived).then_some(base));
+        let error = match (derived, crossing.is_root) {
+            (Some(value), _) => GcError::StaleDerivedPointer {
+                inst,
+                value,
+                base: stale_path::reference_of(self.facts, base),
+                safepoint,
+                is_unrooted: self.facts.collector == GcCollector::NonMoving,
+            },
+            (None, true) => GcError::StaleReference {
+                inst,
+                value: base,
+                safepoint,
+            },
+            (None, false) => GcError::MissingRoot {
+                inst,
+                value: base,
+                safepoint,
+            },
+        };
+        self.findings.reject(error, || Some(crossing.steps));
+    }
+}
