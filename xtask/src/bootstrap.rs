@@ -100,6 +100,9 @@ fn build(
     let base = tree.base().to_string();
     let new = tree.finish()?;
     let head = new.head()?;
+    if series.patches().len() > 0 {
+        new.commit_as_author_of(&head)?;
+    }
     if let Some(Objection::UnlessSameTree(reason)) = &objection
         && git.tree("HEAD")? != new.tree(&head)?
     {

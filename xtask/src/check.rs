@@ -6,7 +6,7 @@ use crate::cargo;
 use crate::git::Git;
 use crate::lock;
 use crate::mtime;
-use crate::patch::{Patch, SUBJECT_MAX, slug};
+use crate::patch::{LINE_MAX, Patch, SUBJECT_MAX, slug};
 use crate::pins::{Pin, Pins};
 use crate::project::Project;
 use crate::refresh;
@@ -47,6 +47,7 @@ pub fn run(project: &Project, full: bool, again: bool) -> Result<()> {
 
     // The cheap part first: the compiler takes minutes.
     let mut problems = unlisted(project, &series)?;
+    problems.extend(authors(&series));
     problems.extend(not_exported(project, &pins, &series)?);
     problems.extend(form_of_all(project, &pins, &archives, &series)?);
     if !problems.is_empty() {
@@ -90,6 +91,19 @@ fn unlisted(project: &Project, series: &Series) -> Result<Vec<String>> {
     }
     problems.sort();
     Ok(problems)
+}
+
+/// Patches that are not by the author of the first one: a series has one.
+fn authors(series: &Series) -> Vec<String> {
+    let author = |patch: &Patch| patch.header("From").unwrap_or_default();
+    let one = series.patches().next().map(author).unwrap_or_default();
+    let others = series.patches().filter(|patch| author(patch) != one);
+    others
+        .map(|patch| {
+            let other = author(patch);
+            at(patch, &format!("is by {other}, and the series by {one}"))
+        })
+        .collect()
 }
 
 /// Work in upstream/ that a commit of the project would not contain.
@@ -186,7 +200,14 @@ fn form(patch: &Patch) -> Vec<String> {
             format!("subject `{subject}` is not `area: imperative`"),
         ),
     }
-    check(!patch.body().is_empty(), "message has no body".into());
+    let body = patch.body();
+    check(!body.is_empty(), "message has no body".into());
+    if let Some(line) = body.lines().find(|line| line.chars().count() > LINE_MAX) {
+        check(
+            false,
+            format!("message is wider than {LINE_MAX} columns: `{line}`"),
+        );
+    }
     check(
         patch
             .block()
@@ -445,6 +466,7 @@ mod tests {
     #[test]
     fn each_problem_of_form_is_found() {
         let long = format!("egraph: {}", "a".repeat(80));
+        let wide = "a ".repeat(40);
         for (name, subject, body, block, problem) in [
             (
                 "x.patch",
@@ -483,6 +505,13 @@ mod tests {
                 "full stop",
             ),
             ("x.patch", "egraph: ask", "", "Forwarded: no", "no body"),
+            (
+                "x.patch",
+                "egraph: ask",
+                &wide,
+                "Forwarded: no",
+                "wider than 75",
+            ),
             ("x.patch", "egraph: ask", "b", "", "no `Forwarded:`"),
         ] {
             let problems = form(&patch(name, subject, body, block)).join("\n");

@@ -69,6 +69,15 @@ impl Git {
         command
     }
 
+    /// Lets commits that a person makes here be by the author of `commit`, so that a series has one.
+    pub fn commit_as_author_of(&self, commit: &str) -> Result<()> {
+        for (setting, field) in [("user.name", "%an"), ("user.email", "%ae")] {
+            let value = self.run(["log", "-1", &format!("--format={field}"), commit])?;
+            self.run(["config", "--local", setting, value.trim()])?;
+        }
+        Ok(())
+    }
+
     /// Runs git and returns what it did, success or not.
     pub fn output<I, S>(&self, args: I) -> Result<Output>
     where

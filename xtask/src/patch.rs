@@ -6,6 +6,9 @@ use std::fmt;
 /// The longest subject that upstream's reviewers see in full.
 pub const SUBJECT_MAX: usize = 72;
 
+/// The widest line of a message that `git log` shows unbroken in 80 columns.
+pub const LINE_MAX: usize = 75;
+
 /// A patch of the series.
 #[derive(Debug, Clone)]
 pub struct Patch {

@@ -85,3 +85,32 @@ fn a_patch_that_refresh_would_write_differently_is_told() {
     let expected = "patches/outer-say-two.patch: is not as `cargo xtask patches refresh` writes";
     assert!(messages.contains(expected), "{messages}");
 }
+
+#[test]
+fn a_series_has_one_author() {
+    let project = project();
+    project.write("upstream/cranelift/outer/inner/src/lib.rs", "// other\n");
+    project.git(&["add", "--all"]);
+    project.git(&[
+        "commit",
+        "--quiet",
+        "--author=A B <a@example.org>",
+        "-m",
+        "inner: Say less",
+        "-m",
+        "The reason.",
+    ]);
+    project.ok(&["patches", "refresh"]);
+    let messages = project.fails(&["patches", "check"]);
+    let expected = "patches/inner-say-less.patch: is by A B <a@example.org>, and the series by";
+    assert!(messages.contains(expected), "{messages}");
+}
+
+#[test]
+fn commits_in_upstream_are_by_the_author_of_the_series() {
+    let project = project();
+    assert_eq!(
+        project.git(&["config", "--local", "user.email"]),
+        "zoe@example.org"
+    );
+}
