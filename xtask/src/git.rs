@@ -150,6 +150,13 @@ pub fn in_project<const N: usize>(dir: &Path, args: [&str; N]) -> Result<String>
     stdout(isolated().current_dir(dir).args(args))
 }
 
+/// [`in_project`] with variables of git's own, such as who the author of a commit is.
+pub fn in_project_as(dir: &Path, variables: &[(&str, &str)], args: &[&str]) -> Result<String> {
+    let mut command = isolated();
+    command.envs(variables.iter().copied());
+    stdout(command.current_dir(dir).args(args))
+}
+
 fn isolated() -> Command {
     let mut command = Command::new("git");
     for (name, _) in std::env::vars_os() {

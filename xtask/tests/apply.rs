@@ -279,3 +279,58 @@ fn a_run_that_was_killed_can_be_reversed() {
     }
     tree.ok(&[]);
 }
+
+#[test]
+fn each_patch_becomes_a_commit() {
+    let tree = Tree::new();
+    let base = tree.git(&["rev-parse", "HEAD"]);
+    let base = base.trim();
+    // A run that is killed changes nothing that anybody sees.
+    let mut killed = tree.project.command(&tree.args(&["--commits"]));
+    killed.env("XTASK_FAILPOINT", "committed");
+    assert!(!killed.output().unwrap().status.success());
+    assert_eq!(
+        (tree.status(), tree.git(&["rev-parse", "HEAD"]).trim()),
+        (String::new(), base)
+    );
+
+    let messages = tree.ok(&["--commits"]);
+    assert!(messages.contains("made 4 commits"), "{messages}");
+    assert_eq!(tree.status(), "");
+    let log = tree.git(&["log", "--reverse", "--format=%an: %s", &format!("{base}..")]);
+    let subjects = tree
+        .project
+        .git(&["log", "--reverse", "--format=%an: %s", "-3"]);
+    let expected = format!("{subjects}\nZoë: cranelift: Add the GC verifier and its filetests\n");
+    assert_eq!(log, expected);
+    let committed = tree.git(&["rev-parse", "HEAD^{tree}"]);
+
+    // What `git am` makes of the commits, and what is applied at once, is the same tree.
+    let mails = tree.project.root().join("mails");
+    let mails = mails.to_str().unwrap();
+    tree.git(&["format-patch", "--quiet", "-o", mails, base]);
+    tree.git(&["reset", "--quiet", "--keep", base]);
+    let files: Vec<_> = fs::read_dir(mails)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .collect();
+    let mut files: Vec<_> = files.iter().map(|path| path.to_str().unwrap()).collect();
+    files.sort();
+    tree.git(&[&["am", "--quiet", "--no-3way"], files.as_slice()].concat());
+    assert_eq!(tree.git(&["rev-parse", "HEAD^{tree}"]), committed);
+    tree.git(&["reset", "--quiet", "--keep", base]);
+    tree.ok(&[]);
+    tree.git(&["add", "--all"]);
+    assert_eq!(tree.git(&["write-tree"]), committed);
+}
+
+#[test]
+fn commits_are_not_made_on_top_of_other_changes() {
+    let tree = Tree::new();
+    tree.write("notes.txt", "mine\n");
+    tree.fails(&["--commits"], "has uncommitted changes");
+    let both = tree
+        .project
+        .run(&tree.args(&["--commits", "--allow-dirty"]));
+    assert_eq!(both.status.code(), Some(2));
+}

@@ -72,6 +72,12 @@ impl Changes {
         self.write(path, after)
     }
 
+    /// The files that were written so far, with what they will contain.
+    pub fn so_far(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let files = self.files.values();
+        files.map(|change| (change.path.as_str(), change.after.as_slice()))
+    }
+
     /// All that changes, by path.
     pub fn finish(self) -> Result<Vec<Change>> {
         let all = self.files.into_values();

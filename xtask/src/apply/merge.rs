@@ -9,18 +9,17 @@ use super::changes::Changes;
 use super::manifest;
 use crate::git::Git;
 use crate::project::Project;
-use crate::stamp::Stamp;
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
 
-/// Merges everything; returns the number of files.
+/// Merges what upstream/ changes from the commit `base` to the commit `head`; returns the number of
+/// files.
 pub fn series(
     project: &Project,
     upstream: &Git,
-    stamp: &Stamp,
+    (base, head): (&str, &str),
     changes: &mut Changes,
 ) -> Result<usize> {
-    let Stamp { base, head, .. } = stamp;
     let list = upstream.run(["diff", "--name-status", "--no-renames", base, head])?;
     let scratch = project.scratch("patches-apply");
     let mut conflicts = Vec::new();

@@ -6,6 +6,7 @@
 //! undoes what a killed run has begun.
 
 mod changes;
+mod commits;
 mod layout;
 mod lockfile;
 mod manifest;
@@ -35,6 +36,9 @@ pub struct Args {
     /// Take everything out again
     #[arg(long, conflicts_with = "allow_dirty")]
     reverse: bool,
+    /// Make a commit of each patch, and one of the verifier and its filetests
+    #[arg(long, conflicts_with_all = ["allow_dirty", "reverse"])]
+    commits: bool,
 }
 
 /// Does it.
@@ -63,8 +67,12 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
     let upstream = Git::at(&project.upstream());
     let stamp = Stamp::read(&upstream)?.context("upstream/ has no stamp")?;
 
+    if args.commits {
+        return commits::run(project, &target.dir, &layout, &upstream, &stamp);
+    }
     let mut changes = Changes::of(&target.dir);
-    let merged = merge::series(project, &upstream, &stamp, &mut changes)?;
+    let whole = (stamp.base.as_str(), stamp.head.as_str());
+    let merged = merge::series(project, &upstream, whole, &mut changes)?;
     let placed = place::all(project, &layout, &mut changes)?;
     let changes = changes.finish()?;
     Record::write(&target.git_dir, &changes)?;
