@@ -1,12 +1,13 @@
 //! `cargo xtask ci` and `cargo xtask test`.
 
-use crate::bootstrap::{self, LocalWork, Report};
-use crate::cargo;
-use crate::project::Project;
-use crate::{check, identity, replay, tidy};
-use anyhow::{Context, Result, ensure};
-use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use crate::base::cargo::{self, succeed};
+use crate::base::project::Project;
+use crate::measure::{identity, replay};
+use crate::patches::check;
+use crate::tidy;
+use crate::upstream::bootstrap::{self, LocalWork, Report};
+use anyhow::{Context, Result};
+use std::ffi::OsString;
 use std::process::Command;
 use std::time::Instant;
 
@@ -95,27 +96,4 @@ fn in_xtask(project: &Project, args: &[&str]) -> Command {
     let mut command = cargo::command(&project.root().join("xtask"));
     command.args(args);
     command
-}
-
-/// Runs a command that must succeed; its output is the user's.
-pub fn succeed(command: &mut Command) -> Result<()> {
-    let dir = command.get_current_dir().map(Path::to_path_buf);
-    let status = command.status();
-    let words: Vec<_> = std::iter::once(OsStr::new(name(command)))
-        .chain(command.get_args())
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
-    let line = words.join(" ");
-    let status = status.with_context(|| format!("cannot start `{line}`"))?;
-    let place = dir.map_or(String::new(), |dir| format!(" in {}", dir.display()));
-    ensure!(status.success(), "`{line}`{place} failed ({status})");
-    Ok(())
-}
-
-/// The program's name without its path.
-fn name(command: &Command) -> &str {
-    Path::new(command.get_program())
-        .file_stem()
-        .and_then(OsStr::to_str)
-        .unwrap_or("?")
 }

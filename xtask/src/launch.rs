@@ -1,8 +1,8 @@
 //! `cargo clif-gc`: bootstrap, build, then become clif-gc.
 
-use crate::bootstrap::{self, LocalWork, Report};
-use crate::cargo;
-use crate::project::Project;
+use crate::base::cargo;
+use crate::base::project::Project;
+use crate::upstream::bootstrap::{self, LocalWork, Report};
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 use std::ffi::OsString;

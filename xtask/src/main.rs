@@ -3,32 +3,20 @@
 //! The first task makes upstream/, and every task that builds the project does that first, so
 //! that a fresh clone needs one command.
 
-mod apply;
-mod bootstrap;
-mod cargo;
-mod check;
+mod base;
 mod ci;
-mod cost;
-mod false_alarms;
-mod fuzz;
-mod git;
-mod identity;
 mod launch;
-mod lock;
-mod mtime;
-mod patch;
-mod pins;
-mod project;
-mod refresh;
-mod registry;
-mod replay;
+mod measure;
+mod patches;
 mod series;
-mod stamp;
 mod tidy;
-mod tree;
+mod upstream;
 
-use crate::bootstrap::{LocalWork, Report};
-use crate::project::Project;
+use crate::base::project::Project;
+use crate::measure::{cost, false_alarms, fuzz, identity, replay};
+use crate::patches::{apply, check, refresh};
+use crate::upstream::bootstrap;
+use crate::upstream::bootstrap::{LocalWork, Report};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -156,11 +144,4 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::ClifGc { args } => return launch::run(&project, &args),
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Stops the process as if it was killed, where tests ask for it. Not in release builds.
-fn failpoint(name: &str) {
-    if cfg!(debug_assertions) && std::env::var_os("XTASK_FAILPOINT").is_some_and(|at| at == name) {
-        std::process::abort();
-    }
 }

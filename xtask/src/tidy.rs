@@ -1,7 +1,7 @@
 //! `cargo xtask tidy`: what no compiler checks, over the files that git tracks or would.
 
-use crate::git;
-use crate::project::Project;
+use crate::base::git;
+use crate::base::project::Project;
 use crate::series::Series;
 use anyhow::{Result, bail};
 use std::path::{Component, Path, PathBuf};
