@@ -86,9 +86,7 @@ fn doc(project: &Project) -> Result<()> {
 
 /// Cargo on the patched workspace.
 fn in_root(project: &Project, args: &[&str]) -> Command {
-    let mut command = cargo::command(project.root());
-    command.args(args);
-    command
+    cargo::build_command(project, &project.workspace(), args)
 }
 
 /// Cargo on xtask's own workspace.

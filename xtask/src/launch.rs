@@ -37,15 +37,16 @@ struct Target {
 /// Builds a program of the workspace, and asks cargo where it is: only cargo knows the target
 /// directory.
 pub fn build(project: &Project, target: &[&str], name: &str) -> Result<PathBuf> {
+    let dir = project.workspace();
     ensure!(
-        project.root().join("Cargo.toml").exists(),
+        dir.join("Cargo.toml").exists(),
         "there is no Cargo.toml in {}",
-        project.root().display()
+        dir.display()
     );
-    let mut child = cargo::command(project.root())
-        // NB: Cargo unites the features of the packages that are selected. With all of them, a plain `cargo
-        // build` finds Wasmtime built. Tests have features of their own, by their dependencies.
-        .args(["build", "--release", "--workspace"])
+    // NB: Cargo unites the features of the packages that are selected. With all of them, a plain `cargo
+    // build` finds Wasmtime built. Tests have features of their own, by their dependencies.
+    let build = ["build", "--release", "--workspace"];
+    let mut child = cargo::build_command(project, &dir, &build)
         .args(target)
         .arg("--message-format=json-render-diagnostics")
         .stdout(Stdio::piped())

@@ -14,9 +14,9 @@ mod upstream;
 
 use crate::base::project::Project;
 use crate::measure::{cost, false_alarms, fuzz, identity, replay};
-use crate::patches::{apply, check, refresh};
-use crate::upstream::bootstrap;
+use crate::patches::{apply, check, rebase, refresh, status};
 use crate::upstream::bootstrap::{LocalWork, Report};
+use crate::upstream::{bootstrap, pins};
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
@@ -30,6 +30,9 @@ struct Cli {
     /// The project's directory, for tests.
     #[arg(long, hide = true, value_name = "DIR")]
     root: Option<PathBuf>,
+    /// The release of Wasmtime to work on: 48 or 50
+    #[arg(long, global = true, value_name = "BASE")]
+    base: Option<String>,
     #[command(subcommand)]
     task: Task,
 }
@@ -94,6 +97,10 @@ enum Patches {
         #[arg(long)]
         again: bool,
     },
+    /// Tell which patch each base has, and the state of the trees
+    Status,
+    /// Take the series to another release of Wasmtime
+    Rebase(rebase::Args),
     /// Put the series, the verifier and its filetests into a checkout of Wasmtime
     Apply(apply::Args),
 }
@@ -119,7 +126,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    let project = Project::locate(cli.root)?;
+    let project = pins::on_base(Project::locate(cli.root)?, cli.base.as_deref())?;
     match cli.task {
         Task::Bootstrap { force } => {
             let local = if force {
@@ -131,6 +138,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
         }
         Task::Patches(Patches::Refresh) => refresh::run(&project)?,
         Task::Patches(Patches::Check { full, again }) => check::run(&project, full, again)?,
+        Task::Patches(Patches::Status) => status::run(&project)?,
+        Task::Patches(Patches::Rebase(args)) => rebase::run(&project, &args)?,
         Task::Patches(Patches::Apply(args)) => apply::run(&project, &args)?,
         Task::Test { args } => ci::test(&project, &args)?,
         Task::Ci => ci::run(&project)?,

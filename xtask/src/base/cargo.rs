@@ -25,6 +25,20 @@ pub fn command(dir: &Path) -> Command {
     command
 }
 
+/// The subcommand `args[0]` of cargo in `dir`, which is compiled on the base of the project.
+///
+/// Another base than the default may ask for a newer compiler than there is. What it uses of the
+/// language is what decides.
+pub fn build_command(project: &Project, dir: &Path, args: &[&str]) -> Command {
+    let mut command = command(dir);
+    command.args(args);
+    if project.base().is_some() {
+        command.arg("--ignore-rust-version");
+        command.env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "allow");
+    }
+    command
+}
+
 /// Resolves the dependencies of the generated workspace in `dir` and has them downloaded, from
 /// the cache alone if that is enough: cargo would ask the registry about every package that the
 /// lock file does not know yet. After this `--offline` works.
@@ -32,6 +46,8 @@ pub fn resolve(dir: &Path) -> Result<()> {
     let fetch = |offline: bool| {
         let mut command = command(dir);
         command.args(["fetch", "--quiet"]);
+        // The lock file that the directory was given is the project's: whatever it says is meant.
+        command.env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "allow");
         if let Some(host) = host() {
             command.args(["--target", &host]);
         }
@@ -58,14 +74,14 @@ pub fn build_generated(project: &Project, dir: &Path, manifest: &str, target: &P
     if !path.exists() || fs_err::read_to_string(&path)? != manifest {
         fs_err::write(&path, manifest)?;
     }
-    let lock = project.root().join("Cargo.lock");
+    let lock = project.lock_file();
     if lock.exists() {
         fs_err::copy(lock, dir.join("Cargo.lock"))?;
     }
     resolve(dir)?;
-    let mut command = command(dir);
-    command.args(["build", "--release", "--offline", "--target-dir"]);
-    succeed(command.arg(target))
+    let args = ["build", "--release", "--offline"];
+    let mut command = build_command(project, dir, &args);
+    succeed(command.arg("--target-dir").arg(target))
 }
 
 /// The compiler's version text: whatever changes with it must be built anew.

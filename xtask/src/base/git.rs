@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 /// Author of the base commit and committer of all commits that bootstrap makes. Fixed, as is
 /// [`DATE`], so that the same pins and patches give the same commits on every machine.
@@ -155,6 +155,24 @@ pub fn in_project_as(dir: &Path, variables: &[(&str, &str)], args: &[&str]) -> R
     let mut command = isolated();
     command.envs(variables.iter().copied());
     stdout(command.current_dir(dir).args(args))
+}
+
+/// What identifies the change that a patch makes: neither its message nor its place in the files.
+pub fn patch_id(patch: &str) -> Result<String> {
+    let mut command = isolated();
+    let mut child = command
+        .args(["patch-id", "--stable"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .context("git could not be started")?;
+    let mut input = child.stdin.take().expect("standard input is piped");
+    input.write_all(patch.as_bytes())?;
+    drop(input);
+    let output = child.wait_with_output()?;
+    let text = String::from_utf8(output.stdout).context("git's output is not UTF-8")?;
+    let id = text.split(' ').next().filter(|id| !id.is_empty());
+    Ok(id.context("the patch changes nothing")?.to_string())
 }
 
 fn isolated() -> Command {

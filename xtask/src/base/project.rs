@@ -4,9 +4,14 @@ use anyhow::{Result, ensure};
 use std::path::{Path, PathBuf};
 
 /// The project's directory and the names of the things in it.
+///
+/// The project is built on one of several *bases*, which are releases of Wasmtime. The default one has the
+/// plain names; what belongs to another one has its number in its name.
 #[derive(Debug, Clone)]
 pub struct Project {
     root: PathBuf,
+    /// The number of the base, unless it is the default.
+    base: Option<String>,
 }
 
 impl Project {
@@ -27,7 +32,42 @@ impl Project {
             "{} is not the project's directory: it has no xtask/pins.toml",
             root.display()
         );
-        Ok(Self { root })
+        Ok(Self { root, base: None })
+    }
+
+    /// The project on another base than the default.
+    pub fn on(&self, base: &str) -> Self {
+        Self {
+            root: self.root.clone(),
+            base: Some(base.into()),
+        }
+    }
+
+    /// The project on the default base.
+    pub fn on_default(&self) -> Self {
+        Self {
+            root: self.root.clone(),
+            base: None,
+        }
+    }
+
+    /// The number of the base, unless it is the default.
+    pub fn base(&self) -> Option<&str> {
+        self.base.as_deref()
+    }
+
+    /// `name`, or `name-50` on the base 50.
+    fn name(&self, name: &str) -> String {
+        match &self.base {
+            None => name.into(),
+            Some(base) => format!("{name}-{base}"),
+        }
+    }
+
+    /// ` --base 50` on the base 50, for commands that a message names.
+    pub fn base_argument(&self) -> String {
+        let base = self.base.as_ref();
+        base.map_or(String::new(), |base| format!(" --base {base}"))
     }
 
     /// The project's directory, absolute.
@@ -35,9 +75,27 @@ impl Project {
         &self.root
     }
 
+    /// Where cargo builds the project: the directory of the root manifest and of the lock file.
+    pub fn workspace(&self) -> PathBuf {
+        match &self.base {
+            None => self.root.clone(),
+            Some(base) => self.root.join(format!("base-{base}")),
+        }
+    }
+
+    /// The lock file in git. That of another base than the default is a link to it.
+    pub fn lock_file(&self) -> PathBuf {
+        self.root.join(format!("{}.lock", self.name("Cargo")))
+    }
+
+    /// The name of the directory of the patched sources.
+    pub fn upstream_name(&self) -> String {
+        self.name("upstream")
+    }
+
     /// The patched sources.
     pub fn upstream(&self) -> PathBuf {
-        self.root.join("upstream")
+        self.root.join(self.upstream_name())
     }
 
     /// The patch series and its patches.
@@ -45,9 +103,14 @@ impl Project {
         self.root.join("patches")
     }
 
+    /// The patches that this base has instead of those of the same name.
+    pub fn overlay(&self) -> Option<PathBuf> {
+        self.overlay_of("patches")
+    }
+
     /// The patched sources with faults on top.
     pub fn upstream_faults(&self) -> PathBuf {
-        self.root.join("upstream-faults")
+        self.root.join(format!("{}-faults", self.upstream_name()))
     }
 
     /// The series of faults, which is no part of the shipped one.
@@ -55,9 +118,23 @@ impl Project {
         self.patches().join("faults")
     }
 
-    /// The one file of pins.
+    /// The faults that this base has instead of those of the same name.
+    pub fn faults_overlay(&self) -> Option<PathBuf> {
+        self.overlay_of("patches/faults")
+    }
+
+    fn overlay_of(&self, dir: &str) -> Option<PathBuf> {
+        Some(self.root.join(dir).join(self.base.as_ref()?))
+    }
+
+    /// The one file of pins of this base.
     pub fn pins(&self) -> PathBuf {
-        self.root.join("xtask/pins.toml")
+        self.root.join("xtask").join(self.pins_name())
+    }
+
+    /// Its name.
+    pub fn pins_name(&self) -> String {
+        format!("{}.toml", self.name("pins"))
     }
 
     /// Scratch space that `cargo clean` removes.
@@ -65,6 +142,6 @@ impl Project {
     /// NB: not `CARGO_TARGET_DIR`: the trees built there must be in the project, whose
     /// `.cargo/config.toml` they share.
     pub fn scratch(&self, name: &str) -> PathBuf {
-        self.root.join("target").join(name)
+        self.workspace().join("target").join(name)
     }
 }

@@ -83,14 +83,19 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
 }
 
 fn build(project: &Project) -> Result<PathBuf> {
-    succeed(cargo::command(project.root()).args([
+    let args = [
         "build",
         "--profile=bench",
         "--package=gc-benches",
         "--bin=cost-probe",
-    ]))?;
+    ];
+    succeed(&mut cargo::build_command(
+        project,
+        &project.workspace(),
+        &args,
+    ))?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    let target = target.unwrap_or_else(|| project.root().join("target"));
+    let target = target.unwrap_or_else(|| project.workspace().join("target"));
     Ok(target.join("release/cost-probe"))
 }
 

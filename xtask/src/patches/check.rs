@@ -1,6 +1,7 @@
 //! `cargo xtask patches check`: each patch by itself is well formed, applies exactly, and
 //! leaves a tree that compiles, without and with the feature.
 
+use super::overlay;
 use crate::base::cargo;
 use crate::base::git::Git;
 use crate::base::hex::hex;
@@ -11,7 +12,7 @@ use crate::patches::refresh;
 use crate::series::Series;
 use crate::series::patch::{LINE_MAX, Patch, SUBJECT_MAX, slug};
 use crate::upstream::bootstrap;
-use crate::upstream::pins::{Pin, Pins};
+use crate::upstream::pins::{self, Pin, Pins};
 use crate::upstream::registry::{self, Archive, FEATURE, has_feature};
 use crate::upstream::stamp::{self, Stamp};
 use crate::upstream::tree::Tree;
@@ -45,6 +46,14 @@ pub fn run(project: &Project, full: bool, again: bool) -> Result<()> {
 
     // The cheap part first: the compiler takes minutes.
     let mut problems = unlisted(project, &series)?;
+    for base in pins::all_bases(project)? {
+        let dir = project.patches().join(&base);
+        problems.extend(overlay::problems(
+            &dir,
+            &base,
+            &Series::load(&project.on_default())?,
+        )?);
+    }
     problems.extend(authors(&series));
     problems.extend(not_exported(project, &pins, &series)?);
     problems.extend(form_of_all(project, &pins, &archives, &series)?);
@@ -56,9 +65,9 @@ pub fn run(project: &Project, full: bool, again: bool) -> Result<()> {
     let mut tree = workspace.unpack(&pins, &archives)?;
     let mut verified = Verified::load(&workspace.dir, again)?;
     let count = series.patches().len();
-    for (index, patch) in series.patches().enumerate() {
+    for (index, (patch, file)) in series.files().enumerate() {
         eprint!("{:>3}/{count} {}: ", index + 1, patch.name);
-        tree.apply(patch, &project.patches().join(&patch.name))?;
+        tree.apply(patch, file)?;
         let key = workspace.key(&stamp::key(&pins, &series, index + 1));
         if verified.contains(&key) {
             eprintln!("compiled before");
@@ -115,9 +124,13 @@ fn not_exported(project: &Project, pins: &Pins, series: &Series) -> Result<Optio
         Some(stamp) => stamp.key == key && bootstrap::is_untouched(&git, &stamp)?,
         None => false,
     };
-    let problem = "upstream/: has changes or commits that are not in patches/, or the other \
-                   way round; commit there and run `cargo xtask patches refresh`";
-    Ok((!exported).then(|| problem.to_string()))
+    let problem = format!(
+        "{}/: has changes or commits that are not in patches/, or the other way round; \
+         commit there and run `cargo xtask patches refresh{}`",
+        project.upstream_name(),
+        project.base_argument()
+    );
+    Ok((!exported).then_some(problem))
 }
 
 /// What is wrong with the patches' form: names, messages, white space, and the rest that
@@ -134,9 +147,9 @@ fn form_of_all(
         fs_err::remove_dir_all(&dir)?;
     }
     let mut tree = Tree::unpack(&dir, pins, archives)?;
-    for patch in series.patches() {
+    for (patch, file) in series.files() {
         problems.extend(form(patch).into_iter().map(|text| at(patch, &text)));
-        tree.apply(patch, &project.patches().join(&patch.name))?;
+        tree.apply(patch, file)?;
         let check = ["diff-tree", "--check", "HEAD^", "HEAD"];
         let white_space = tree.git().output(check)?;
         for line in String::from_utf8_lossy(&white_space.stdout).lines() {
@@ -148,7 +161,12 @@ fn form_of_all(
     }
     let (base, git) = (tree.base().to_string(), tree.finish()?);
     let canonical = refresh::export(&git, &base, &git.head()?, Series::load(project)?)?;
-    for patch in series.patches() {
+    // A patch of the series is as it is exported from the default base.
+    let own = project.overlay().unwrap_or_else(|| project.patches());
+    for (patch, file) in series.files() {
+        if file.parent() != Some(own.as_path()) {
+            continue;
+        }
         let canonical = canonical.find(&patch.name);
         if canonical.is_some_and(|canonical| canonical.text != patch.text) {
             let text = "is not as `cargo xtask patches refresh` writes it; run it";
@@ -247,6 +265,7 @@ fn print_removals(patch: &Patch) {
 /// The generated workspace that compiles the tree: a package without the feature and one with
 /// it, so that cargo compiles each crate both ways and again only when it changed.
 struct Workspace<'a> {
+    project: &'a Project,
     dir: PathBuf,
     crates: Vec<&'a Pin>,
     full: bool,
@@ -255,9 +274,9 @@ struct Workspace<'a> {
 }
 
 impl<'a> Workspace<'a> {
-    fn new(project: &Project, dir: PathBuf, pins: &'a Pins, full: bool) -> Result<Self> {
+    fn new(project: &'a Project, dir: PathBuf, pins: &'a Pins, full: bool) -> Result<Self> {
         fs_err::create_dir_all(&dir)?;
-        let lock = project.root().join("Cargo.lock");
+        let lock = project.lock_file();
         let mut environment = cargo::rustc_version().unwrap_or_default();
         if lock.exists() {
             environment.push_str(&fs_err::read_to_string(&lock)?);
@@ -269,6 +288,7 @@ impl<'a> Workspace<'a> {
             .filter(|pin| full || pin.path.starts_with("cranelift/"))
             .collect();
         Ok(Self {
+            project,
             dir,
             crates,
             full,
@@ -327,8 +347,9 @@ impl<'a> Workspace<'a> {
         cargo::resolve(&self.dir)?;
         for (name, _) in &members {
             let start = Instant::now();
-            let output = cargo::command(&self.dir)
-                .args(["check", "--offline", "--package", &format!("check-{name}")])
+            let package = format!("check-{name}");
+            let args = ["check", "--offline", "--package", &package];
+            let output = cargo::build_command(self.project, &self.dir, &args)
                 .arg("--target-dir")
                 .arg(self.dir.join("target"))
                 .output()

@@ -1,5 +1,8 @@
-//! Works on the series: exports it, checks it, and puts it into a checkout.
+//! Works on the series: exports it, checks it, and puts it into a checkout or onto another release.
 
 pub mod apply;
 pub mod check;
+pub mod overlay;
+pub mod rebase;
 pub mod refresh;
+pub mod status;

@@ -4,6 +4,7 @@
 //! Before a file is touched the new series is applied to the pinned sources, and must give the
 //! very tree and messages that were exported.
 
+use super::overlay;
 use crate::base::git::Git;
 use crate::base::lock;
 use crate::base::project::Project;
@@ -58,7 +59,9 @@ pub fn run(project: &Project) -> Result<()> {
     let git = Git::at(&project.upstream());
     ensure!(
         git.exists(),
-        "there is no upstream/ to export from; run `cargo xtask bootstrap` first"
+        "there is no {}/ to export from; run `cargo xtask bootstrap{}` first",
+        project.upstream_name(),
+        project.base_argument()
     );
     ensure!(
         !git.operation_under_way(),
@@ -71,9 +74,15 @@ pub fn run(project: &Project) -> Result<()> {
 
     let base = base(&git)?;
     let head = git.head()?;
-    let new = export(&git, &base, &head, Series::load(project)?)?;
+    let mut new = export(&git, &base, &head, Series::load(project)?)?;
+    if project.base().is_some() {
+        overlay::share(&mut new, &Series::load(&project.on_default())?)?;
+    }
     verify(project, &pins, &new, &git, &base, &head)?;
-    let changes = write(project, &new)?;
+    let changes = match project.overlay() {
+        None => write(project, &new)?,
+        Some(dir) => overlay::write(&dir, &new, &Series::load(&project.on_default())?)?,
+    };
     let key = stamp::key(&pins, &new, new.patches().len());
     Stamp { key, base, head }.write(&git)?;
     for change in &changes {

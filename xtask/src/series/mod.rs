@@ -7,7 +7,7 @@ use crate::series::patch::Patch;
 use anyhow::{Context, Result, bail, ensure};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The patch series.
 #[derive(Debug, Default)]
@@ -22,24 +22,27 @@ struct Entry {
     /// Comment and empty lines above it.
     comments: Vec<String>,
     patch: Patch,
+    /// Where it was read.
+    file: PathBuf,
 }
 
 impl Series {
-    /// Reads the series and its patches. No file, no patches.
+    /// Reads the series and its patches, as they are for the project's base. No file, no patches.
     pub fn load(project: &Project) -> Result<Self> {
-        Self::load_from(&project.patches())
+        Self::load_from(&project.patches(), project.overlay().as_deref())
     }
 
-    /// Reads the series in a directory. No file, no patches.
-    pub fn load_from(dir: &Path) -> Result<Self> {
+    /// Reads the series in a directory, with the patches in `overlay` instead of those of the same name. No
+    /// file, no patches.
+    pub fn load_from(dir: &Path, overlay: Option<&Path>) -> Result<Self> {
         if !dir.join("series").exists() {
             return Ok(Self::default());
         }
         let text = fs_err::read_to_string(dir.join("series"))?;
-        Self::parse(&text, dir)
+        Self::parse(&text, dir, overlay)
     }
 
-    fn parse(text: &str, dir: &Path) -> Result<Self> {
+    fn parse(text: &str, dir: &Path, overlay: Option<&Path>) -> Result<Self> {
         let mut series = Self::default();
         let mut seen = BTreeSet::new();
         for (index, line) in text.lines().enumerate() {
@@ -57,7 +60,10 @@ impl Series {
                 "{}: `{name}` is listed twice",
                 place()
             );
-            let text = fs_err::read(dir.join(name)).with_context(place)?;
+            let other = overlay.map(|overlay| overlay.join(name));
+            let other = other.filter(|other| other.exists());
+            let file = other.clone().unwrap_or_else(|| dir.join(name));
+            let text = fs_err::read(&file).with_context(place)?;
             let text =
                 String::from_utf8(text).with_context(|| format!("patches/{name} is not UTF-8"))?;
             series.entries.push(Entry {
@@ -66,6 +72,7 @@ impl Series {
                     name: name.into(),
                     text,
                 },
+                file,
             });
         }
         Ok(series)
@@ -79,6 +86,17 @@ impl Series {
     /// The patch in a file of that name.
     pub fn find(&self, name: &str) -> Option<&Patch> {
         self.patches().find(|patch| patch.name == name)
+    }
+
+    /// The patches in order, to be changed.
+    pub fn patches_mut(&mut self) -> impl Iterator<Item = &mut Patch> {
+        self.entries.iter_mut().map(|entry| &mut entry.patch)
+    }
+
+    /// The patches with their files, in order.
+    pub fn files(&self) -> impl ExactSizeIterator<Item = (&Patch, &Path)> {
+        let entries = self.entries.iter();
+        entries.map(|entry| (&entry.patch, entry.file.as_path()))
     }
 
     /// The series of other patches, with this one's comments where they belong to a patch that
@@ -101,11 +119,13 @@ impl Series {
             .map(|patch| {
                 let old = renamed(&patch.name).unwrap_or_else(|| patch.name.clone());
                 let entry = self.entries.iter_mut().find(|e| e.patch.name == old);
+                let (comments, file) = entry
+                    .map(|e| (std::mem::take(&mut e.comments), e.file.clone()))
+                    .unwrap_or_default();
                 Entry {
-                    comments: entry
-                        .map(|e| std::mem::take(&mut e.comments))
-                        .unwrap_or_default(),
+                    comments,
                     patch,
+                    file,
                 }
             })
             .collect();
@@ -123,7 +143,10 @@ impl Series {
     /// The text of the series file.
     pub fn text(&self) -> String {
         let mut text = String::new();
-        for Entry { comments, patch } in &self.entries {
+        for Entry {
+            comments, patch, ..
+        } in &self.entries
+        {
             for line in comments.iter().chain([&patch.name]) {
                 writeln!(text, "{line}").expect("a string can be written to");
             }

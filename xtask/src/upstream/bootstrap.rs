@@ -13,7 +13,8 @@ use crate::series::Series;
 use crate::upstream::pins::Pins;
 use crate::upstream::registry;
 use crate::upstream::stamp::{self, Stamp};
-use crate::upstream::tree::{NEW, Temporary, Tree};
+use crate::upstream::tree::{Temporary, Tree, temporary_names};
+use crate::upstream::workspace;
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -39,6 +40,7 @@ pub enum Report {
 /// Brings upstream/ up to date.
 pub fn run(project: &Project, local: LocalWork, report: Report) -> Result<()> {
     let pins = Pins::load(&project.pins())?;
+    workspace::make(project, &pins)?;
     let series = Series::load(project)?;
     let key = stamp::key(&pins, &series, series.patches().len());
     let git = Git::at(&project.upstream());
@@ -63,11 +65,13 @@ pub fn run(project: &Project, local: LocalWork, report: Report) -> Result<()> {
         && report == Report::All
     {
         let patches = series.patches().len();
-        eprintln!("bootstrap: upstream/ is up to date ({patches} patches)");
+        let name = project.upstream_name();
+        eprintln!("bootstrap: {name}/ is up to date ({patches} patches)");
         if git.head()? != stamp.head {
             eprintln!(
                 "bootstrap: it is at another commit than the series; \
-                 `cargo xtask patches refresh` exports its commits"
+                 `cargo xtask patches refresh{}` exports its commits",
+                project.base_argument()
             );
         }
     }
@@ -89,13 +93,13 @@ fn build(
         LocalWork::Discard => None,
     };
     if let Some(Objection::Final(reason)) = &objection {
-        bail!(refusal(reason));
+        bail!(refusal(project, reason));
     }
     let archives = registry::archives(project, pins)?;
     let temporary = Temporary::new(project);
     let mut tree = Tree::unpack(&temporary.dir, pins, &archives)?;
-    for patch in series.patches() {
-        tree.apply(patch, &project.patches().join(&patch.name))?;
+    for (patch, file) in series.files() {
+        tree.apply(patch, file)?;
     }
     let base = tree.base().to_string();
     let new = tree.finish()?;
@@ -106,7 +110,7 @@ fn build(
     if let Some(Objection::UnlessSameTree(reason)) = &objection
         && git.tree("HEAD")? != new.tree(&head)?
     {
-        bail!(refusal(reason));
+        bail!(refusal(project, reason));
     }
     if git.dir().exists() {
         mtime::carry_over(git.dir(), new.dir())?;
@@ -117,7 +121,8 @@ fn build(
     Stamp { key, base, head }.write(&new)?;
     swap(project, &temporary.dir)?;
     eprintln!(
-        "bootstrap: made upstream/ from {} crates and {} patches in {:.1} s",
+        "bootstrap: made {}/ from {} crates and {} patches in {:.1} s",
+        project.upstream_name(),
         archives.len(),
         series.patches().len(),
         start.elapsed().as_secs_f64()
@@ -211,11 +216,13 @@ pub fn is_untouched(git: &Git, stamp: &Stamp) -> Result<bool> {
     Ok(git.head()? == stamp.head && git.uncommitted()?.is_empty())
 }
 
-fn refusal(reason: &str) -> String {
+fn refusal(project: &Project, reason: &str) -> String {
+    let base = project.base_argument();
     format!(
-        "upstream/ is out of date, but {}\n\
-         commit there and run `cargo xtask patches refresh` to export it to patches/, or\n\
-         `cargo xtask bootstrap --force` discards what is there",
+        "{}/ is out of date, but {}\n\
+         commit there and run `cargo xtask patches refresh{base}` to export it to patches/, or\n\
+         `cargo xtask bootstrap{base} --force` discards what is there",
+        project.upstream_name(),
         reason.trim_end()
     )
 }
@@ -229,16 +236,17 @@ fn shorten(list: &str, most: usize) -> String {
     lines.join("\n")
 }
 
-const OLD: &str = "upstream.tmp-old-";
-
 /// Directories that a killed run left behind.
 fn leftovers(project: &Project) -> Result<Vec<PathBuf>> {
+    let (new, old) = temporary_names(project);
     let mut found = Vec::new();
     for entry in fs_err::read_dir(project.root())? {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let process = name.strip_prefix(OLD).or(name.strip_prefix(NEW));
+        let process = name
+            .strip_prefix(old.as_str())
+            .or(name.strip_prefix(new.as_str()));
         if process.is_some_and(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit())) {
             found.push(entry.path());
         }
@@ -249,9 +257,10 @@ fn leftovers(project: &Project) -> Result<Vec<PathBuf>> {
 
 /// Puts things straight after a run that was killed. The lock is held.
 fn recover(project: &Project) -> Result<()> {
+    let (_, old) = temporary_names(project);
     for dir in leftovers(project)? {
         let name = dir.file_name().unwrap_or_default().to_string_lossy();
-        if name.starts_with(OLD) && !project.upstream().exists() {
+        if name.starts_with(&old) && !project.upstream().exists() {
             // Killed between the two renames: the old tree is still the valid one.
             fs_err::rename(&dir, project.upstream())?;
         } else {
@@ -264,7 +273,8 @@ fn recover(project: &Project) -> Result<()> {
 /// Puts the new tree in the place of the old one.
 fn swap(project: &Project, new: &Path) -> Result<()> {
     let upstream = project.upstream();
-    let old = project.root().join(format!("{OLD}{}", std::process::id()));
+    let (_, old) = temporary_names(project);
+    let old = project.root().join(format!("{old}{}", std::process::id()));
     let replaces = upstream.exists();
     if replaces {
         fs_err::rename(&upstream, &old)?;

@@ -5,3 +5,4 @@ pub mod pins;
 pub mod registry;
 pub mod stamp;
 pub mod tree;
+pub mod workspace;

@@ -1,14 +1,21 @@
 //! `pins.toml`: which published crates upstream/ is made of.
 
+use crate::base::project::Project;
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path};
 
 /// The content of the pins file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Pins {
+    /// The number of the base, which `--base` takes: the release of Wasmtime.
+    #[serde(default)]
+    pub base: Option<String>,
+    /// Versions of other dependencies of the workspace, where they differ from those of the default base.
+    #[serde(default)]
+    pub dependencies: BTreeMap<String, String>,
     /// Names of top-level files of a published crate that are not unpacked.
     #[serde(default)]
     pub leave_out: Vec<String>,
@@ -91,6 +98,39 @@ impl Pins {
     }
 }
 
+/// The project on the base that is asked for; the default one without a question.
+pub fn on_base(project: Project, base: Option<&str>) -> Result<Project> {
+    let Some(base) = base else {
+        return Ok(project);
+    };
+    if Pins::load(&project.pins())?.base.as_deref() == Some(base) {
+        return Ok(project);
+    }
+    let other = project.on(base);
+    let bases = all_bases(&project)?;
+    ensure!(
+        bases.iter().any(|known| known == base),
+        "there is no base {base}: known are {}",
+        bases.join(", ")
+    );
+    Ok(other)
+}
+
+/// The numbers of all bases, the default one first.
+pub fn all_bases(project: &Project) -> Result<Vec<String>> {
+    let mut others = Vec::new();
+    for entry in fs_err::read_dir(project.root().join("xtask"))? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        let base = name
+            .strip_prefix("pins-")
+            .and_then(|rest| rest.strip_suffix(".toml"));
+        others.extend(base.map(str::to_string));
+    }
+    others.sort();
+    let default = Pins::load(&project.on_default().pins())?.base;
+    Ok(default.into_iter().chain(others).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +146,15 @@ mod tests {
     fn the_pins_file_in_use_is_valid() {
         let pins = Pins::parse(include_str!("../../pins.toml")).unwrap();
         assert_eq!(pins.crates[0].stem(), "cranelift-codegen-0.135.8");
+        let other = Pins::parse(include_str!("../../pins-50.toml")).unwrap();
+        assert_eq!(other.crates[0].stem(), "cranelift-codegen-0.137.1");
+        let places = |pins: &Pins| -> Vec<_> {
+            let crates = pins.crates.iter();
+            crates
+                .map(|pin| (pin.name.clone(), pin.path.clone()))
+                .collect()
+        };
+        assert_eq!(places(&pins), places(&other));
     }
 
     #[test]

@@ -105,7 +105,7 @@ fn fetch(project: &Project, home: &Path, missing: &[&Pin]) -> Result<()> {
     fs_err::write(dir.join("Cargo.toml"), manifest(missing))?;
     // With the project's versions of everything else, nothing is downloaded that its build
     // does not need.
-    let lock = project.root().join("Cargo.lock");
+    let lock = project.lock_file();
     if lock.exists() {
         fs_err::copy(lock, dir.join("Cargo.lock"))?;
     }
@@ -113,6 +113,7 @@ fn fetch(project: &Project, home: &Path, missing: &[&Pin]) -> Result<()> {
     eprintln!("bootstrap: fetching {}", list(missing));
     let mut command = cargo::command(&dir);
     command.arg("fetch");
+    command.env("CARGO_RESOLVER_INCOMPATIBLE_RUST_VERSIONS", "allow");
     if let Some(host) = cargo::host() {
         command.args(["--target", &host]);
     }

@@ -138,8 +138,11 @@ impl Tree {
     }
 }
 
-/// What the name of a tree that is being made begins with.
-pub const NEW: &str = "upstream.tmp-";
+/// What the names of trees begin with that are being made, and that are being replaced.
+pub fn temporary_names(project: &Project) -> (String, String) {
+    let name = project.upstream_name();
+    (format!("{name}.tmp-"), format!("{name}.tmp-old-"))
+}
 
 /// A directory for the new tree; removed unless it was renamed.
 pub struct Temporary {
@@ -150,9 +153,9 @@ pub struct Temporary {
 impl Temporary {
     /// One for this process.
     pub fn new(project: &Project) -> Self {
-        Self {
-            dir: project.root().join(format!("{NEW}{}", std::process::id())),
-        }
+        let (new, _) = temporary_names(project);
+        let dir = project.root().join(format!("{new}{}", std::process::id()));
+        Self { dir }
     }
 }
 

@@ -39,7 +39,7 @@ impl Fixture {
         fs::create_dir_all(fixture.root().join("xtask")).unwrap();
         let mut pins = String::from("leave-out = ['Cargo.lock', '.cargo_vcs_info.json']\n");
         for (name, path) in CRATES {
-            let bytes = archive(name);
+            let bytes = archive(name, "1.0.0", &lines(&[]));
             fs::write(fixture.crate_file(name), &bytes).unwrap();
             pins.push_str(&format!(
                 "[[crate]]\nname = '{name}'\nversion = '1.0.0'\npath = '{path}'\nsha256 = '{}'\n",
@@ -63,6 +63,31 @@ impl Fixture {
         fixture.ok(&["patches", "refresh"]);
         fs::remove_dir_all(fixture.upstream()).unwrap();
         fixture
+    }
+
+    /// Adds the base 2, in which the first crate has another text.
+    pub fn add_base(&self, lib: &str) {
+        let old = self.read("xtask/pins.toml");
+        self.write("xtask/pins.toml", &format!("base = '1'\n{old}"));
+        let mut pins = String::from(
+            "base = '2'\nleave-out = ['Cargo.lock', '.cargo_vcs_info.json']\n\
+             dependencies = { other = '0.2' }\n",
+        );
+        for (name, path) in CRATES {
+            let text = if name == "outer" { lib } else { &lines(&[]) };
+            let bytes = archive(name, "2.0.0", text);
+            fs::write(self.cache().join(format!("{name}-2.0.0.crate")), &bytes).unwrap();
+            pins.push_str(&format!(
+                "[[crate]]\nname = '{name}'\nversion = '2.0.0'\npath = '{path}'\nsha256 = '{}'\n",
+                hex(&bytes)
+            ));
+        }
+        self.write("xtask/pins-2.toml", &pins);
+        self.write(
+            "Cargo.toml",
+            "[workspace.dependencies]\nouter = \"=1.0.0\"\nother = \"0.1\"\n",
+        );
+        self.write("member/Cargo.toml", "");
     }
 
     pub fn root(&self) -> PathBuf {
@@ -222,9 +247,9 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn archive(name: &str) -> Vec<u8> {
+fn archive(name: &str, version: &str, lib: &str) -> Vec<u8> {
     let manifest = format!(
-        "[package]\nname = \"{name}\"\nversion = \"1.0.0\"\nedition = \"2024\"\n\
+        "[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2024\"\n\
          [features]\ngc-verifier = []\n"
     );
     let files = [
@@ -234,14 +259,14 @@ fn archive(name: &str) -> Vec<u8> {
         (".gitignore", "generated.txt\n", 0o644),
         ("generated.txt", "published all the same\n", 0o644),
         ("run.sh", "#!/bin/sh\n", 0o755),
-        ("src/lib.rs", &lines(&[]), 0o644),
+        ("src/lib.rs", lib, 0o644),
     ];
     let mut tar = tar::Builder::new(Vec::new());
     for (path, text, mode) in files {
         let mut header = tar::Header::new_gnu();
         header.set_size(text.len() as u64);
         header.set_mode(mode);
-        let path = Path::new(&format!("{name}-1.0.0")).join(path);
+        let path = Path::new(&format!("{name}-{version}")).join(path);
         tar.append_data(&mut header, path, text.as_bytes()).unwrap();
     }
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -65,7 +65,10 @@ pub fn load(project: &Project) -> Result<Vec<Fault>> {
     let faults = parse(&fs_err::read_to_string(&path)?)
         .with_context(|| format!("{} is not right", path.display()))?;
     let mut known = BTreeSet::new();
-    for patch in crate::series::Series::load_from(&project.faults())?.patches() {
+    for patch in
+        crate::series::Series::load_from(&project.faults(), project.faults_overlay().as_deref())?
+            .patches()
+    {
         change_names(&mut known, &patch.text);
     }
     compare(&faults, &known)?;

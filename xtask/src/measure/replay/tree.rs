@@ -22,7 +22,7 @@ pub fn bootstrap(project: &Project) -> Result<PathBuf> {
     let _lock = lock::take(project, "faults")?;
     let upstream = Git::at(&project.upstream());
     let git = Git::at(&project.upstream_faults());
-    let series = Series::load_from(&project.faults())?;
+    let series = Series::load_from(&project.faults(), project.faults_overlay().as_deref())?;
     let key = key(&upstream, &series)?;
     if git.exists()
         && let Some(stamp) = Stamp::read(&git)?
@@ -68,9 +68,11 @@ fn build(project: &Project, upstream: &Git, series: &Series, key: String) -> Res
     if !uncommitted.is_empty() {
         eprint!("warning: uncommitted changes in upstream/ are left out:\n{uncommitted}");
     }
-    let dir = project
-        .root()
-        .join(format!("upstream-faults.tmp-{}", std::process::id()));
+    let dir = project.root().join(format!(
+        "{}-faults.tmp-{}",
+        project.upstream_name(),
+        std::process::id()
+    ));
     let temporary = Temporary(dir.clone());
     let (from, to) = (upstream.dir().to_string_lossy(), dir.to_string_lossy());
     git::in_project(project.root(), ["clone", "--quiet", &from, &to])?;
@@ -79,8 +81,8 @@ fn build(project: &Project, upstream: &Git, series: &Series, key: String) -> Res
     fs_err::write(dir.join(".git/info/exclude"), "target/\nCargo.lock\n")?;
     git.run(["remote", "remove", "origin"])?;
     let mut tree = Tree::on(git)?;
-    for patch in series.patches() {
-        tree.apply(patch, &project.faults().join(&patch.name))
+    for (patch, file) in series.files() {
+        tree.apply(patch, file)
             .context("the faults do not apply on top of the shipped series")?;
     }
     let base = tree.base().to_string();
@@ -140,7 +142,7 @@ pub fn refresh(project: &Project) -> Result<()> {
     let upstream = Git::at(&project.upstream());
     let head = git.head()?;
     let base = base(&git, &upstream, &head)?;
-    let old = Series::load_from(&project.faults())?;
+    let old = Series::load_from(&project.faults(), project.faults_overlay().as_deref())?;
     let new = refresh::export(&git, &base, &head, old)?;
     let dir = project.faults();
     for patch in new.patches() {
