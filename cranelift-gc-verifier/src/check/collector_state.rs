@@ -14,9 +14,11 @@
 //! Versions count the safepoints that may rewrite it: one that only collects leaves a heap where it
 //! is unless the collector moves.
 
+use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::analysis::version::{Safepoints, Version};
 use crate::evidence::findings::Findings;
+use crate::evidence::recheck::{Flaw, crosses};
 use crate::evidence::steps::{point_step, push_path};
 use crate::finding::error::{GcError, Movable};
 use crate::finding::witness::{Finding, Role, Step};
@@ -129,8 +131,8 @@ fn movable(
     Some((error, vec![step]))
 }
 
-/// Is the load `inst` one whose result `error` may complain of? For the witness.
-pub(crate) fn is_movable_load(func: &Function, inst: Inst) -> bool {
+/// Does `inst` load what the optimizer may load earlier, or take from an earlier load?
+fn is_movable_load(func: &Function, inst: Inst) -> bool {
     access(func, inst).is_some_and(|access| {
         access.result.is_some() && (access.flags.readonly() || access.flags.can_move())
     })
@@ -421,4 +423,20 @@ enum Origin {
     Load(Inst),
     /// This block parameter.
     Param(Value),
+}
+
+/// Can the load be moved, or does the path lead from it over the safepoint?
+pub(super) fn recheck(func: &Function, error: &GcError, steps: &[Step]) -> Result<(), Flaw> {
+    match *error {
+        GcError::MovableLoad { inst, .. } => is_movable_load(func, inst)
+            .then_some(())
+            .ok_or("the load cannot be moved"),
+        GcError::StaleHeapBase {
+            value, safepoint, ..
+        }
+        | GcError::StaleState {
+            value, safepoint, ..
+        } => crosses(func, steps, value, safepoint),
+        _ => Err(NOT_OURS),
+    }
 }

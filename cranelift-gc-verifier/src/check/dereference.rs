@@ -20,6 +20,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::analysis::nullness::dominating;
 use crate::analysis::nullness::equal_words::Alike;
@@ -34,6 +35,7 @@ use crate::analysis::provenance::Values;
 use crate::analysis::slots::Slots;
 use crate::check::i31_payload;
 use crate::evidence::findings::Findings;
+use crate::evidence::recheck::{Flaw, defines};
 use crate::evidence::steps::point_step;
 use crate::finding::error::GcError;
 use crate::finding::hazard::{Hazard, Hazards};
@@ -42,7 +44,7 @@ use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::path::Point;
 use crate::ir::view::{Body, Traps};
-use cranelift_codegen::ir::{Function, Inst, InstructionData, Value};
+use cranelift_codegen::ir::{Function, InstructionData, Value};
 
 /// What is found.
 #[derive(Default)]
@@ -126,16 +128,25 @@ fn judge(
     guards
 }
 
-/// A path that dereferences the reference `value` as `word`, again: it starts at the definition and
-/// ends at `inst`, and its blocks are those of `steps`.
-pub(crate) fn recheck(
+/// Does the path dereference the reference as the word that is named?
+///
+/// It starts at the definition and ends at the dereference, and its blocks are those of `steps`.
+pub(super) fn recheck(
     func: &Function,
     cfg: &Cfg,
-    value: Value,
-    word: u32,
-    inst: Inst,
+    error: &GcError,
     steps: &[Step],
-) -> Result<(), &'static str> {
+) -> Result<(), Flaw> {
+    let (GcError::UnguardedDereference {
+        inst, value, word, ..
+    }
+    | GcError::GuardRemoved {
+        inst, value, word, ..
+    }) = *error
+    else {
+        return Err(NOT_OURS);
+    };
+    defines(func, steps, value)?;
     let start = Point::of_value(func, cfg, value).ok_or("the reference is not defined")?;
     let mut traps = Traps::default();
     for node in cfg.nodes() {

@@ -12,8 +12,10 @@
 //! **Math.** GCV17 at the call `c` that is named for the object `o`, if `c` may collect and the definition of
 //! `o` strictly dominates `c`.
 
+use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::evidence::findings::Findings;
+use crate::evidence::recheck::{Flaw, defines, passes};
 use crate::evidence::steps::{point_step, push_path};
 use crate::finding::error::GcError;
 use crate::finding::witness::Finding;
@@ -78,4 +80,15 @@ pub(crate) fn way(
     let mut steps = vec![point_step(cfg, definition, Role::Definition)];
     push_path(func, cfg, &mut steps, &path, role, inst);
     Some(steps)
+}
+
+/// Does the path lead from the allocation to the safepoint?
+pub(super) fn recheck(func: &Function, error: &GcError, steps: &[Step]) -> Result<(), Flaw> {
+    match *error {
+        GcError::UninitializedObject { inst, value } => {
+            defines(func, steps, value)?;
+            passes(steps, inst)
+        }
+        _ => Err(NOT_OURS),
+    }
 }

@@ -9,8 +9,10 @@
 //! **Math.** The fields of the supertype are a prefix of those of the subtype. Then those of all types above
 //! are, as a prefix of a prefix is one.
 
+use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::evidence::findings::Findings;
+use crate::evidence::recheck::Flaw;
 use crate::finding::error::GcError;
 use crate::finding::witness::Finding;
 use crate::finding::witness::{Role, Step};
@@ -47,10 +49,20 @@ fn moved_fields(func: &Function) -> Vec<Finding> {
         .collect()
 }
 
-/// Is what `GcError::FieldMoved` says so?
-pub(crate) fn recheck(func: &Function, subtype: u32, supertype: u32, field: u32) -> bool {
-    func.dfg.gc_info.is_subtype(subtype, supertype)
-        && first_moved(func, subtype, supertype) == Some(field)
+/// Is the field elsewhere than in the supertype?
+pub(super) fn recheck(func: &Function, error: &GcError) -> Result<(), Flaw> {
+    match *error {
+        GcError::FieldMoved {
+            subtype,
+            supertype,
+            field,
+            ..
+        } => (func.dfg.gc_info.is_subtype(subtype, supertype)
+            && first_moved(func, subtype, supertype) == Some(field))
+        .then_some(())
+        .ok_or("the field is where it is in the supertype"),
+        _ => Err(NOT_OURS),
+    }
 }
 
 fn first(func: &Function) -> Option<(Block, Inst)> {

@@ -13,8 +13,10 @@
 //! **Math.** GCV16 at `a = select_spectre_guard c, null, x`, unless some reachable instruction accesses `a`
 //! with a trap code, or uses `a` other than as the address of an access.
 
+use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::evidence::findings::Findings;
+use crate::evidence::recheck::Flaw;
 use crate::finding::error::GcError;
 use crate::finding::witness::{Role, Step};
 use crate::ir::instruction::{access, guarded_address, relies_on};
@@ -125,7 +127,7 @@ fn insts(func: &Function) -> impl Iterator<Item = Inst> + '_ {
 }
 
 /// Is `value` at `inst` such an address? For the witness, from the function alone.
-pub(crate) fn is_lost(func: &Function, inst: Inst, value: Value) -> bool {
+fn is_lost(func: &Function, inst: Inst, value: Value) -> bool {
     let uses = |user: Inst| {
         let mut operands = func.dfg.inst_values(user);
         operands.any(|operand| func.dfg.resolve_aliases(operand) == value)
@@ -133,6 +135,16 @@ pub(crate) fn is_lost(func: &Function, inst: Inst, value: Value) -> bool {
     let relies_on = |user| relies_on(func, access(func, user).as_ref(), value);
     guarded_address(func, inst, &func.dfg.insts[inst]) == Some(value)
         && !insts(func).any(|user| uses(user) && relies_on(user))
+}
+
+/// Does no access trap in place of the check?
+pub(super) fn recheck(func: &Function, error: &GcError) -> Result<(), Flaw> {
+    match *error {
+        GcError::TrapLost { inst, value } => is_lost(func, inst, value)
+            .then_some(())
+            .ok_or("the address is used"),
+        _ => Err(NOT_OURS),
+    }
 }
 
 #[cfg(test)]

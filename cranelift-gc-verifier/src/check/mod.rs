@@ -13,6 +13,7 @@ pub(crate) mod i31_payload;
 pub(crate) mod initialization;
 pub(crate) mod layout;
 pub(crate) mod lost_trap;
+pub(crate) mod recheck;
 pub(crate) mod reload;
 pub(crate) mod stack_map;
 pub(crate) mod stale_use;
@@ -23,7 +24,6 @@ use crate::analysis::graph::{Graph, Known};
 use crate::analysis::history::History;
 use crate::analysis::nullness::proofs::Proofs;
 use crate::evidence::findings::Findings;
-use crate::evidence::recheck;
 use crate::finding::options::Options;
 use crate::finding::report::Report;
 use cranelift_codegen::ir::{Function, GcCollector};
@@ -65,7 +65,7 @@ pub(crate) fn check(
         check(&facts, &mut findings);
     }
     let (report, proofs) = findings.into_report(&facts, |error, witness| {
-        recheck::witness(func, &facts.cfg, error, witness)
+        recheck::recheck(func, &facts.cfg, error, witness)
     });
     (report, facts.into_known(), proofs)
 }

@@ -7,11 +7,15 @@
 //!
 //! **Math.** For each load from a location, what the lattice of contents says just before it.
 
+use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::{Hold, Location, Reload};
 use crate::evidence::findings::Findings;
+use crate::evidence::recheck::{Flaw, stores_to};
 use crate::finding::error::{GcError, Held};
+use crate::finding::witness::Step;
+use cranelift_codegen::ir::Function;
 
 /// Check all reloads.
 pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
@@ -73,5 +77,13 @@ fn check_reload(facts: &Facts, findings: &mut Findings, reload: &Reload) {
             }
         }
         Hold::Unset | Hold::MaybeUnset | Hold::Partial | Hold::Conflict(..) => {}
+    }
+}
+
+/// Does the path start at the store that the reload sees?
+pub(super) fn recheck(func: &Function, error: &GcError, steps: &[Step]) -> Result<(), Flaw> {
+    match *error {
+        GcError::ClobberedRoot { slot, offset, .. } => stores_to(func, steps, slot, offset),
+        _ => Err(NOT_OURS),
     }
 }

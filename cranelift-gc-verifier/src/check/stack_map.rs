@@ -9,14 +9,18 @@
 //! **Math.** For each safepoint and each location that its stack map names, what the lattice of contents says
 //! just before the safepoint.
 
+use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::analysis::provenance::Class;
+use crate::analysis::slots::entry;
 use crate::analysis::slots::{Hold, Location, Root};
 use crate::evidence::findings::Findings;
+use crate::evidence::recheck::{Flaw, starts_at_entry, stores_to};
 use crate::evidence::slot_path;
 use crate::finding::error::{GcError, Held, NonReference};
+use crate::finding::witness::Step;
 use crate::ir::cfg::constant;
-use cranelift_codegen::ir::{Inst, Type, Value, types};
+use cranelift_codegen::ir::{Function, Inst, Type, Value, types};
 
 /// Check all stack maps.
 pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
@@ -124,4 +128,33 @@ fn why_no_reference(facts: &Facts, data: Value, ty: Type) -> Option<NonReference
     // Null is 0, and i31s are odd, of the references that are indices into a heap.
     let n = constant(facts.func, data)?;
     (ty == types::I32 && n != 0 && n % 2 == 0).then_some(NonReference::Constant(n as i64))
+}
+
+/// Does the path show what the location holds?
+pub(super) fn recheck(func: &Function, error: &GcError, steps: &[Step]) -> Result<(), Flaw> {
+    match *error {
+        GcError::UninitializedRoot { .. } => starts_at_entry(func, steps),
+        GcError::NonReferenceRoot {
+            inst,
+            slot,
+            offset,
+            why:
+                why @ (NonReference::EntryType(_)
+                | NonReference::OutOfBounds { .. }
+                | NonReference::Overlaps),
+            ..
+        } => {
+            let entries = func.dfg.user_stack_map_entries(inst).unwrap_or_default();
+            let mut judged = entries.iter().enumerate().filter_map(|(index, entry)| {
+                let is_it = (entry.slot, entry.offset) == (slot, offset);
+                is_it.then(|| entry::judge(func, entry, &entries[..index]))?
+            });
+            judged
+                .any(|judged| judged == why)
+                .then_some(())
+                .ok_or("the entry is as it should be")
+        }
+        GcError::NonReferenceRoot { slot, offset, .. } => stores_to(func, steps, slot, offset),
+        _ => Err(NOT_OURS),
+    }
 }

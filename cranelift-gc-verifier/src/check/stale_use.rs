@@ -12,18 +12,21 @@
 //! [`freshness`](crate::analysis::freshness)). A use of `v` at `p` that needs a fresh reference is right when
 //! `age(v) = version(p)`.
 
+use super::recheck::NOT_OURS;
 use crate::analysis::demand::UseKind;
 use crate::analysis::facts::Facts;
 use crate::analysis::keepalive;
 use crate::analysis::provenance::Class;
 use crate::analysis::version::{Safepoints, Version};
 use crate::evidence::findings::Findings;
+use crate::evidence::recheck::{Flaw, crosses, defines, defines_part, is_not_repeated, passes};
 use crate::evidence::stale_path::{self, StaleUse};
 use crate::finding::error::GcError;
+use crate::finding::witness::Step;
 use crate::ir::cfg::Node;
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::view::{BlockPass, Item};
-use cranelift_codegen::ir::{GcCollector, Inst, Value};
+use cranelift_codegen::ir::{Function, GcCollector, Inst, Value};
 use std::cell::OnceCell;
 
 /// Check all uses.
@@ -255,5 +258,28 @@ impl Uses<'_> {
             },
         };
         self.findings.reject(error, || Some(crossing.steps));
+    }
+}
+
+/// Does the path lead from the definition over the safepoint?
+pub(super) fn recheck(func: &Function, error: &GcError, steps: &[Step]) -> Result<(), Flaw> {
+    match *error {
+        GcError::StaleReference {
+            value, safepoint, ..
+        } => crosses(func, steps, value, safepoint),
+        GcError::StaleDerivedPointer {
+            base,
+            value,
+            safepoint,
+            ..
+        } => {
+            // A derived pointer may arrive as a block parameter, and more be added to it.
+            defines(func, steps, base).or_else(|_| defines_part(func, steps, value))?;
+            is_not_repeated(steps)?;
+            passes(steps, safepoint)
+        }
+        // NB: It may start where the reference was spilled.
+        GcError::MissingRoot { safepoint, .. } => passes(steps, safepoint),
+        _ => Err(NOT_OURS),
     }
 }

@@ -13,13 +13,16 @@
 //! shrink. So a word that is missing from a set at any time is missing on some path.
 
 use super::initialization::{looks_into, way};
+use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::analysis::slots::{Hold, Slots};
 use crate::analysis::version::Safepoints;
 use crate::evidence::findings::Findings;
+use crate::evidence::recheck::{Flaw, defines, is_not_repeated};
 use crate::finding::error::GcError;
 use crate::finding::witness::Finding;
 use crate::finding::witness::Role;
+use crate::finding::witness::Step;
 use crate::ir::cfg::{Cfg, Node, constant};
 use crate::ir::instruction::Kind;
 use crate::ir::path::{Forbidden, Point};
@@ -469,6 +472,17 @@ enum Term {
     Same(Value),
     /// The address of a slot.
     Slot,
+}
+
+/// Does the path lead from the allocation to where the object is handed on?
+pub(super) fn recheck(func: &Function, error: &GcError, steps: &[Step]) -> Result<(), Flaw> {
+    match *error {
+        GcError::UnstoredWord { value, .. } => {
+            defines(func, steps, value)?;
+            is_not_repeated(steps)
+        }
+        _ => Err(NOT_OURS),
+    }
 }
 
 #[cfg(test)]

@@ -1,25 +1,27 @@
-//! Witnesses, checked again before they are shown.
+//! Witnesses, checked again before they are shown: what all of them have in common.
 //!
-//! This reads the function alone: none of the analyses that led to the error.
+//! **Claim.** Steps that [`path`] accepts are a path of the function: each can come right after the one
+//! before it.
+//!
+//! **Strength.** This reads the function and its graph alone: none of the analyses that led to the error.
+//! What a witness shows besides is asked by the `recheck` beside each check.
 
-use crate::finding::error::GcError;
-use crate::finding::witness::{Role, Step, Witness};
-use crate::ir::cfg::Cfg;
-use crate::ir::instruction::passed_on;
+use crate::finding::witness::{Role, Step};
+use crate::ir::cfg::{Cfg, constant};
+use crate::ir::instruction::{access, passed_on};
 use crate::ir::safepoint::may_collect;
-use cranelift_codegen::ir::{Block, Function, Inst, Value, ValueDef};
+use cranelift_codegen::ir::{
+    Block, Function, Inst, InstructionData, Opcode, StackSlot, Value, ValueDef,
+};
 
-/// Is `witness` a path of `func` that shows what `error` says?
-pub(crate) fn witness(
-    func: &Function,
-    cfg: &Cfg,
-    error: &GcError,
-    witness: &Witness,
-) -> Result<(), &'static str> {
-    let steps = &witness.steps;
-    let (Some(first), Some(last)) = (steps.first(), steps.last()) else {
+/// What is wrong with a witness.
+pub(crate) type Flaw = &'static str;
+
+/// Are `steps` a path of `func`?
+pub(crate) fn path(func: &Function, cfg: &Cfg, steps: &[Step]) -> Result<(), Flaw> {
+    if steps.is_empty() {
         return Err("there is none");
-    };
+    }
     for step in steps {
         if cfg.node(step.block).is_none() {
             return Err("it leaves the reachable code");
@@ -37,102 +39,87 @@ pub(crate) fn witness(
     for pair in steps.windows(2) {
         follows(func, cfg, &pair[0], &pair[1])?;
     }
-    // A dead store is contradicted by what comes after it.
-    if let GcError::UnsoundForwarding { inst, other, .. } = *error {
-        let ends = [(first.inst, last.inst), (last.inst, first.inst)];
-        let begins_or_ends = ends.iter().any(|(end, _)| *end == Some(inst));
-        let shows = steps.iter().any(|step| step.inst == Some(other));
-        return match begins_or_ends && shows {
-            true => Ok(()),
-            false => Err("it does not join the two instructions"),
-        };
+    Ok(())
+}
+
+/// Does it end at `inst`?
+pub(crate) fn ends_at(steps: &[Step], inst: Inst) -> Result<(), Flaw> {
+    (steps.last().and_then(|last| last.inst) == Some(inst))
+        .then_some(())
+        .ok_or("it does not end at the guilty instruction")
+}
+
+/// Does it start at the entry?
+pub(crate) fn starts_at_entry(func: &Function, steps: &[Step]) -> Result<(), Flaw> {
+    (steps.first().map(|first| first.block) == func.layout.entry_block())
+        .then_some(())
+        .ok_or("it does not start at the entry")
+}
+
+/// Does it start at the definition of `value`, pass `safepoint`, and not execute the definition again?
+pub(crate) fn crosses(
+    func: &Function,
+    steps: &[Step],
+    value: Value,
+    safepoint: Inst,
+) -> Result<(), Flaw> {
+    defines(func, steps, value)?;
+    is_not_repeated(steps)?;
+    passes(steps, safepoint)
+}
+
+/// Does it start at a store to bytes of a reference at `offset` in `slot`?
+pub(crate) fn stores_to(
+    func: &Function,
+    steps: &[Step],
+    slot: StackSlot,
+    offset: u32,
+) -> Result<(), Flaw> {
+    const LARGEST: i64 = 8;
+    let store = steps.first().and_then(|first| access(func, first.inst?));
+    let place = store
+        .filter(|store| store.data.is_some())
+        .and_then(|store| Some((slot_address(func, store.addr)?, store)));
+    let is_there = place.is_some_and(|((at, start), store)| {
+        let start = start + i64::from(store.offset);
+        let offset = i64::from(offset);
+        at == slot && start < offset + LARGEST && offset < start + i64::from(store.size)
+    });
+    is_there
+        .then_some(())
+        .ok_or("it does not start at a store to the slot")
+}
+
+/// The slot that `addr` is in, and how far.
+fn slot_address(func: &Function, addr: Value) -> Option<(StackSlot, i64)> {
+    let mut addr = func.dfg.resolve_aliases(addr);
+    let mut added = 0_i64;
+    // NB: Addresses are made of a few values; what is deeper is no witness.
+    for _ in 0..64 {
+        match func.dfg.insts[func.dfg.value_def(addr).inst()?] {
+            InstructionData::StackAddr {
+                stack_slot, offset, ..
+            } => return Some((stack_slot, added.checked_add(offset.into())?)),
+            InstructionData::Binary {
+                opcode: Opcode::Iadd,
+                args: [a, b],
+            } => {
+                let (rest, n) = match (constant(func, a), constant(func, b)) {
+                    (_, Some(n)) => (a, n),
+                    (Some(n), None) => (b, n),
+                    (None, None) => return None,
+                };
+                added = added.checked_add(n as i64)?;
+                addr = func.dfg.resolve_aliases(rest);
+            }
+            _ => return None,
+        }
     }
-    if last.inst != Some(error.inst()) {
-        return Err("it does not end at the guilty instruction");
-    }
-    match *error {
-        GcError::StaleReference {
-            value, safepoint, ..
-        } => {
-            defines(func, first, value)?;
-            is_not_repeated(steps)?;
-            passes(steps, safepoint)
-        }
-        GcError::StaleDerivedPointer {
-            base,
-            value,
-            safepoint,
-            ..
-        } => {
-            // A derived pointer may arrive as a block parameter, and more be added to it.
-            defines(func, first, base).or_else(|_| defines_part(func, first, value))?;
-            is_not_repeated(steps)?;
-            passes(steps, safepoint)
-        }
-        GcError::MembershipChanged { new, safepoint, .. } => {
-            defines(func, first, new)?;
-            is_not_repeated(steps)?;
-            passes(steps, safepoint)
-        }
-        GcError::MissingRoot { safepoint, .. } => passes(steps, safepoint),
-        GcError::UnguardedDereference {
-            inst, value, word, ..
-        }
-        | GcError::GuardRemoved {
-            inst, value, word, ..
-        } => {
-            defines(func, first, value)?;
-            crate::check::dereference::recheck(func, cfg, value, word, inst, steps)
-        }
-        GcError::StaleHeapBase {
-            value, safepoint, ..
-        }
-        | GcError::StaleState {
-            value, safepoint, ..
-        } => {
-            defines(func, first, value)?;
-            is_not_repeated(steps)?;
-            passes(steps, safepoint)
-        }
-        GcError::MovableLoad { inst, .. } => {
-            crate::check::collector_state::is_movable_load(func, inst)
-                .then_some(())
-                .ok_or("the load cannot be moved")
-        }
-        GcError::TrapLost { inst, value } => crate::check::lost_trap::is_lost(func, inst, value)
-            .then_some(())
-            .ok_or("the address is used"),
-        GcError::UninitializedObject { inst, value } => {
-            defines(func, first, value)?;
-            passes(steps, inst)
-        }
-        GcError::FieldMoved {
-            subtype,
-            supertype,
-            field,
-            ..
-        } => crate::check::layout::recheck(func, subtype, supertype, field)
-            .then_some(())
-            .ok_or("the field is where it is in the supertype"),
-        GcError::UnstoredWord { value, .. } => {
-            defines(func, first, value)?;
-            is_not_repeated(steps)
-        }
-        GcError::UninitializedRoot { .. } if Some(first.block) != func.layout.entry_block() => {
-            Err("it does not start at the entry")
-        }
-        GcError::UninitializedRoot { .. }
-        | GcError::ClobberedRoot { .. }
-        | GcError::NonReferenceRoot { .. }
-        | GcError::UnsoundForwarding { .. }
-        | GcError::RepresentationChanged { .. }
-        | GcError::UnequalRewrite { .. }
-        | GcError::LostStackMap { .. } => Ok(()),
-    }
+    None
 }
 
 /// Can `next` come right after `step`?
-fn follows(func: &Function, cfg: &Cfg, step: &Step, next: &Step) -> Result<(), &'static str> {
+fn follows(func: &Function, cfg: &Cfg, step: &Step, next: &Step) -> Result<(), Flaw> {
     let is_edge = |from: Block, to: Block| {
         let (from, to) = (cfg.node(from), cfg.node(to));
         from.zip(to)
@@ -153,7 +140,9 @@ fn follows(func: &Function, cfg: &Cfg, step: &Step, next: &Step) -> Result<(), &
     }
 }
 
-fn defines(func: &Function, first: &Step, value: Value) -> Result<(), &'static str> {
+/// Does it start at the definition of `value`?
+pub(crate) fn defines(func: &Function, steps: &[Step], value: Value) -> Result<(), Flaw> {
+    let first = steps.first().ok_or("there is none")?;
     let defined = match func.dfg.value_def(value) {
         ValueDef::Result(inst, _) => first.inst == Some(inst),
         ValueDef::Param(block, _) => first.inst.is_none() && first.block == block,
@@ -164,8 +153,8 @@ fn defines(func: &Function, first: &Step, value: Value) -> Result<(), &'static s
         .ok_or("it does not start at the definition")
 }
 
-/// Is `value`, or something that it is made of, defined there?
-fn defines_part(func: &Function, first: &Step, value: Value) -> Result<(), &'static str> {
+/// Does it start at the definition of `value`, or of something that it is made of?
+pub(crate) fn defines_part(func: &Function, steps: &[Step], value: Value) -> Result<(), Flaw> {
     let mut pending = vec![value];
     // NB: Addresses are made of a few values; what is deeper is no witness.
     for _ in 0..64 {
@@ -173,7 +162,7 @@ fn defines_part(func: &Function, first: &Step, value: Value) -> Result<(), &'sta
             break;
         };
         let value = func.dfg.resolve_aliases(value);
-        if defines(func, first, value).is_ok() {
+        if defines(func, steps, value).is_ok() {
             return Ok(());
         }
         if let ValueDef::Result(inst, _) = func.dfg.value_def(value) {
@@ -184,7 +173,7 @@ fn defines_part(func: &Function, first: &Step, value: Value) -> Result<(), &'sta
 }
 
 /// Is the definition at the start not executed again?
-fn is_not_repeated(steps: &[Step]) -> Result<(), &'static str> {
+pub(crate) fn is_not_repeated(steps: &[Step]) -> Result<(), Flaw> {
     let first = steps[0];
     let again = steps[1..].iter().any(|step| match first.inst {
         Some(_) => step.inst == first.inst,
@@ -195,7 +184,8 @@ fn is_not_repeated(steps: &[Step]) -> Result<(), &'static str> {
         .ok_or("the value is defined again on the way")
 }
 
-fn passes(steps: &[Step], safepoint: Inst) -> Result<(), &'static str> {
+/// Does it pass `safepoint`?
+pub(crate) fn passes(steps: &[Step], safepoint: Inst) -> Result<(), Flaw> {
     let passes = steps
         .iter()
         .any(|step| step.role == Role::Safepoint && step.inst == Some(safepoint));

@@ -8,8 +8,9 @@ use crate::finding::options::Options;
 use crate::finding::report::{Inconclusive, Report};
 use crate::machine::call_ends::Machine;
 use crate::machine::{emission, lowering};
+use crate::rewrite::judge::Rewrites;
 use cranelift_codegen::gc_verifier::{Emitted, Lowered};
-use cranelift_codegen::ir::Function;
+use cranelift_codegen::ir::{Endianness, Function};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Verify one function as it stands.
@@ -34,6 +35,16 @@ pub(crate) fn verify_layer(
         || check(func, options, history, graph),
         |report| (report, Known::default(), Proofs::default()),
     )
+}
+
+impl Rewrites {
+    /// A judge of the rewrites of `func` as it stands, whose references are found first.
+    pub fn of(func: &Function, options: Options, endianness: Endianness) -> Self {
+        let mut rewrites = Rewrites::new(options, endianness);
+        let history = History::default();
+        rewrites.set_known(verify_layer(func, &options, &history, None).1);
+        rewrites
+    }
 }
 
 /// Verify that lowering kept the stack maps of `func`, from what it made of them.

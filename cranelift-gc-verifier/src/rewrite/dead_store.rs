@@ -62,11 +62,11 @@ impl<'a, 's> Dead<'a, 's> {
         let func = scene.func;
         let access = access(func, dead)?;
         let mut leaves = Leaves::default();
-        if !leaves.add(func, signatures, access.addr) {
+        if !leaves.add(func, &signatures.sums.equality, access.addr) {
             return None;
         }
         Some(Dead {
-            place: Place::of(func, signatures, &access),
+            place: Place::of(func, &mut signatures.sums, &access),
             scene,
             signatures,
             dead,
@@ -138,7 +138,7 @@ impl<'a, 's> Dead<'a, 's> {
                 false => Met::Go,
             };
         };
-        let place = Place::of(func, self.signatures, &other);
+        let place = Place::of(func, &mut self.signatures.sums, &other);
         let overlaps = matches!(place.relation(&self.place), Relation::Overlaps(_));
         let is_observed = other.flags.trap_code().is_some() && self.place.slot().is_none();
         if other.result.is_some() {

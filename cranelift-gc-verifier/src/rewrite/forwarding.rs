@@ -20,7 +20,9 @@
 use super::scene::{LIMIT, Met, Refusal, Scene, alone, is_mapped, is_plain_store};
 use super::signature::{LANES, Lanes, Signatures, extended};
 use super::walks::{Key, Walked};
-use crate::analysis::address::place::{Base, Leaves, Place, Relation, base_of};
+use crate::analysis::address::place::{Leaves, Place, Relation, base_of};
+use crate::analysis::address::sum::Base;
+use crate::evidence::recheck::Flaw;
 use crate::evidence::steps::{point_step, step};
 use crate::finding::error::{Deed, GcError, Unjustified};
 use crate::finding::witness::{Role, Step, Witness};
@@ -179,14 +181,14 @@ impl<'a, 's> Known<'a, 's> {
         value: Value,
     ) -> Option<Self> {
         let func = scene.func;
-        let place = Place::of(func, signatures, known);
+        let place = Place::of(func, &mut signatures.sums, known);
         let value = signatures.root(func, value);
         let mut leaves = Leaves::default();
-        if !leaves.add(func, signatures, known.addr) {
+        if !leaves.add(func, &signatures.sums.equality, known.addr) {
             return None;
         }
         let is_fixed = leaves.is_empty();
-        if !leaves.add(func, signatures, value) {
+        if !leaves.add(func, &signatures.sums.equality, value) {
             return None;
         }
         Some(Known {
@@ -322,12 +324,12 @@ impl<'a, 's> Known<'a, 's> {
             _ => return false,
         };
         // NB: To rule a slot out takes less than to find out what an address is.
-        if self.place.slot().is_some() && !self.signatures.may_be_of_slot(func, addr) {
+        if self.place.slot().is_some() && !self.signatures.sums.may_be_of_slot(func, addr) {
             self.may_be_written |= writes;
             return true;
         }
         let flags = func.dfg.mem_flags[flags];
-        let (base, _) = base_of(func, self.signatures, addr, flags);
+        let (base, _) = base_of(func, &mut self.signatures.sums, addr, flags);
         if base == self.place.base {
             return false;
         }
@@ -355,7 +357,7 @@ impl<'a, 's> Known<'a, 's> {
 
     /// Is what `other` accesses not the memory in question?
     fn is_elsewhere_for_certain(&mut self, other: &Access) -> bool {
-        let place = Place::of(self.scene.func, self.signatures, other);
+        let place = Place::of(self.scene.func, &mut self.signatures.sums, other);
         match place.relation(&self.place) {
             Relation::Disjoint => true,
             Relation::Overlaps(distance) => distance != 0 || !place.covers(&self.place),
@@ -381,7 +383,7 @@ impl<'a, 's> Known<'a, 's> {
 
     fn meet_store(&mut self, inst: Inst, other: &Access) -> Met {
         let func = self.scene.func;
-        let place = Place::of(func, self.signatures, other);
+        let place = Place::of(func, &mut self.signatures.sums, other);
         let distance = match place.relation(&self.place) {
             Relation::Disjoint => return Met::Go,
             Relation::Unknown => {
@@ -405,7 +407,7 @@ impl<'a, 's> Known<'a, 's> {
 
     fn meet_load(&mut self, other: &Access) -> Met {
         let func = self.scene.func;
-        let place = Place::of(func, self.signatures, other);
+        let place = Place::of(func, &mut self.signatures.sums, other);
         if place != self.place {
             return Met::Go;
         }
@@ -467,4 +469,19 @@ impl<'a, 's> Known<'a, 's> {
         });
         Some(core::iter::once(first).chain(through).collect())
     }
+}
+
+/// Does the path join the instruction with the one that contradicts it?
+///
+/// A dead store is contradicted by what comes after it, and everything else by what comes before.
+pub(super) fn recheck(error: &GcError, steps: &[Step]) -> Result<(), Flaw> {
+    let GcError::UnsoundForwarding { inst, other, .. } = *error else {
+        return Err("the error is of another judge");
+    };
+    let ends = [steps.first(), steps.last()];
+    let begins_or_ends = ends.iter().flatten().any(|end| end.inst == Some(inst));
+    let shows = steps.iter().any(|step| step.inst == Some(other));
+    (begins_or_ends && shows)
+        .then_some(())
+        .ok_or("it does not join the two instructions")
 }

@@ -30,7 +30,7 @@ use super::{dead_store, equal_bits, forwarding, kept, signature};
 use crate::analysis::graph::{Graph, Known, Question};
 use crate::analysis::provenance::Class;
 use crate::analysis::version::Safepoints;
-use crate::evidence::recheck;
+use crate::evidence::recheck::path;
 use crate::finding::code::Code;
 use crate::finding::error::GcError;
 use crate::finding::options::Options;
@@ -68,14 +68,6 @@ impl Rewrites {
             pass: Pass::Input,
             inconclusive: Vec::new(),
         }
-    }
-
-    /// The same for `func` as it stands, whose references are found first.
-    pub fn of(func: &Function, options: Options, endianness: Endianness) -> Self {
-        let mut rewrites = Rewrites::new(options, endianness);
-        let history = crate::History::default();
-        rewrites.set_known(crate::pipeline::verify::verify_layer(func, &options, &history, None).1);
-        rewrites
     }
 
     /// What the last look at the whole function found.
@@ -212,9 +204,13 @@ impl Rewrites {
             return None;
         }
         let shown = match &self.graph {
-            Some(Graph { cfg, .. }) if !witness.steps.is_empty() => {
-                recheck::witness(func, cfg, &error, &witness)
-            }
+            Some(Graph { cfg, .. }) if !witness.steps.is_empty() => path(func, cfg, &witness.steps)
+                .and_then(|()| match error {
+                    GcError::MembershipChanged { .. } => {
+                        kept::recheck(func, &error, &witness.steps)
+                    }
+                    _ => forwarding::recheck(&error, &witness.steps),
+                }),
             // What shows an unequal rewrite is the assignment.
             _ => Ok(()),
         };

@@ -15,6 +15,7 @@ use super::classes::{Classes, What};
 use super::scene::{Refusal, Scene};
 use super::signature::Signatures;
 use crate::analysis::version::{Safepoints, Version};
+use crate::evidence::recheck::{Flaw, crosses, ends_at};
 use crate::evidence::steps::point_step;
 use crate::finding::error::{GcError, NotKept};
 use crate::finding::witness::{Role, Step, Witness};
@@ -125,4 +126,19 @@ pub(crate) fn freshness(
         };
         Some((error, Witness { steps }))
     })
+}
+
+/// Does the path lead from the definition over the safepoint to the rewritten instruction?
+pub(super) fn recheck(func: &Function, error: &GcError, steps: &[Step]) -> Result<(), Flaw> {
+    let GcError::MembershipChanged {
+        inst,
+        new,
+        safepoint,
+        ..
+    } = *error
+    else {
+        return Err("the error is of another judge");
+    };
+    ends_at(steps, inst)?;
+    crosses(func, steps, new, safepoint)
 }

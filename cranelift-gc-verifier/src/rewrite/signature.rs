@@ -15,14 +15,12 @@
 
 use super::lanes::{Outcome, Question, eval, is_opaque};
 use super::walks::Walks;
-use crate::analysis::address::sum::Linears;
+use crate::analysis::address::sum::Sums;
 use crate::ir::instruction::access;
-use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{
     Function, GcFact, GcHeapType, GcNullability, Inst, InstructionData, Opcode, Type, Value,
     ValueDef, types,
 };
-use cranelift_codegen::packed_option::PackedOption;
 use smallvec::SmallVec;
 
 /// The number of assignments.
@@ -62,10 +60,8 @@ enum Memo {
 pub(crate) struct Signatures {
     memo: Vec<Option<u32>>,
     known: Vec<Lanes>,
-    /// Values that were found to be others.
-    same: SecondaryMap<Value, PackedOption<Value>>,
-    /// What values are as sums.
-    pub(crate) linears: Linears,
+    /// What values are as sums, and which are the same.
+    pub(crate) sums: Sums,
     /// What was found out about forwarded loads with all that.
     pub(crate) walks: Walks,
 }
@@ -74,30 +70,10 @@ pub(crate) struct Signatures {
 const UNKNOWN: u32 = u32::MAX;
 
 impl Signatures {
-    /// What stands for `value`: the end of aliases, of unions, and of what was found to be the same.
+    /// What stands for `value`.
     #[inline]
     pub(crate) fn root(&self, func: &Function, value: Value) -> Value {
-        let value = func.dfg.resolve_aliases(value);
-        let is_union = matches!(func.dfg.value_def(value), ValueDef::Union(..));
-        match is_union || self.same[value].is_some() {
-            true => self.root_of(func, value),
-            false => value,
-        }
-    }
-
-    fn root_of(&self, func: &Function, mut value: Value) -> Value {
-        // NB: What is the same was the same before; that there is an end is not ours to trust.
-        for _ in 0..64 {
-            value = func.dfg.resolve_aliases(value);
-            if let Some(same) = self.same[value].expand() {
-                value = same;
-            } else if let ValueDef::Union(first, _) = func.dfg.value_def(value) {
-                value = first;
-            } else {
-                break;
-            }
-        }
-        value
+        self.sums.equality.root(func, value)
     }
 
     /// From now on, the opaque `value` is `same`.
@@ -106,12 +82,12 @@ impl Signatures {
         if value == same {
             return;
         }
-        self.same[value] = same.into();
-        if self.linears.forget(value) {
+        self.sums.equality.merge(value, same);
+        if self.sums.forget(value) {
             self.walks.clear();
         }
-        if self.may_be_of_slot(func, same) {
-            self.linears.forget_slots();
+        if self.sums.may_be_of_slot(func, same) {
+            self.sums.forget_slots();
         }
         // What was computed with the leaf that is none would differ from what will be.
         if self.memo(value) != Memo::Missing {

@@ -6,25 +6,14 @@
 //!
 //! **Strength.** Accesses with different bases may go to the same memory, unless both are stack slots.
 
-use super::sum::Terms;
+use super::equality::Equality;
+use super::sum::{Base, Sums};
 use crate::ir::cfg::constant;
 use crate::ir::instruction::Access;
-use crate::rewrite::signature::Signatures;
 use cranelift_codegen::ir::{
     Block, Function, Inst, InstructionData, MemFlagsData, Opcode, StackSlot, Value, ValueDef,
 };
 use smallvec::SmallVec;
-
-/// What an address is relative to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Base {
-    /// A stack slot of this function.
-    Slot(StackSlot),
-    /// A sum of values.
-    Terms(Terms),
-    /// A value, of fewer bits than addresses are compared in.
-    Value(Value),
-}
 
 /// A range of memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +36,8 @@ pub(crate) enum Relation {
 
 impl Place {
     /// Where `access` goes.
-    pub(crate) fn of(func: &Function, signatures: &mut Signatures, access: &Access) -> Place {
-        let (base, offset) = base_of(func, signatures, access.addr, access.flags);
+    pub(crate) fn of(func: &Function, sums: &mut Sums, access: &Access) -> Place {
+        let (base, offset) = base_of(func, sums, access.addr, access.flags);
         Place {
             base,
             offset: offset.wrapping_add(access.offset.into()),
@@ -94,26 +83,26 @@ impl Place {
 /// What an address is relative to, and what is added to that.
 pub(crate) fn base_of(
     func: &Function,
-    signatures: &mut Signatures,
+    sums: &mut Sums,
     addr: Value,
     flags: MemFlagsData,
 ) -> (Base, i64) {
-    if let Some(known) = signatures.linears.base(addr) {
+    if let Some(known) = sums.base(addr) {
         return known;
     }
-    let (accessed, is_for_all) = guarded(func, signatures, addr, flags);
+    let (accessed, is_for_all) = guarded(func, &sums.equality, addr, flags);
     // Addresses of fewer bits wrap where these do not.
     if func.dfg.value_type(accessed).bits() != 64 {
-        return (Base::Value(signatures.root(func, accessed)), 0);
+        return (Base::Value(sums.equality.root(func, accessed)), 0);
     }
-    let sum = signatures.linear(func, accessed);
-    let base = match signatures.linears.slot(sum.terms) {
+    let sum = sums.linear(func, accessed);
+    let base = match sums.slot(sum.terms) {
         Some(slot) => Base::Slot(slot),
         None => Base::Terms(sum.terms),
     };
     let found = (base, sum.constant as i64);
     if is_for_all {
-        signatures.linears.set_base(addr, found);
+        sums.set_base(addr, found);
     }
     found
 }
@@ -121,15 +110,15 @@ pub(crate) fn base_of(
 /// How deep an expression is looked into for a slot.
 const DEPTH: u32 = 24;
 
-impl Signatures {
+impl Sums {
     /// May the address of a slot take part in `value`?
     pub(crate) fn may_be_of_slot(&mut self, func: &Function, value: Value) -> bool {
         self.may_be_of_slot_within(func, value, DEPTH)
     }
 
     fn may_be_of_slot_within(&mut self, func: &Function, value: Value, depth: u32) -> bool {
-        let value = self.root(func, value);
-        if let Some(known) = self.linears.may_be_of_slot(value) {
+        let value = self.equality.root(func, value);
+        if let Some(known) = self.known_of_slot(value) {
             return known;
         }
         let Some(depth) = depth.checked_sub(1) else {
@@ -146,7 +135,7 @@ impl Signatures {
             ValueDef::Param(..) => false,
             ValueDef::Union(..) => true,
         };
-        self.linears.set_may_be_of_slot(value, found);
+        self.set_of_slot(value, found);
         found
     }
 }
@@ -155,11 +144,11 @@ impl Signatures {
 /// Returns also whether that is the same for every access.
 fn guarded(
     func: &Function,
-    signatures: &Signatures,
+    equality: &Equality,
     addr: Value,
     flags: MemFlagsData,
 ) -> (Value, bool) {
-    let addr = signatures.root(func, addr);
+    let addr = equality.root(func, addr);
     let ValueDef::Result(inst, _) = func.dfg.value_def(addr) else {
         return (addr, true);
     };
@@ -168,8 +157,8 @@ fn guarded(
             opcode: Opcode::SelectSpectreGuard,
             args: [_, null, checked],
         } => {
-            let is_checked = flags.trap_code().is_some()
-                && constant(func, signatures.root(func, null)) == Some(0);
+            let is_checked =
+                flags.trap_code().is_some() && constant(func, equality.root(func, null)) == Some(0);
             (if is_checked { checked } else { addr }, false)
         }
         _ => (addr, true),
@@ -190,7 +179,7 @@ impl Leaves {
     }
 
     /// Add what `value` is made of. Returns whether that is all.
-    pub(crate) fn add(&mut self, func: &Function, signatures: &Signatures, value: Value) -> bool {
+    pub(crate) fn add(&mut self, func: &Function, equality: &Equality, value: Value) -> bool {
         let mut pending: SmallVec<[Value; 8]> = SmallVec::from_slice(&[value]);
         let mut visits = 0;
         while let Some(value) = pending.pop() {
@@ -198,7 +187,7 @@ impl Leaves {
             if visits > 64 {
                 return false;
             }
-            let value = signatures.root(func, value);
+            let value = equality.root(func, value);
             match func.dfg.value_def(value) {
                 ValueDef::Param(block, _) => self.blocks.push(block),
                 ValueDef::Result(inst, _) => {

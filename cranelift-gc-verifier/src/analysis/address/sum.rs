@@ -12,8 +12,7 @@
 //! `uextend(a) + uextend(b)`. That is how Wasmtime checks the bounds of an array's element
 //! before it computes its address.
 
-use super::place::Base;
-use crate::rewrite::signature::Signatures;
+use super::equality::Equality;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{Function, InstructionData, Opcode, StackSlot, Value, ValueDef};
 use smallvec::SmallVec;
@@ -48,6 +47,17 @@ impl Linear {
     }
 }
 
+/// What an address is relative to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Base {
+    /// A stack slot of this function.
+    Slot(StackSlot),
+    /// A sum of values.
+    Terms(Terms),
+    /// A value, of fewer bits than addresses are compared in.
+    Value(Value),
+}
+
 /// No terms at all.
 const NOTHING: Terms = Terms(0);
 
@@ -61,7 +71,9 @@ type List = SmallVec<[(u32, u64); 4]>;
 /// The sums that were seen.
 ///
 /// NB: Nothing depends on the order of the tables' entries.
-pub(crate) struct Linears {
+pub(crate) struct Sums {
+    /// Which values are the same.
+    pub(crate) equality: Equality,
     leaves: Vec<Leaf>,
     /// The number of each leaf, and that of the sum that is nothing else.
     leaf_numbers: FxHashMap<Leaf, (u32, Terms)>,
@@ -76,9 +88,10 @@ pub(crate) struct Linears {
     of_slot: Vec<Option<bool>>,
 }
 
-impl Default for Linears {
+impl Default for Sums {
     fn default() -> Self {
-        Linears {
+        Sums {
+            equality: Equality::default(),
             leaves: Vec::new(),
             leaf_numbers: FxHashMap::default(),
             lists: vec![List::new()],
@@ -91,7 +104,7 @@ impl Default for Linears {
     }
 }
 
-impl Linears {
+impl Sums {
     /// Forget what values are if `value`, which is another one from now on, is a leaf of some. Returns
     /// whether it is.
     pub(crate) fn forget(&mut self, value: Value) -> bool {
@@ -119,12 +132,12 @@ impl Linears {
     }
 
     /// May the address of a slot take part in `value`, if that was found before?
-    pub(crate) fn may_be_of_slot(&self, value: Value) -> Option<bool> {
+    pub(super) fn known_of_slot(&self, value: Value) -> Option<bool> {
         self.of_slot.get(value.as_u32() as usize).copied().flatten()
     }
 
     /// Remember that, until something turns out to be such an address.
-    pub(crate) fn set_may_be_of_slot(&mut self, value: Value, may_be: bool) {
+    pub(super) fn set_of_slot(&mut self, value: Value, may_be: bool) {
         let at = value.as_u32() as usize;
         if self.of_slot.len() <= at {
             self.of_slot.resize(at + 1, None);
@@ -227,16 +240,16 @@ fn constant(constant: u64) -> Linear {
     }
 }
 
-impl Signatures {
+impl Sums {
     /// What `value` is as a sum.
     pub(crate) fn linear(&mut self, func: &Function, value: Value) -> Linear {
         self.linear_within(func, value, DEPTH)
     }
 
     fn linear_within(&mut self, func: &Function, value: Value, depth: u32) -> Linear {
-        let value = self.root(func, value);
+        let value = self.equality.root(func, value);
         let at = value.as_u32() as usize;
-        if let Some(&Some(known)) = self.linears.memo.get(at) {
+        if let Some(&Some(known)) = self.memo.get(at) {
             return known;
         }
         let sum = depth
@@ -244,13 +257,13 @@ impl Signatures {
             .and_then(|depth| self.sum(func, value, depth));
         let linear = match sum {
             Some(linear) => linear,
-            None => self.linears.leaf(Leaf::Value(value)),
+            None => self.leaf(Leaf::Value(value)),
         };
         // NB: What was cut off by the depth is right, too, and only less telling.
-        if self.linears.memo.len() <= at {
-            self.linears.memo.resize(at + 1, None);
+        if self.memo.len() <= at {
+            self.memo.resize(at + 1, None);
         }
-        self.linears.memo[at] = Some(linear);
+        self.memo[at] = Some(linear);
         linear
     }
 
@@ -272,13 +285,13 @@ impl Signatures {
             InstructionData::StackAddr {
                 stack_slot, offset, ..
             } => {
-                let slot = self.linears.leaf(Leaf::Slot(stack_slot));
+                let slot = self.leaf(Leaf::Slot(stack_slot));
                 let offset = constant(i64::from(offset) as u64);
-                self.linears.add(slot, 1, offset, bits)
+                self.add(slot, 1, offset, bits)
             }
             InstructionData::IntAddTrap { args, .. } => {
                 let [a, b] = args.map(|arg| self.linear_within(func, arg, depth));
-                self.linears.add(a, 1, b, bits)
+                self.add(a, 1, b, bits)
             }
             InstructionData::Binary { opcode, args } => {
                 let factor = match opcode {
@@ -289,16 +302,16 @@ impl Signatures {
                 };
                 let [a, b] = args.map(|arg| self.linear_within(func, arg, depth));
                 match (factor, opcode) {
-                    (Some(factor), _) => self.linears.add(a, factor, b, bits),
+                    (Some(factor), _) => self.add(a, factor, b, bits),
                     (None, Opcode::Ishl) if b.is_constant() => {
                         let factor = 1 << (b.constant % u64::from(bits));
-                        self.linears.add(constant(0), factor, a, bits)
+                        self.add(constant(0), factor, a, bits)
                     }
                     (None, Opcode::Imul) if b.is_constant() => {
-                        self.linears.add(constant(0), b.constant, a, bits)
+                        self.add(constant(0), b.constant, a, bits)
                     }
                     (None, Opcode::Imul) if a.is_constant() => {
-                        self.linears.add(constant(0), a.constant, b, bits)
+                        self.add(constant(0), a.constant, b, bits)
                     }
                     (None, _) => None,
                 }
@@ -321,13 +334,13 @@ impl Signatures {
     /// `arg`, extended to `bits` bits without the sign.
     fn extended(&mut self, func: &Function, arg: Value, bits: u32, depth: u32) -> Option<Linear> {
         let depth = depth.checked_sub(1)?;
-        let arg = self.root(func, arg);
+        let arg = self.equality.root(func, arg);
         if let ValueDef::Result(inst, 0) = func.dfg.value_def(arg) {
             match func.dfg.insts[inst] {
                 InstructionData::IntAddTrap { args: [a, b], .. } => {
                     let a = self.extended(func, a, bits, depth)?;
                     let b = self.extended(func, b, bits, depth)?;
-                    return self.linears.add(a, 1, b, bits);
+                    return self.add(a, 1, b, bits);
                 }
                 InstructionData::Unary {
                     opcode: Opcode::Uextend,
@@ -341,19 +354,19 @@ impl Signatures {
             return Some(narrow);
         }
         let from = func.dfg.value_type(arg).bits();
-        Some(self.linears.leaf(Leaf::Extended(from, narrow)))
+        Some(self.leaf(Leaf::Extended(from, narrow)))
     }
 
     /// The low `bits` bits of `wide`.
     fn truncated(&mut self, wide: Linear, bits: u32) -> Option<Linear> {
         let mut sum = constant(wide.constant & mask(bits));
-        for (leaf, coefficient) in self.linears.lists[wide.terms.0 as usize].clone() {
-            let leaf = match self.linears.leaves[leaf as usize] {
+        for (leaf, coefficient) in self.lists[wide.terms.0 as usize].clone() {
+            let leaf = match self.leaves[leaf as usize] {
                 // What was added by the extension goes again.
                 Leaf::Extended(from, narrow) if from >= bits => self.truncated(narrow, bits)?,
-                leaf => self.linears.leaf(leaf),
+                leaf => self.leaf(leaf),
             };
-            sum = self.linears.add(sum, coefficient, leaf, bits)?;
+            sum = self.add(sum, coefficient, leaf, bits)?;
         }
         Some(sum)
     }
@@ -372,8 +385,8 @@ mod tests {
         let func = &functions[0];
         let mut values = func.dfg.values().collect::<Vec<_>>();
         let (last, before) = (values.pop()?, values.pop()?);
-        let mut signatures = Signatures::default();
-        let [a, b] = [before, last].map(|value| signatures.linear(func, value));
+        let mut sums = Sums::default();
+        let [a, b] = [before, last].map(|value| sums.linear(func, value));
         (a.terms == b.terms).then(|| b.constant.wrapping_sub(a.constant))
     }
 

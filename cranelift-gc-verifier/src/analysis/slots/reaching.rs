@@ -12,12 +12,12 @@
 //! A function with many blocks and many locations has few definitions, though contents for each
 //! block and each location would fill the memory.
 
-use super::Slots;
 use super::contents::Hold;
 use super::events::{Event, Events};
 use super::location::{Def, Loc};
 use super::location_sets::{self, Sets};
 use super::staleness::Twins;
+use super::table::Slots;
 use crate::ir::cfg::{Cfg, Node};
 use cranelift_codegen::ir::Value;
 

@@ -9,10 +9,10 @@
 //! that does not move, what another root keeps alive stays valid where it is; under one that never
 //! collects nothing goes stale.
 
-use super::Slots;
 use super::events::{Event, Events};
 use super::location::{Def, Loc};
 use super::location_sets::{self, Sets};
+use super::table::Slots;
 use crate::ir::cfg::Cfg;
 use cranelift_codegen::ir::Value;
 
