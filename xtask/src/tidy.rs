@@ -1,5 +1,7 @@
 //! `cargo xtask tidy`: what no compiler checks, over the files that git tracks or would.
 
+mod floors;
+
 use crate::base::git;
 use crate::base::project::Project;
 use crate::series::Series;
@@ -60,6 +62,8 @@ pub fn run(project: &Project) -> Result<()> {
         .collect();
     let letter = fs_err::read_to_string(project.patches().join("COVER.md"))?;
     findings.problems.extend(unlisted(&subjects?, &letter));
+    let survey = survey(project.root(), &files)?;
+    findings.problems.extend(survey.problems());
     for warning in &findings.warnings {
         eprintln!("warning: {warning}");
     }
@@ -70,8 +74,32 @@ pub fn run(project: &Project) -> Result<()> {
             findings.problems.join("\n")
         );
     }
+    eprintln!("tidy: the verifier: {survey}");
     eprintln!("tidy: {} files are in order", files.len());
     Ok(())
+}
+
+/// Where the verifier's sources are.
+const VERIFIER: &str = "cranelift-gc-verifier/src/";
+
+/// Count the floors of the verifier.
+fn survey(root: &Path, files: &[&str]) -> Result<floors::Survey> {
+    let mut sources = Vec::new();
+    for file in files.iter().filter(|file| file.ends_with(".rs")) {
+        let Some(path) = file.strip_prefix(VERIFIER) else {
+            continue;
+        };
+        match fs_err::read_to_string(root.join(file)) {
+            Ok(text) => sources.push((path.to_string(), text)),
+            // Deleted, and the deletion not yet staged.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if sources.is_empty() {
+        bail!("tidy: {VERIFIER} has no sources: no floors were counted");
+    }
+    Ok(floors::Survey::of(&sources))
 }
 
 #[derive(Debug, Default)]
