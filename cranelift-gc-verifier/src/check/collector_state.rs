@@ -14,11 +14,10 @@
 //! Versions count the safepoints that may rewrite it: one that only collects leaves a heap where it
 //! is unless the collector moves.
 
-use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::analysis::version::{Safepoints, Version};
 use crate::evidence::findings::Findings;
-use crate::evidence::recheck::{Flaw, crosses};
+use crate::evidence::recheck::{Flaw, NOT_OURS, crosses};
 use crate::evidence::steps::{point_step, push_path};
 use crate::finding::error::{GcError, Movable};
 use crate::finding::witness::{Finding, Role, Step};

@@ -20,7 +20,6 @@
 #[cfg(test)]
 mod tests;
 
-use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::analysis::nullness::dominating;
 use crate::analysis::nullness::equal_words::Alike;
@@ -35,7 +34,7 @@ use crate::analysis::provenance::Values;
 use crate::analysis::slots::Slots;
 use crate::check::i31_payload;
 use crate::evidence::findings::Findings;
-use crate::evidence::recheck::{Flaw, defines};
+use crate::evidence::recheck::{Flaw, NOT_OURS, defines};
 use crate::evidence::steps::point_step;
 use crate::finding::error::GcError;
 use crate::finding::hazard::{Hazard, Hazards};

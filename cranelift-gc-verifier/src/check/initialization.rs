@@ -12,10 +12,9 @@
 //! **Math.** GCV17 at the call `c` that is named for the object `o`, if `c` may collect and the definition of
 //! `o` strictly dominates `c`.
 
-use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::evidence::findings::Findings;
-use crate::evidence::recheck::{Flaw, defines, passes};
+use crate::evidence::recheck::{Flaw, NOT_OURS, defines, passes};
 use crate::evidence::steps::{point_step, push_path};
 use crate::finding::error::GcError;
 use crate::finding::witness::Finding;

@@ -9,10 +9,9 @@
 //! **Math.** The fields of the supertype are a prefix of those of the subtype. Then those of all types above
 //! are, as a prefix of a prefix is one.
 
-use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::evidence::findings::Findings;
-use crate::evidence::recheck::Flaw;
+use crate::evidence::recheck::{Flaw, NOT_OURS};
 use crate::finding::error::GcError;
 use crate::finding::witness::Finding;
 use crate::finding::witness::{Role, Step};

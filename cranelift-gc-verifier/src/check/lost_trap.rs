@@ -13,10 +13,9 @@
 //! **Math.** GCV16 at `a = select_spectre_guard c, null, x`, unless some reachable instruction accesses `a`
 //! with a trap code, or uses `a` other than as the address of an access.
 
-use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::evidence::findings::Findings;
-use crate::evidence::recheck::Flaw;
+use crate::evidence::recheck::{Flaw, NOT_OURS};
 use crate::finding::error::GcError;
 use crate::finding::witness::{Role, Step};
 use crate::ir::instruction::{access, guarded_address, relies_on};

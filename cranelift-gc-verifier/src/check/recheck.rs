@@ -4,7 +4,7 @@ use super::{
     collector_state, dereference, initialization, layout, lost_trap, reload, stack_map, stale_use,
     unstored_word,
 };
-use crate::evidence::recheck::{Flaw, ends_at, path};
+use crate::evidence::recheck::{Flaw, NOT_OURS, ends_at, path};
 use crate::finding::error::GcError;
 use crate::finding::witness::Witness;
 use crate::ir::cfg::Cfg;
@@ -45,6 +45,3 @@ pub(crate) fn recheck(
         | GcError::LostStackMap { .. } => Err(NOT_OURS),
     }
 }
-
-/// What a `recheck` says of an error of another check.
-pub(super) const NOT_OURS: Flaw = "the error is of another check";

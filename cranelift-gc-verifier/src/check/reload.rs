@@ -7,12 +7,11 @@
 //!
 //! **Math.** For each load from a location, what the lattice of contents says just before it.
 
-use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::{Hold, Location, Reload};
 use crate::evidence::findings::Findings;
-use crate::evidence::recheck::{Flaw, stores_to};
+use crate::evidence::recheck::{Flaw, NOT_OURS, stores_to};
 use crate::finding::error::{GcError, Held};
 use crate::finding::witness::Step;
 use cranelift_codegen::ir::Function;

@@ -9,13 +9,12 @@
 //! **Math.** For each safepoint and each location that its stack map names, what the lattice of contents says
 //! just before the safepoint.
 
-use super::recheck::NOT_OURS;
 use crate::analysis::facts::Facts;
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::entry;
 use crate::analysis::slots::{Hold, Location, Root};
 use crate::evidence::findings::Findings;
-use crate::evidence::recheck::{Flaw, starts_at_entry, stores_to};
+use crate::evidence::recheck::{Flaw, NOT_OURS, starts_at_entry, stores_to};
 use crate::evidence::slot_path;
 use crate::finding::error::{GcError, Held, NonReference};
 use crate::finding::witness::Step;

@@ -12,14 +12,15 @@
 //! [`freshness`](crate::analysis::freshness)). A use of `v` at `p` that needs a fresh reference is right when
 //! `age(v) = version(p)`.
 
-use super::recheck::NOT_OURS;
 use crate::analysis::demand::UseKind;
 use crate::analysis::facts::Facts;
 use crate::analysis::keepalive;
 use crate::analysis::provenance::Class;
 use crate::analysis::version::{Safepoints, Version};
 use crate::evidence::findings::Findings;
-use crate::evidence::recheck::{Flaw, crosses, defines, defines_part, is_not_repeated, passes};
+use crate::evidence::recheck::{
+    Flaw, NOT_OURS, crosses, defines, defines_part, is_not_repeated, passes,
+};
 use crate::evidence::stale_path::{self, StaleUse};
 use crate::finding::error::GcError;
 use crate::finding::witness::Step;

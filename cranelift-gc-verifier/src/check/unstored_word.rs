@@ -13,12 +13,12 @@
 //! shrink. So a word that is missing from a set at any time is missing on some path.
 
 use super::initialization::{looks_into, way};
-use super::recheck::NOT_OURS;
+
 use crate::analysis::facts::Facts;
 use crate::analysis::slots::{Hold, Slots};
 use crate::analysis::version::Safepoints;
 use crate::evidence::findings::Findings;
-use crate::evidence::recheck::{Flaw, defines, is_not_repeated};
+use crate::evidence::recheck::{Flaw, NOT_OURS, defines, is_not_repeated};
 use crate::finding::error::GcError;
 use crate::finding::witness::Finding;
 use crate::finding::witness::Role;

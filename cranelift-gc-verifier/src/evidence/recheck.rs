@@ -17,6 +17,9 @@ use cranelift_codegen::ir::{
 /// What is wrong with a witness.
 pub(crate) type Flaw = &'static str;
 
+/// What a `recheck` says of an error of another check.
+pub(crate) const NOT_OURS: Flaw = "the error is of another check";
+
 /// Are `steps` a path of `func`?
 pub(crate) fn path(func: &Function, cfg: &Cfg, steps: &[Step]) -> Result<(), Flaw> {
     if steps.is_empty() {
