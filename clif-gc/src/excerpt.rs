@@ -162,7 +162,7 @@ fn mark(text: &str, step: &Step, error: &GcError, primary: bool) -> Option<Mark>
         Role::Definition => defined(text, error),
         Role::Spill => stored(text, error, "is spilled here"),
         Role::Clobber => stored(text, error, "is stored here"),
-        Role::Safepoint => (whole(text), safepoint_label(error, primary)),
+        Role::Safepoint => (whole(text), error.at_safepoint(primary)),
         Role::Reload => (whole(text), "the memory is read here".to_string()),
         Role::Use => used(text, error),
         Role::Through => return None,
@@ -201,30 +201,11 @@ fn defined(text: &str, error: &GcError) -> ((usize, usize), String) {
 
 fn used(text: &str, error: &GcError) -> ((usize, usize), String) {
     if let GcError::UnstoredWord { .. } = error {
-        return (whole(text), safepoint_label(error, true));
+        return (whole(text), error.at_safepoint(true));
     }
     match operand(text, error) {
         Some((place, value)) => (place, format!("{value} is used here")),
-        None => {
-            let used = match error {
-                GcError::UnguardedDereference { value, hazard, .. }
-                | GcError::GuardRemoved { value, hazard, .. } => {
-                    format!("{value} is dereferenced here, also if it is {hazard}")
-                }
-                GcError::TrapLost { value, .. } => {
-                    format!("{value} is made null here, and no access of it can trap")
-                }
-                GcError::FieldMoved {
-                    subtype, supertype, ..
-                } => {
-                    format!(
-                        "code from here on takes objects of type {subtype} for those of type {supertype}"
-                    )
-                }
-                _ => "the value is used here".to_string(),
-            };
-            (whole(text), used)
-        }
+        None => (whole(text), error.at_use()),
     }
 }
 
@@ -232,45 +213,6 @@ fn stored(text: &str, error: &GcError, what: &str) -> ((usize, usize), String) {
     match operand(text, error) {
         Some((place, value)) => (place, format!("{value} {what}")),
         None => (whole(text), "the memory is written here".to_string()),
-    }
-}
-
-fn safepoint_label(error: &GcError, primary: bool) -> String {
-    match error {
-        GcError::MissingRoot { value, .. } => {
-            format!("a collection can happen here, and the stack map lacks {value}")
-        }
-        GcError::UninitializedRoot { slot, offset, .. }
-        | GcError::NonReferenceRoot { slot, offset, .. }
-            if primary =>
-        {
-            format!("the stack map names {slot}+{offset}")
-        }
-        GcError::StaleHeapBase { .. } => "the heap can move here".to_string(),
-        GcError::UninitializedObject { value, .. } => {
-            format!("a collection can happen here, before {value} is initialized")
-        }
-        GcError::UnstoredWord { value, offset, .. } => {
-            format!(
-                "the object of {value} is handed on here, and what is at offset {offset} was not stored"
-            )
-        }
-        GcError::LostStackMap { .. } => "the stack map of this safepoint is lost".to_string(),
-        GcError::UninitializedRoot { .. }
-        | GcError::NonReferenceRoot { .. }
-        | GcError::StaleReference { .. }
-        | GcError::ClobberedRoot { .. }
-        | GcError::MovableLoad { .. }
-        | GcError::StaleState { .. }
-        | GcError::StaleDerivedPointer { .. }
-        | GcError::UnguardedDereference { .. }
-        | GcError::GuardRemoved { .. }
-        | GcError::TrapLost { .. }
-        | GcError::UnsoundForwarding { .. }
-        | GcError::RepresentationChanged { .. }
-        | GcError::FieldMoved { .. }
-        | GcError::MembershipChanged { .. }
-        | GcError::UnequalRewrite { .. } => "a collection can happen here".to_string(),
     }
 }
 

@@ -6,8 +6,8 @@ use crate::cli::ExplainArgs;
 use crate::exit::Exit;
 use crate::render;
 use crate::render::style::{FRAME, STRONG, paint};
-use catalogue::{Entry, entry};
-use cranelift_gc_verifier::Code;
+use catalogue::{Examples, examples};
+use cranelift_gc_verifier::{About, Code};
 use std::fmt::Write;
 
 /// Say what a check means, or which there are.
@@ -36,12 +36,8 @@ fn all() -> String {
 }
 
 fn one(code: Code) -> String {
-    let Entry {
-        meaning,
-        bugs,
-        rejected,
-        accepted,
-    } = entry(code);
+    let &About { meaning, bugs, .. } = code.about();
+    let Examples { rejected, accepted } = examples(code);
     let mut out = String::new();
     let _ = writeln!(
         out,

@@ -18,6 +18,7 @@ pub use cranelift_codegen::gc_verifier::{
     Emitted, EmittedCall, EmittedFrame, EmittedRecord, Lowered, LoweredCall, MapEntry, Pass,
 };
 pub use cranelift_codegen::ir::GcCollector;
+pub use finding::about::About;
 pub use finding::code::{Checks, Code};
 pub use finding::error::{Deed, GcError, Given, Held, Movable, NonReference, NotKept, Unjustified};
 pub use finding::hazard::{Hazard, Hazards};

@@ -1,5 +1,10 @@
 //! The closed vocabulary of checks.
 
+use super::about::About;
+use super::{
+    gcv01, gcv02, gcv03, gcv04, gcv05, gcv06, gcv07, gcv08, gcv09, gcv10, gcv13, gcv14, gcv15,
+    gcv16, gcv17,
+};
 use core::fmt;
 
 /// A check, by its stable code.
@@ -59,100 +64,40 @@ impl Code {
         Code::Gcv17,
     ];
 
+    /// All that is said about the check.
+    pub fn about(self) -> &'static About {
+        match self {
+            Code::Gcv01 => &gcv01::ABOUT,
+            Code::Gcv02 => &gcv02::ABOUT,
+            Code::Gcv03 => &gcv03::ABOUT,
+            Code::Gcv04 => &gcv04::ABOUT,
+            Code::Gcv05 => &gcv05::ABOUT,
+            Code::Gcv06 => &gcv06::ABOUT,
+            Code::Gcv07 => &gcv07::ABOUT,
+            Code::Gcv08 => &gcv08::ABOUT,
+            Code::Gcv09 => &gcv09::ABOUT,
+            Code::Gcv10 => &gcv10::ABOUT,
+            Code::Gcv13 => &gcv13::ABOUT,
+            Code::Gcv14 => &gcv14::ABOUT,
+            Code::Gcv15 => &gcv15::ABOUT,
+            Code::Gcv16 => &gcv16::ABOUT,
+            Code::Gcv17 => &gcv17::ABOUT,
+        }
+    }
+
     /// The code itself, such as `GCV02`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Code::Gcv01 => "GCV01",
-            Code::Gcv02 => "GCV02",
-            Code::Gcv03 => "GCV03",
-            Code::Gcv04 => "GCV04",
-            Code::Gcv05 => "GCV05",
-            Code::Gcv06 => "GCV06",
-            Code::Gcv07 => "GCV07",
-            Code::Gcv10 => "GCV10",
-            Code::Gcv16 => "GCV16",
-            Code::Gcv17 => "GCV17",
-            Code::Gcv08 => "GCV08",
-            Code::Gcv13 => "GCV13",
-            Code::Gcv14 => "GCV14",
-            Code::Gcv15 => "GCV15",
-            Code::Gcv09 => "GCV09",
-        }
+        self.about().code
     }
 
     /// The check's name, such as `stale-reference`.
     pub fn name(self) -> &'static str {
-        match self {
-            Code::Gcv01 => "missing-root",
-            Code::Gcv02 => "stale-reference",
-            Code::Gcv03 => "uninitialized-root",
-            Code::Gcv04 => "clobbered-root",
-            Code::Gcv05 => "non-reference-root",
-            Code::Gcv06 => "stale-derived-pointer",
-            Code::Gcv07 => "movable-load",
-            Code::Gcv10 => "unguarded-dereference",
-            Code::Gcv16 => "guard-removed",
-            Code::Gcv17 => "uninitialized-object",
-            Code::Gcv08 => "unsound-forwarding",
-            Code::Gcv13 => "representation-changed",
-            Code::Gcv14 => "membership-changed",
-            Code::Gcv15 => "unequal-rewrite",
-            Code::Gcv09 => "lost-stack-map",
-        }
+        self.about().name
     }
 
     /// What must hold, in one sentence.
     pub fn invariant(self) -> &'static str {
-        match self {
-            Code::Gcv01 => {
-                "a reference that is live across a safepoint that may collect is in that \
-                 safepoint's stack map"
-            }
-            Code::Gcv02 => {
-                "a reference is not used after a safepoint that may collect without being reloaded"
-            }
-            Code::Gcv03 => "a stack slot that a stack map names holds a valid reference there",
-            Code::Gcv04 => "a reload sees the reference that was spilled for it",
-            Code::Gcv05 => {
-                "a stack slot that a stack map names holds no scalar, no derived pointer and no \
-                 value of another size"
-            }
-            Code::Gcv06 => {
-                "a pointer derived from a reference, or the base of a heap that can move, is not used \
-                 after a safepoint that may collect"
-            }
-            Code::Gcv07 => {
-                "a load of memory that a collection rewrites is not merged with one before a \
-                 safepoint, nor moved across one"
-            }
-            Code::Gcv10 => {
-                "a reference is not dereferenced where it can be null or an i31: its type \
-                 excludes that, or a guard does"
-            }
-            Code::Gcv16 => "a pass does not remove what guards a dereference against null or i31",
-            Code::Gcv17 => {
-                "no safepoint that may collect comes between the allocation of an object and the end \
-                 of its initialization, and what a collector reads of the object is stored before the \
-                 object is handed on"
-            }
-            Code::Gcv08 => {
-                "a load is forwarded, and a store removed, only where no write, safepoint or \
-                 reader on the way contradicts it"
-            }
-            Code::Gcv13 => {
-                "a rewrite keeps the type of a value, and makes a reference no constant that is \
-                 neither null nor an i31; a subtype has the fields of its supertype where that has them"
-            }
-            Code::Gcv14 => {
-                "a rewrite does not replace a reference by one from before a safepoint that may \
-                 collect"
-            }
-            Code::Gcv15 => "both sides of a rewrite compute the same bits",
-            Code::Gcv09 => {
-                "the stack map of a safepoint is emitted once, for its return address, with its \
-                 entries where their slots are"
-            }
-        }
+        self.about().invariant
     }
 
     /// The check with this code, such as `gcv02` (in either case), or this name.
@@ -213,6 +158,7 @@ mod tests {
             assert_eq!(Code::parse(code.as_str()), Some(code));
             assert_eq!(Code::parse(&code.as_str().to_lowercase()), Some(code));
             assert_eq!(Code::parse(code.name()), Some(code));
+            assert_eq!(format!("{code:?}").to_uppercase(), code.as_str());
         }
         assert_eq!(Code::parse("GCV99"), None);
     }

@@ -1,5 +1,6 @@
 //! The errors: entities, not sentences.
 
+use super::{gcv01, gcv03, gcv05, gcv06, gcv09, gcv10, gcv13, gcv16, gcv17};
 use crate::finding::code::Code;
 use crate::finding::hazard::Hazard;
 use crate::finding::map_fault::MapFault;
@@ -392,6 +393,56 @@ impl GcError {
             GcError::UninitializedRoot { .. }
             | GcError::FieldMoved { .. }
             | GcError::LostStackMap { .. } => None,
+        }
+    }
+}
+
+/// What an excerpt says on the line of a step of the witness.
+impl GcError {
+    /// At the step of a safepoint. `is_guilty` tells whether that is the guilty instruction.
+    pub fn at_safepoint(&self, is_guilty: bool) -> String {
+        match *self {
+            GcError::MissingRoot { value, .. } => gcv01::at_safepoint(value),
+            GcError::UninitializedRoot { slot, offset, .. } if is_guilty => {
+                gcv03::at_safepoint(slot, offset)
+            }
+            GcError::NonReferenceRoot { slot, offset, .. } if is_guilty => {
+                gcv05::at_safepoint(slot, offset)
+            }
+            GcError::StaleHeapBase { .. } => gcv06::HEAP_MOVES.to_string(),
+            GcError::UninitializedObject { value, .. } => gcv17::at_safepoint(value),
+            GcError::UnstoredWord { value, offset, .. } => gcv17::at_hand_on(value, offset),
+            GcError::LostStackMap { .. } => gcv09::AT_SAFEPOINT.to_string(),
+            GcError::UninitializedRoot { .. }
+            | GcError::NonReferenceRoot { .. }
+            | GcError::StaleReference { .. }
+            | GcError::ClobberedRoot { .. }
+            | GcError::MovableLoad { .. }
+            | GcError::StaleState { .. }
+            | GcError::StaleDerivedPointer { .. }
+            | GcError::UnguardedDereference { .. }
+            | GcError::GuardRemoved { .. }
+            | GcError::TrapLost { .. }
+            | GcError::UnsoundForwarding { .. }
+            | GcError::RepresentationChanged { .. }
+            | GcError::FieldMoved { .. }
+            | GcError::MembershipChanged { .. }
+            | GcError::UnequalRewrite { .. } => "a collection can happen here".to_string(),
+        }
+    }
+
+    /// At the step of a use that does not name the value.
+    pub fn at_use(&self) -> String {
+        match *self {
+            GcError::UnguardedDereference { value, hazard, .. } => {
+                gcv10::at_dereference(value, hazard)
+            }
+            GcError::GuardRemoved { value, hazard, .. } => gcv16::at_dereference(value, hazard),
+            GcError::TrapLost { value, .. } => gcv16::at_check(value),
+            GcError::FieldMoved {
+                subtype, supertype, ..
+            } => gcv13::at_start(subtype, supertype),
+            _ => "the value is used here".to_string(),
         }
     }
 }
