@@ -26,9 +26,12 @@ pub use finding::map_fault::{Area, MapFault};
 pub use finding::options::Options;
 pub use finding::report::{Counts, Inconclusive, Report, Verdict, Violation};
 pub use finding::witness::{Role, Step, Witness};
+pub use ir::steps::{Analysis, Steps};
 pub use machine::call_ends::Machine;
 pub use pipeline::interest::is_of_interest;
-pub use pipeline::verify::{verify_emission, verify_function, verify_lowering, verify_rewritten};
+pub use pipeline::verify::{
+    counted, verify_emission, verify_function, verify_lowering, verify_rewritten,
+};
 pub use pipeline::watch::{Verifier, install};
 pub use report::function_report::{FunctionReport, Refusal, Sink, Undone};
 pub use report::input::{Compiled, Input};

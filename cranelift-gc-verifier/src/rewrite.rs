@@ -7,7 +7,6 @@ pub(crate) mod event;
 pub(crate) mod forwarding;
 pub(crate) mod judge;
 pub(crate) mod kept;
-pub(crate) mod lanes;
 pub(crate) mod scene;
 pub(crate) mod signature;
 #[cfg(test)]

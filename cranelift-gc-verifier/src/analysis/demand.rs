@@ -61,7 +61,7 @@ impl Demand {
         };
         let mut pending = Vec::new();
         for node in cfg.nodes() {
-            for inst in func.layout.block_insts(cfg.block(node)) {
+            for inst in cfg.insts(func, node) {
                 for (value, _) in uses(func, inst) {
                     if demand.relied_on.insert(value) {
                         pending.push(value);

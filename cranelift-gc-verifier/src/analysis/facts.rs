@@ -1,18 +1,19 @@
 //! Everything that is known of a function at one point of the pipeline.
 
-use crate::analysis::demand::Demand;
+use crate::analysis::demand::{ArgsOf, Demand};
 use crate::analysis::freshness::Freshness;
 use crate::analysis::graph::{Graph, Known};
 use crate::analysis::history::History;
 use crate::analysis::provenance::{Class, Values};
 use crate::analysis::slots::Slots;
 use crate::analysis::version::{Safepoints, Version};
-use crate::ir::cfg::Cfg;
+use crate::ir::cfg::{Cfg, Node};
 use crate::ir::instruction::passed_on;
 use crate::ir::reader::read;
 use crate::ir::view::Body;
+use cranelift_codegen::FxHashSet;
 use cranelift_codegen::ir::{Function, GcCollector, Inst, Value};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 /// The function, its graph, and the results of the analyses. The checks read nothing else.
 pub(crate) struct Facts<'a> {
@@ -27,6 +28,9 @@ pub(crate) struct Facts<'a> {
     pub(crate) values: Values,
     freshness: Freshness,
     demand: OnceCell<Demand>,
+    args: OnceCell<ArgsOf>,
+    /// Values with blocks: to the end of the block, all safepoints keep the value's object alive.
+    pub(crate) kept_before: RefCell<FxHashSet<(Value, Node)>>,
 }
 
 impl<'a> Facts<'a> {
@@ -56,6 +60,8 @@ impl<'a> Facts<'a> {
             values,
             freshness,
             demand: OnceCell::new(),
+            args: OnceCell::new(),
+            kept_before: RefCell::default(),
         }
     }
 
@@ -97,6 +103,11 @@ impl<'a> Facts<'a> {
     fn demand(&self) -> &Demand {
         self.demand
             .get_or_init(|| Demand::new(self.func, &self.cfg))
+    }
+
+    /// The arguments for each block parameter.
+    pub(crate) fn args(&self) -> &ArgsOf {
+        self.args.get_or_init(|| ArgsOf::new(self.func, &self.cfg))
     }
 
     /// Does some instruction rely on `value`?

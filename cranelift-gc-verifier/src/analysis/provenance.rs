@@ -23,6 +23,7 @@ use crate::analysis::slots::{Hold, Slots};
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::gc_info::is_untraced;
 use crate::ir::instruction::Kind;
+use crate::ir::steps::{self, Analysis};
 use crate::ir::view::{BlockPass, Body, Def, Item};
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{Function, InstructionData, Opcode, Value, ValueDef};
@@ -36,6 +37,17 @@ pub(crate) enum Class {
     Reference,
     /// A pointer that is computed from references.
     Derived,
+}
+
+/// After so many sweeps, values are followed one by one.
+const MAX_SWEEPS: u32 = 4;
+
+/// Where a value goes: an index into the items, the passes, or the reloads.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Goes {
+    Item(u32),
+    Pass(u32),
+    Reload(u32),
 }
 
 /// The class of each value.
@@ -64,15 +76,70 @@ impl Values {
             }
         }
         values.seed(func, body, slots);
+        // NB: Nearly all functions are done after two sweeps.
+        let mut sweeps = 0;
         let mut again = true;
-        while again {
+        while again && sweeps < MAX_SWEEPS {
             again = false;
+            sweeps += 1;
+            steps::count(Analysis::Provenance, body.items().len());
             for node in cfg.nodes() {
                 again |= values.visit_block(func, body, node);
             }
             again |= values.seed_reloads(func, body, slots);
         }
+        if again {
+            values.follow(func, cfg, body, slots);
+        }
         values
+    }
+
+    /// Raise what is made of what was raised, value after value.
+    ///
+    /// NB: A sweep may raise no more than one parameter of a loop that passes its parameters round.
+    fn follow(&mut self, func: &Function, cfg: &Cfg, body: &Body, slots: &Slots) {
+        // What each value goes into: the index of an item, of a pass, or of a reload.
+        let mut uses = Vec::new();
+        for (index, item) in (0..).zip(body.items()) {
+            if item.kind.is(Kind::PASSES) {
+                uses.extend(body.operands(item).map(|value| (value, Goes::Item(index))));
+            }
+        }
+        let passes: Vec<BlockPass> = cfg
+            .nodes()
+            .flat_map(|node| body.passed_from(node).iter().copied())
+            .collect();
+        uses.extend(
+            (0..)
+                .zip(&passes)
+                .map(|(index, pass)| (pass.arg, Goes::Pass(index))),
+        );
+        for (index, reload) in (0..).zip(&slots.reloads) {
+            let held = reload.hold.origins().into_iter();
+            uses.extend(held.map(|value| (body.resolve(func, value), Goes::Reload(index))));
+        }
+        uses.sort_unstable();
+        let mut pending: Vec<Value> = func
+            .dfg
+            .values()
+            .filter(|&v| self.class(v) != Class::Plain)
+            .collect();
+        while let Some(value) = pending.pop() {
+            let first = uses.partition_point(|&(of, _)| of < value);
+            for &(_, into) in uses[first..].iter().take_while(|&&(of, _)| of == value) {
+                steps::count(Analysis::Provenance, 1);
+                let raised = match into {
+                    Goes::Item(index) => self.visit_item(func, body, &body.items()[index as usize]),
+                    Goes::Pass(index) => self.visit_pass(func, &passes[index as usize]),
+                    Goes::Reload(index) => {
+                        let result = slots.reloads[index as usize].result;
+                        let raised = self.seed_one(func, body, result);
+                        raised.then(|| body.resolve(func, result))
+                    }
+                };
+                pending.extend(raised);
+            }
+        }
     }
 
     fn seed(&mut self, func: &Function, body: &Body, slots: &Slots) {
@@ -145,29 +212,38 @@ impl Values {
     /// Returns whether a block before this one, or this one, has to be visited again.
     fn visit_block(&mut self, func: &Function, body: &Body, node: Node) -> bool {
         for item in body.items_of(node) {
-            if !item.kind.is(Kind::PASSES) {
-                continue;
-            }
-            let class = self.result_class(body, item);
-            if class != Class::Plain
-                && let Some(result) = item.result.expand()
-                && !self.is_untraced(func, result)
-            {
-                self.raise(result, class);
+            if item.kind.is(Kind::PASSES) {
+                self.visit_item(func, body, item);
             }
         }
         let mut again = false;
-        for &BlockPass { to, arg, param } in body.passed_from(node) {
-            let class = self.class(arg);
-            if class > self.class(param)
-                && func.dfg.value_type(arg) == func.dfg.value_type(param)
-                && !self.is_untraced(func, param)
-                && self.raise(param, class)
-            {
-                again |= to <= node;
+        for pass in body.passed_from(node) {
+            if self.visit_pass(func, pass).is_some() {
+                again |= pass.to <= node;
             }
         }
         again
+    }
+
+    /// Returns the result of `item`, which hands something on, if that was raised.
+    fn visit_item(&mut self, func: &Function, body: &Body, item: &Item) -> Option<Value> {
+        let class = self.result_class(body, item);
+        if class == Class::Plain {
+            return None;
+        }
+        let result = item.result.expand()?;
+        (!self.is_untraced(func, result) && self.raise(result, class)).then_some(result)
+    }
+
+    /// Returns the parameter of `pass` if that was raised.
+    fn visit_pass(&mut self, func: &Function, pass: &BlockPass) -> Option<Value> {
+        let BlockPass { arg, param, .. } = *pass;
+        let class = self.class(arg);
+        let is_raised = class > self.class(param)
+            && func.dfg.value_type(arg) == func.dfg.value_type(param)
+            && !self.is_untraced(func, param)
+            && self.raise(param, class);
+        is_raised.then_some(param)
     }
 
     fn result_class(&self, body: &Body, item: &Item) -> Class {

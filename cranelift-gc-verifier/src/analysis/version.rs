@@ -59,7 +59,7 @@ impl Safepoints {
     pub(crate) fn new(func: &Function, cfg: &Cfg) -> Self {
         let mut all = Vec::new();
         for node in cfg.nodes() {
-            let insts = func.layout.block_insts(cfg.block(node));
+            let insts = cfg.insts(func, node);
             let safepoints = insts.filter(|&inst| may_collect(func, inst));
             all.extend(safepoints.map(|inst| Safepoint { inst, node }));
         }
@@ -121,7 +121,7 @@ impl Safepoints {
     }
 
     /// The index of the first safepoint of `node` that is `inst`, or comes after it.
-    fn first_from(&self, func: &Function, node: Node, inst: Inst) -> usize {
+    pub(crate) fn first_from(&self, func: &Function, node: Node, inst: Inst) -> usize {
         let start = self.first_in(node);
         let of_node = &self.all[start..self.first_in(node + 1)];
         start + of_node.partition_point(|at| func.layout.pp_cmp(at.inst, inst).is_lt())

@@ -26,6 +26,7 @@ use crate::ir::instruction::Kind;
 use crate::ir::instruction::{Access, access, passed_on};
 use crate::ir::path::{Forbidden, Point, Search};
 use crate::ir::safepoint::may_move;
+use crate::ir::steps::{self, Analysis};
 use crate::ir::view::{BlockPass, Body, Def, Item, Memory};
 use cranelift_codegen::ir::{Function, GcCollector, GcFact, Inst, Type, Value, ValueDef, types};
 use smallvec::SmallVec;
@@ -147,6 +148,16 @@ struct Ages<'a> {
     ages: Vec<Version>,
 }
 
+/// After so many sweeps, values are followed one by one.
+const MAX_SWEEPS: u32 = 4;
+
+/// Where a value goes: an index into the items, or into the passes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Goes {
+    Item(u32),
+    Pass(u32),
+}
+
 /// The type of pointers, which alone are handed on to block parameters.
 const POINTER: Type = types::I64;
 
@@ -170,14 +181,61 @@ impl<'a> Ages<'a> {
             let value = func.dfg.first_result(inst);
             ages.ages[value.as_u32() as usize] = version.unwrap_or(Version::AGELESS);
         }
+        // NB: Nearly all functions are done after two sweeps.
+        let mut sweeps = 0;
         let mut again = true;
-        while again {
+        while again && sweeps < MAX_SWEEPS {
             again = false;
+            sweeps += 1;
+            steps::count(Analysis::CollectorState, body.items().len());
             for node in cfg.nodes() {
                 again |= ages.visit(node);
             }
         }
+        if again {
+            ages.follow();
+        }
         ages
+    }
+
+    /// Find the ages of what is made of that, value after value.
+    ///
+    /// NB: A sweep may reach no more than one parameter of a loop that passes its parameters round.
+    fn follow(&mut self) {
+        let mut uses = Vec::new();
+        for (index, item) in (0..).zip(self.body.items()) {
+            if item.kind.is(Kind::PASSES) {
+                uses.extend(
+                    self.body
+                        .operands(item)
+                        .map(|value| (value, Goes::Item(index))),
+                );
+            }
+        }
+        let mut passes = Vec::new();
+        for node in self.cfg.nodes() {
+            for pass in self.body.passed_from(node) {
+                uses.push((pass.arg, Goes::Pass(passes.len() as u32)));
+                passes.push((node, *pass));
+            }
+        }
+        uses.sort_unstable();
+        let is_aged = |&value: &Value| self.age_of(value) != Version::AGELESS;
+        let mut pending: Vec<Value> = self.func.dfg.values().filter(is_aged).collect();
+        while let Some(value) = pending.pop() {
+            let first = uses.partition_point(|&(of, _)| of < value);
+            for &(_, goes) in uses[first..].iter().take_while(|&&(of, _)| of == value) {
+                steps::count(Analysis::CollectorState, 1);
+                let changed = match goes {
+                    Goes::Item(index) => self.visit_item(&self.body.items()[index as usize]),
+                    Goes::Pass(index) => {
+                        let (from, pass) = &passes[index as usize];
+                        self.visit_pass(*from, pass)
+                    }
+                };
+                pending.extend(changed);
+            }
+        }
     }
 
     /// That of `value`, which must not be an alias.
@@ -187,33 +245,42 @@ impl<'a> Ages<'a> {
 
     /// Returns whether a block that was visited already has to be visited again.
     fn visit(&mut self, node: Node) -> bool {
-        let func = self.func;
-        for item in self.body.items_of(node) {
-            if let Some((result, age)) = self.computed(item) {
-                self.ages[result.as_u32() as usize] = age;
-            }
+        let body = self.body;
+        for item in body.items_of(node) {
+            self.visit_item(item);
         }
         let mut again = false;
-        let end = self.safepoints.at_end(node);
-        for &BlockPass { to, arg, param } in self.body.passed_from(node) {
-            let age = self.ages[arg.as_u32() as usize];
-            // NB: Only pointers are handed on. A bump pointer becomes a reference at a block
-            // parameter, and is followed as one from there.
-            if age == Version::AGELESS || func.dfg.value_type(param) != POINTER {
-                continue;
-            }
-            let arrives = match age == end {
-                true => self.safepoints.at_start(to),
-                false => Version::MIXED,
-            };
-            let old = &mut self.ages[param.as_u32() as usize];
-            let new = old.meet(arrives);
-            if new != *old {
-                *old = new;
-                again |= to <= node;
+        for pass in body.passed_from(node) {
+            if self.visit_pass(node, pass).is_some() {
+                again |= pass.to <= node;
             }
         }
         again
+    }
+
+    /// Returns the result of `item` if its age changed.
+    fn visit_item(&mut self, item: &Item) -> Option<Value> {
+        let (result, age) = self.computed(item)?;
+        let old = core::mem::replace(&mut self.ages[result.as_u32() as usize], age);
+        (old != age).then_some(result)
+    }
+
+    /// Returns the parameter of `pass`, at the end of `from`, if its age changed.
+    fn visit_pass(&mut self, from: Node, pass: &BlockPass) -> Option<Value> {
+        let BlockPass { to, arg, param } = *pass;
+        let age = self.ages[arg.as_u32() as usize];
+        // NB: Only pointers are handed on. A bump pointer becomes a reference at a block
+        // parameter, and is followed as one from there.
+        if age == Version::AGELESS || self.func.dfg.value_type(param) != POINTER {
+            return None;
+        }
+        let arrives = match age == self.safepoints.at_end(from) {
+            true => self.safepoints.at_start(to),
+            false => Version::MIXED,
+        };
+        let old = &mut self.ages[param.as_u32() as usize];
+        let new = old.meet(arrives);
+        (core::mem::replace(old, new) != new).then_some(param)
     }
 
     /// The version of what `item` computes, if it is made of state.

@@ -150,7 +150,7 @@ pub(super) fn recheck(
     let mut traps = Traps::default();
     for node in cfg.nodes() {
         traps.start_node();
-        for inst in func.layout.block_insts(cfg.block(node)) {
+        for inst in cfg.insts(func, node) {
             if let InstructionData::CondTrap { .. } = func.dfg.insts[inst] {
                 traps.push(inst);
             }

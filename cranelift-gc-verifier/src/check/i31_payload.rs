@@ -29,7 +29,7 @@ pub(crate) fn sites(func: &Function, cfg: &Cfg, body: &Body) -> Vec<Site> {
     }
     let mut sites = Vec::new();
     for node in cfg.nodes() {
-        for inst in func.layout.block_insts(cfg.block(node)) {
+        for inst in cfg.insts(func, node) {
             let Some(reference) = shifted(func, inst) else {
                 continue;
             };

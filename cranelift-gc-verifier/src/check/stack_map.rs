@@ -146,7 +146,9 @@ pub(super) fn recheck(func: &Function, error: &GcError, steps: &[Step]) -> Resul
             let entries = func.dfg.user_stack_map_entries(inst).unwrap_or_default();
             let mut judged = entries.iter().enumerate().filter_map(|(index, entry)| {
                 let is_it = (entry.slot, entry.offset) == (slot, offset);
-                is_it.then(|| entry::judge(func, entry, &entries[..index]))?
+                is_it.then(|| {
+                    entry::judge(func, entry, &entry::Before::of(entry, &entries[..index]))
+                })?
             });
             judged
                 .any(|judged| judged == why)

@@ -211,6 +211,13 @@ impl Uses<'_> {
         };
         let is_derived =
             origin.derived.is_some() || self.facts.values.class(origin.base) == Class::Derived;
+        // Under a collector that does not move, a root is enough.
+        let pointer = is_derived.then_some(stale.value);
+        if self.facts.collector == GcCollector::NonMoving
+            && stale_path::is_kept(self.facts, &origin, pointer)
+        {
+            return;
+        }
         let crossing = if self.facts.collector == GcCollector::NonMoving && is_derived {
             // A raw pointer that was derived while its base was fresh stays valid where nothing moves, as
             // long as something keeps the object alive.
@@ -229,7 +236,6 @@ impl Uses<'_> {
                 .findings
                 .contradiction("a value is stale without a safepoint");
         };
-        // Under a collector that does not move, a root is enough.
         if self.facts.collector == GcCollector::NonMoving && crossing.is_root {
             return;
         }

@@ -27,6 +27,7 @@ use crate::ir::cfg::{Cfg, Node, constant};
 use crate::ir::instruction::Kind;
 use crate::ir::path::{Forbidden, Point};
 use crate::ir::safepoint::may_collect;
+use crate::ir::steps::{self, Analysis};
 use crate::ir::view::{Body, Def, Item};
 use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Opcode, Value, types};
 use smallvec::SmallVec;
@@ -129,10 +130,11 @@ impl<'a> Object<'a> {
         let mut pending = BTreeMap::<Node, Set>::new();
         let (mut node, mut set) = (self.start.node, 0);
         let mut items = body.items_of(node);
-        let start = items
-            .iter()
-            .position(|item| Some(item.inst) == self.start.inst);
-        items = &items[start.map_or(0, |start| start + 1)..];
+        if self.start.inst.is_some()
+            && let Def::Item(index) = body.def(self.reference)
+        {
+            items = &items[index as usize + 1 - body.first_of(node)..];
+        }
         loop {
             match self.walk(items, &mut set) {
                 Walked::Through => {
@@ -143,7 +145,7 @@ impl<'a> Object<'a> {
                 Walked::Done => {}
                 Walked::HandedOn(inst) => return self.finding(inst, set),
             }
-            (node, set) = pending.pop_first()?;
+            (node, set) = pending.pop_first().filter(|_| !steps::is_spent())?;
             items = body.items_of(node);
         }
     }
@@ -171,6 +173,7 @@ impl<'a> Object<'a> {
     /// Add to `set` what `items` store.
     fn walk(&self, items: &[Item], set: &mut Set) -> Walked {
         for item in items {
+            steps::count(Analysis::Objects, 1);
             if *set == self.all() || Some(item.inst) == self.start.inst {
                 return Walked::Done;
             }

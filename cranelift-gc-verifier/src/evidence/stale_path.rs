@@ -2,17 +2,18 @@
 //!
 //! **Claim.** What is returned is such a path, and the safepoint is one on it.
 
-use crate::analysis::demand::ArgsOf;
 use crate::analysis::facts::Facts;
 use crate::analysis::keepalive;
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::Hold;
 use crate::analysis::version::Version;
+use crate::evidence::kept::{self, Keeper};
 use crate::evidence::steps::{point_step, push_path};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Node;
 use crate::ir::instruction::{Passed, passed_on};
 use crate::ir::path::{Forbidden, Point, Search};
+use crate::ir::steps::{self, Analysis};
 use cranelift_codegen::ir::{Inst, Value, ValueDef};
 
 /// A use of a value that is not fresh.
@@ -79,9 +80,8 @@ pub(crate) fn stale_origin(facts: &Facts<'_>, stale: StaleUse) -> Option<StaleOr
 
 /// A reference that `value`, which is derived from some, is derived from.
 pub(crate) fn reference_of(facts: &Facts<'_>, value: Value) -> Value {
-    let args = ArgsOf::new(facts.func, &facts.cfg);
     let mut reference = value;
-    keepalive::ancestors(facts, &args, value, |ancestor, _| {
+    keepalive::ancestors(facts, value, |ancestor, _| {
         let found = facts.values.class(ancestor) == Class::Reference;
         if found {
             reference = ancestor;
@@ -89,6 +89,34 @@ pub(crate) fn reference_of(facts: &Facts<'_>, value: Value) -> Value {
         !found
     });
     reference
+}
+
+/// Does a root keep the object of `origin` alive at each safepoint before its use? `pointer` is what is used, if that
+/// is derived from a reference.
+pub(crate) fn is_kept(facts: &Facts<'_>, origin: &StaleOrigin, pointer: Option<Value>) -> bool {
+    let Some((definition, _)) = definition(facts, origin.base) else {
+        return false;
+    };
+    let (keeper, key) = match pointer {
+        Some(pointer) => match keepalive::Nearest::of(facts, pointer) {
+            Some(nearest) => (Keeper::Family(nearest), pointer),
+            None => return false,
+        },
+        None => {
+            let values = origin.handed_on.iter().copied().chain([origin.base]);
+            // NB: That the base is one is asked of all its uses, whatever it is handed on as.
+            let own = Keeper::of(facts, core::iter::once(origin.base));
+            let place = (origin.inst, origin.after);
+            if kept::on_all_ways(facts, &own, origin.base, definition, place) {
+                return true;
+            }
+            (
+                Keeper::of(facts, values),
+                *origin.handed_on.first().unwrap_or(&origin.base),
+            )
+        }
+    };
+    kept::on_all_ways(facts, &keeper, key, definition, (origin.inst, origin.after))
 }
 
 /// A safepoint on a path from a definition to a use.
@@ -121,14 +149,25 @@ pub(crate) fn crossing(
     };
     let from_definition = Search::new(func, &facts.cfg, definition, forbidden);
     let all = &facts.safepoints.all;
-    let unrooted = (0..all.len()).filter(|&index| !is_root(index));
-    let rooted = (0..all.len()).rev().filter(|&index| is_root(index));
     let can_reach_use = nodes_before(facts, origin.inst, definition.node);
+    let is_before = |&index: &usize| can_reach_use[all[index].node as usize];
+    let unrooted = (0..all.len())
+        .filter(is_before)
+        .filter(|&index| !is_root(index));
+    let rooted = (0..all.len())
+        .rev()
+        .filter(is_before)
+        .filter(|&index| is_root(index));
+    steps::count(Analysis::Evidence, all.len() + 2 * facts.cfg.len());
     unrooted.chain(rooted).find_map(|index| {
+        if steps::is_spent() {
+            return None;
+        }
+        steps::count(Analysis::Evidence, facts.cfg.len());
         let safepoint = all[index];
         // A call that defines the value makes a fresh one each time.
         let defines = definition.inst == Some(safepoint.inst);
-        if defines || !can_reach_use[safepoint.node as usize] {
+        if defines {
             return None;
         }
         let to_safepoint = from_definition.path_to(safepoint.inst)?;
@@ -197,9 +236,9 @@ fn definition(facts: &Facts<'_>, value: Value) -> Option<(Point, Option<Node>)> 
 
 /// Does the stack map of the safepoint at `index` name a slot that holds `value`?
 fn is_root(facts: &Facts<'_>, index: usize, value: Value) -> bool {
-    let mut reloads = facts.slots.reloads.iter();
-    let reloaded = reloads
-        .find(|reload| reload.result == value)
+    let reloaded = facts
+        .slots
+        .reload_of(value)
         .and_then(|reload| match reload.hold {
             _ if reload.expected.is_some() => reload.expected,
             Hold::Is { origin, .. } => Some(origin),

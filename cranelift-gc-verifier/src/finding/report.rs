@@ -115,6 +115,11 @@ pub enum Inconclusive {
         /// The safepoint.
         inst: Inst,
     },
+    /// The function is too large, or too involved, for its analyses to end in reasonable time.
+    TooMuchWork {
+        /// What most of the steps were taken for.
+        analysis: &'static str,
+    },
     /// The CLIF is not well-formed, so that nothing can be said of it.
     Malformed {
         /// What is wrong.
@@ -135,6 +140,7 @@ impl Inconclusive {
             Inconclusive::ManyBases { .. } => "many-bases",
             Inconclusive::UndecidedGuard { .. } => "undecided-guard",
             Inconclusive::AmbiguousCall { .. } => "ambiguous-call",
+            Inconclusive::TooMuchWork { .. } => "too-much-work",
             Inconclusive::Malformed { .. } => "malformed",
             Inconclusive::Internal { .. } => "internal",
         }
@@ -160,6 +166,9 @@ impl fmt::Display for Inconclusive {
                 f,
                 "the stack map of {inst} is attached to one of several calls that lowering made of it"
             ),
+            Inconclusive::TooMuchWork { analysis } => {
+                write!(f, "the analysis of {analysis} takes too many steps")
+            }
             Inconclusive::Malformed { what } => write!(f, "the function is malformed: {what}"),
             Inconclusive::Internal { what } => write!(f, "internal: {what}"),
         }

@@ -1,9 +1,10 @@
 //! Our own control-flow graph, dominators and iterated dominance frontiers.
 //!
 //! **Claim.** Blocks are numbered in reverse post-order of the part of the function that can
-//! be reached from the entry; an edge that a constant condition excludes does not count. For each
-//! block: its edges, its immediate dominator, and, for a set of blocks, the joins at which
-//! definitions made there first meet.
+//! be reached from the entry; an edge that a constant condition excludes does not count. A block ends
+//! at the first instruction that always traps: what is behind it is not reached, and no edge leaves the
+//! block. For each block: its instructions, its edges, its immediate dominator, and, for a set of blocks,
+//! the joins at which definitions made there first meet.
 //!
 //! **Strength.** Exact for the graph so defined. It is recomputed here because the passes
 //! whose work is verified compute, and change, the one that the pipeline carries.
@@ -11,8 +12,11 @@
 //! **Math.** Dominators: Cooper, Harvey, Kennedy, "A Simple, Fast Dominance Algorithm" (2001).
 //! Frontiers: Sreedhar, Gao, "A Linear Time Algorithm for Placing φ-Nodes" (POPL 1995).
 
+pub(crate) use crate::ir::constant::constant;
+use crate::ir::constant::{always_traps, evaluate};
+use crate::ir::steps::{self, Analysis};
 use cranelift_codegen::ir::{
-    Block, BlockArg, BlockCall, Function, Inst, InstructionData, Value, ValueDef,
+    Block, BlockArg, BlockCall, Function, Inst, InstructionData, Opcode, Value,
 };
 use smallvec::{SmallVec, smallvec};
 
@@ -21,6 +25,9 @@ pub(crate) type Node = u32;
 
 /// The number of a block that cannot be reached.
 const UNREACHABLE: Node = Node::MAX;
+
+/// So many dominators may be passed for each block and edge before they are found in another way.
+const INTERSECTIONS: u64 = 16;
 
 /// The destination of an edge that was taken out.
 const GONE: u32 = u32::MAX;
@@ -41,6 +48,7 @@ pub(crate) struct Edge {
 #[derive(Default)]
 pub(crate) struct Cfg {
     blocks: Vec<Block>,
+    ends: Ends,
     /// By block.
     node_of: Vec<Node>,
     /// In the order of the nodes that they leave.
@@ -64,7 +72,8 @@ impl Cfg {
     /// Compute the graph of `func`.
     pub(crate) fn new(func: &Function) -> Self {
         let mut cfg = Cfg::default();
-        let walk = Walk::new(func);
+        cfg.ends = Ends::new(func);
+        let walk = Walk::new(func, &cfg.ends);
         cfg.node_of = walk.node_of;
         cfg.blocks = walk.post_order;
         cfg.blocks.reverse();
@@ -81,21 +90,28 @@ impl Cfg {
     /// NB: Blocks that cannot be reached do not matter, and which can be is told by the edges.
     pub(crate) fn is_graph_of(&self, func: &Function) -> bool {
         let is_same = |node: Node| self.has_edges(func, node);
-        func.layout.entry_block() == self.blocks.first().copied() && self.nodes().all(is_same)
+        func.layout.entry_block() == self.blocks.first().copied()
+            && self.ends == Ends::new(func)
+            && self.nodes().all(is_same)
     }
 
     /// Take out the edges that `block` has no more in `func`. Returns whether there were any, or nothing if
     /// it has edges that it had not.
     ///
-    /// NB: Dominators and frontiers stay what they were.
+    /// NB: Dominators and frontiers stay what they were, and so does where blocks end: one that ends early by
+    /// now had more ways before, and one that ends early no more has more of them now.
     pub(crate) fn narrow(&mut self, func: &Function, block: Block) -> Option<bool> {
+        if let Some(end) = self.ends.of(block) {
+            let is_there = func.layout.inst_block(end) == Some(block) && always_traps(func, end);
+            return is_there.then_some(false);
+        }
         let Some(node) = self.node(block).filter(|&node| !self.has_edges(func, node)) else {
             return Some(false);
         };
         let range = self.succs[node as usize] as usize..self.succs[node as usize + 1] as usize;
         let mut dests: SmallVec<[u32; 4]> = smallvec![GONE; range.len()];
         let mut is_less = true;
-        for_each_successor(func, block, |dest, succ| {
+        for_each_successor(func, &self.ends, block, |dest, succ| {
             let mut edges = self.edges[range.clone()].iter().zip(&mut dests);
             let old = edges.find(|(edge, now)| {
                 **now == GONE && edge.dest != GONE && Some(edge.to) == self.node(succ)
@@ -116,7 +132,7 @@ impl Cfg {
     fn has_edges(&self, func: &Function, node: Node) -> bool {
         let mut edges = self.succs(node);
         let mut same = true;
-        for_each_successor(func, self.block(node), |dest, block| {
+        for_each_successor(func, &self.ends, self.block(node), |dest, block| {
             same &= edges
                 .next()
                 .is_some_and(|edge| edge.dest == dest && self.node(block) == Some(edge.to));
@@ -161,8 +177,14 @@ impl Cfg {
             return;
         }
         self.idom[0] = 0;
+        // NB: A chain of blocks from each of which one block is entered takes quadratic time, as loops in loops may.
+        let mut left = INTERSECTIONS * (len + self.edges.len()) as u64;
         let mut changed = true;
         while changed {
+            if left == 0 {
+                self.find_dominators();
+                break;
+            }
             changed = false;
             // Without an edge that goes back, every predecessor is visited first.
             let mut goes_back = false;
@@ -177,16 +199,22 @@ impl Cfg {
                     idom = if idom == UNREACHABLE {
                         pred
                     } else {
-                        self.intersect(idom, pred)
+                        self.intersect(idom, pred, &mut left)
                     };
+                }
+                if left == 0 {
+                    changed = true;
+                    break;
                 }
                 if self.idom[node as usize] != idom {
                     self.idom[node as usize] = idom;
                     changed = true;
                 }
             }
-            changed &= goes_back;
+            changed &= goes_back || left == 0;
         }
+        let taken = INTERSECTIONS * (len + self.edges.len()) as u64 - left;
+        steps::count(Analysis::Graph, len + self.edges.len() + taken as usize);
         self.level.resize(len, 0);
         self.dom_child.resize(len, (UNREACHABLE, UNREACHABLE));
         for node in 1..len {
@@ -223,16 +251,54 @@ impl Cfg {
         (first..=last).contains(&self.subtree[b as usize].0)
     }
 
-    fn intersect(&self, mut a: Node, mut b: Node) -> Node {
-        while a != b {
-            while a > b {
-                a = self.idom[a as usize];
-            }
-            while b > a {
-                b = self.idom[b as usize];
+    /// Takes a step of those that are `left` for each dominator that is passed, and stops when there are none.
+    fn intersect(&self, mut a: Node, mut b: Node, left: &mut u64) -> Node {
+        while a != b && *left != 0 {
+            *left -= 1;
+            match a > b {
+                true => a = self.idom[a as usize],
+                false => b = self.idom[b as usize],
             }
         }
         a
+    }
+
+    /// The same dominators in nearly linear time, where the other way takes too long.
+    ///
+    /// This is the algorithm SEMI-NCA (Georgiadis: "Linear-Time Algorithms for Dominators and Related Problems",
+    /// 2005). Numbers are those of a walk in depth-first order.
+    #[cold]
+    fn find_dominators(&mut self) {
+        let Depths {
+            order,
+            number,
+            parent,
+        } = Depths::new(self);
+        let len = order.len();
+        let mut forest = Forest {
+            parent: parent.clone(),
+            label: (0..len as u32).collect(),
+            semi: (0..len as u32).collect(),
+            stack: Vec::new(),
+        };
+        for at in (1..len).rev() {
+            let mut semi = parent[at];
+            for &edge in self.pred_edges(order[at]) {
+                let pred = number[self.edges[edge as usize].from as usize];
+                let least = forest.least(pred, at as u32 + 1);
+                semi = semi.min(forest.semi[least as usize]);
+            }
+            forest.semi[at] = semi;
+        }
+        let mut idom = parent;
+        for at in 1..len {
+            let mut candidate = idom[at];
+            while candidate > forest.semi[at] {
+                candidate = idom[candidate as usize];
+            }
+            idom[at] = candidate;
+            self.idom[order[at] as usize] = order[candidate as usize];
+        }
     }
 
     /// The number of reachable blocks.
@@ -258,9 +324,31 @@ impl Cfg {
 
     /// The node of the block that `inst` is in, if it can be reached.
     pub(crate) fn node_of_inst(&self, func: &Function, inst: Inst) -> Option<Node> {
-        func.layout
-            .inst_block(inst)
-            .and_then(|block| self.node(block))
+        let block = func.layout.inst_block(inst)?;
+        let end = self.ends.of(block);
+        let is_behind = end.is_some_and(|end| func.layout.pp_cmp(end, inst).is_lt());
+        self.node(block).filter(|_| !is_behind)
+    }
+
+    /// The instructions of `node` that can be reached, in order.
+    pub(crate) fn insts<'a>(&self, func: &'a Function, node: Node) -> Insts<'a> {
+        let block = self.block(node);
+        Insts {
+            func,
+            next: func.layout.first_inst(block),
+            end: self.ends.of(block),
+        }
+    }
+
+    /// The instruction that always traps, and with which `node` ends.
+    pub(crate) fn end(&self, node: Node) -> Option<Inst> {
+        self.ends.of(self.block(node))
+    }
+
+    /// Does a block end early at `inst`?
+    pub(crate) fn is_end(&self, func: &Function, inst: Inst) -> bool {
+        let block = func.layout.inst_block(inst);
+        block.is_some_and(|block| self.ends.of(block) == Some(inst))
     }
 
     /// The edges out of `node`.
@@ -339,6 +427,71 @@ impl Cfg {
     }
 }
 
+/// A walk over all nodes in depth-first order.
+struct Depths {
+    order: Vec<Node>,
+    /// By node, its place in the order.
+    number: Vec<u32>,
+    /// By place, that of the node from which it was entered.
+    parent: Vec<u32>,
+}
+
+impl Depths {
+    fn new(cfg: &Cfg) -> Self {
+        let mut depths = Depths {
+            order: Vec::with_capacity(cfg.len()),
+            number: vec![UNREACHABLE; cfg.len()],
+            parent: Vec::with_capacity(cfg.len()),
+        };
+        let mut pending = vec![(0, 0)];
+        while let Some((node, parent)) = pending.pop() {
+            if depths.number[node as usize] != UNREACHABLE {
+                continue;
+            }
+            let number = depths.order.len() as u32;
+            depths.number[node as usize] = number;
+            depths.order.push(node);
+            depths.parent.push(parent);
+            pending.extend(cfg.succs(node).map(|edge| (edge.to, number)));
+        }
+        depths
+    }
+}
+
+/// The trees of what was visited, from the last one on.
+struct Forest {
+    /// Towards the root of its tree, by way of shorter paths with each question.
+    parent: Vec<u32>,
+    /// The one with the least `semi` on the path that was cut off.
+    label: Vec<u32>,
+    semi: Vec<u32>,
+    stack: Vec<u32>,
+}
+
+impl Forest {
+    /// The one with the least `semi` from `at` up to the root of its tree, of those that are numbered from `first` on.
+    fn least(&mut self, at: u32, first: u32) -> u32 {
+        if at < first {
+            return self.label[at as usize];
+        }
+        let mut top = at;
+        while self.parent[top as usize] >= first {
+            self.stack.push(top);
+            top = self.parent[top as usize];
+        }
+        // What is below gets the parent, and the least, of what is above.
+        while let Some(below) = self.stack.pop() {
+            let above = self.parent[below as usize];
+            self.parent[below as usize] = self.parent[above as usize];
+            let (of_above, own) = (self.label[above as usize], self.label[below as usize]);
+            if self.semi[of_above as usize] < self.semi[own as usize] {
+                self.label[below as usize] = of_above;
+            }
+        }
+        self.label[at as usize]
+    }
+}
+
 /// Nodes from whose subtrees edges are followed, by level; the deepest come first.
 struct Roots {
     /// For each level, the one that was added last.
@@ -385,6 +538,74 @@ impl Roots {
     }
 }
 
+/// The instructions of a node that can be reached.
+pub(crate) struct Insts<'a> {
+    func: &'a Function,
+    next: Option<Inst>,
+    end: Option<Inst>,
+}
+
+impl Iterator for Insts<'_> {
+    type Item = Inst;
+
+    fn next(&mut self) -> Option<Inst> {
+        let inst = self.next?;
+        self.next = match self.end == Some(inst) {
+            true => None,
+            false => self.func.layout.next_inst(inst),
+        };
+        Some(inst)
+    }
+}
+
+/// The blocks that end early, sorted, each with the first of its instructions that always traps.
+///
+/// NB: Few functions have any.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Ends(Vec<(Block, Inst)>);
+
+impl Ends {
+    fn new(func: &Function) -> Self {
+        let mut ends = Vec::new();
+        // NB: All that were ever made stand side by side, and most are of other opcodes.
+        for index in 0..func.dfg.num_insts() as u32 {
+            let inst = Inst::from_u32(index);
+            let may_be = matches!(
+                func.dfg.insts[inst].opcode(),
+                Opcode::Trapz
+                    | Opcode::Trapnz
+                    | Opcode::Udiv
+                    | Opcode::Sdiv
+                    | Opcode::Urem
+                    | Opcode::Srem
+            );
+            if may_be
+                && always_traps(func, inst)
+                && let Some(block) = func.layout.inst_block(inst)
+            {
+                ends.push((block, inst));
+            }
+        }
+        ends.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| func.layout.pp_cmp(a.1, b.1)));
+        ends.dedup_by_key(|&mut (block, _)| block);
+        Ends(ends)
+    }
+
+    #[inline]
+    fn of(&self, block: Block) -> Option<Inst> {
+        match self.0.is_empty() {
+            true => None,
+            false => self.find(block),
+        }
+    }
+
+    #[cold]
+    fn find(&self, block: Block) -> Option<Inst> {
+        let at = self.0.binary_search_by_key(&block, |&(block, _)| block);
+        at.ok().map(|at| self.0[at].1)
+    }
+}
+
 /// A walk over the blocks that can be reached.
 struct Walk {
     post_order: Vec<Block>,
@@ -400,7 +621,7 @@ struct Walk {
 const SEEN: Node = UNREACHABLE - 1;
 
 impl Walk {
-    fn new(func: &Function) -> Self {
+    fn new(func: &Function, ends: &Ends) -> Self {
         let len = func.dfg.num_blocks();
         let mut walk = Walk {
             post_order: Vec::with_capacity(len),
@@ -412,7 +633,7 @@ impl Walk {
         // a function's graph is its author's choice.
         let mut stack = Vec::with_capacity(len);
         if let Some(entry) = func.layout.entry_block() {
-            walk.enter(func, entry, &mut stack);
+            walk.enter(func, ends, entry, &mut stack);
         }
         while let Some((block, pending)) = stack.last_mut() {
             let start = walk.ranges[block.as_u32() as usize].0;
@@ -424,15 +645,17 @@ impl Walk {
             *pending -= 1;
             let succ = walk.dests[*pending as usize].1;
             if walk.node_of[succ.as_u32() as usize] == UNREACHABLE {
-                walk.enter(func, succ, &mut stack);
+                walk.enter(func, ends, succ, &mut stack);
             }
         }
         walk
     }
 
-    fn enter(&mut self, func: &Function, block: Block, stack: &mut Vec<(Block, u32)>) {
+    fn enter(&mut self, func: &Function, ends: &Ends, block: Block, stack: &mut Vec<(Block, u32)>) {
         let start = self.dests.len() as u32;
-        for_each_successor(func, block, |dest, succ| self.dests.push((dest, succ)));
+        for_each_successor(func, ends, block, |dest, succ| {
+            self.dests.push((dest, succ))
+        });
         let end = self.dests.len() as u32;
         self.ranges[block.as_u32() as usize] = (start, end);
         self.node_of[block.as_u32() as usize] = SEEN;
@@ -441,11 +664,14 @@ impl Walk {
 }
 
 /// Call `f` with each destination of `block`'s terminator that a constant condition does not
-/// exclude: its index among all destinations, and its block.
-fn for_each_successor(func: &Function, block: Block, mut f: impl FnMut(u32, Block)) {
+/// exclude: its index among all destinations, and its block. There are none where the block ends before.
+fn for_each_successor(func: &Function, ends: &Ends, block: Block, mut f: impl FnMut(u32, Block)) {
     let Some(inst) = func.layout.last_inst(block) else {
         return;
     };
+    if ends.of(block).is_some() {
+        return;
+    }
     let dests = destinations(func, inst);
     // NB: One that is alone is not chosen by anything.
     let taken = match dests.len() {
@@ -468,36 +694,13 @@ pub(crate) fn destinations(func: &Function, inst: Inst) -> &[BlockCall] {
 fn constant_destination(func: &Function, inst: Inst, len: usize) -> Option<usize> {
     match func.dfg.insts[inst] {
         InstructionData::Brif { arg, .. } => {
-            let cond = constant(func, arg)?;
+            let cond = evaluate(func, arg)?;
             Some(if cond != 0 { 0 } else { 1 })
         }
         InstructionData::BranchTable { arg, .. } => {
             // The default destination comes first.
-            let index = usize::try_from(constant(func, arg)?).ok()?;
+            let index = usize::try_from(evaluate(func, arg)?).ok()?;
             Some(if index < len - 1 { index + 1 } else { 0 })
-        }
-        _ => None,
-    }
-}
-
-/// The value of `value` if it is an integer constant, zero-extended from its type.
-pub(crate) fn constant(func: &Function, value: Value) -> Option<u64> {
-    let value = func.dfg.resolve_aliases(value);
-    let ValueDef::Result(inst, _) = func.dfg.value_def(value) else {
-        return None;
-    };
-    match func.dfg.insts[inst] {
-        InstructionData::UnaryImm {
-            opcode: cranelift_codegen::ir::Opcode::Iconst,
-            imm,
-        } => {
-            let bits = func.dfg.value_type(value).bits();
-            let mask = if bits >= 64 {
-                u64::MAX
-            } else {
-                (1 << bits) - 1
-            };
-            Some(imm.bits() as u64 & mask)
         }
         _ => None,
     }
@@ -530,7 +733,7 @@ pub(crate) fn for_each_block_arg(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::parse;
+    use crate::testing::{Rng, parse};
 
     const FUNCTION: &str = "function %f(i32) -> i32 {
     block0(v0: i32):
@@ -619,5 +822,103 @@ mod tests {
         }
         let count: usize = graph.nodes().map(|node| graph.preds(node).count()).sum();
         assert_eq!(count, 6);
+    }
+
+    #[test]
+    fn a_block_ends_where_it_always_traps() {
+        let text = "function %f(i32) -> i32 {
+        block0(v0: i32):
+            v1 = iconst.i32 0
+            brif v0, block1, block2
+        block1:
+            trapz v1, user1
+            v2 = iadd v0, v1
+            trapz v1, user2
+            jump block3
+        block2:
+            trapnz v1, user1
+            jump block4
+        block3:
+            return v0
+        block4:
+            return v1
+        }";
+        let func = parse(text);
+        let graph = Cfg::new(&func);
+        let blocks: Vec<Block> = func.layout.blocks().collect();
+        assert_eq!(graph.len(), 4);
+        assert_eq!(graph.node(blocks[3]), None);
+        let node = graph.node(blocks[1]).expect("it is reached");
+        assert_eq!(graph.succs(node).count(), 0);
+        let insts: Vec<Inst> = func.layout.block_insts(blocks[1]).collect();
+        assert!(graph.insts(&func, node).eq(insts[..1].iter().copied()));
+        assert_eq!(graph.end(node), Some(insts[0]));
+        assert_eq!(graph.node_of_inst(&func, insts[0]), Some(node));
+        assert_eq!(graph.node_of_inst(&func, insts[1]), None);
+        // It is another graph where the block does not end any more.
+        let same = text.replace("v2 = iadd v0, v1", "v2 = isub v0, v1");
+        assert!(graph.is_graph_of(&parse(&same)));
+        let others = [
+            ("trapz v1, user1", "trapz v0, user1"),
+            ("trapnz v1", "trapz v1"),
+        ];
+        for (from, to) in others {
+            assert!(!graph.is_graph_of(&parse(&text.replace(from, to))), "{to}");
+        }
+        let mut graph = Cfg::new(&func);
+        assert_eq!(graph.narrow(&func, blocks[1]), Some(false));
+        let passed = parse(&text.replace("trapz v1, user1", "trapz v0, user1"));
+        assert_eq!(graph.narrow(&passed, blocks[1]), None);
+    }
+
+    /// A function whose blocks end in random branches.
+    fn random_graph(rng: &mut Rng) -> Function {
+        let blocks = 2 + rng.below(30);
+        let mut text = String::from("function %f(i32) {\nblock0(v0: i32):\n    jump block1\n");
+        for block in 1..blocks {
+            let [a, b] = [(); 2].map(|()| 1 + rng.below(blocks - 1));
+            text += &match rng.below(5) {
+                0 => format!("block{block}:\n    return\n"),
+                1 => format!("block{block}:\n    jump block{a}\n"),
+                _ => format!("block{block}:\n    brif v0, block{a}, block{b}\n"),
+            };
+        }
+        parse(&(text + "}\n"))
+    }
+
+    #[test]
+    fn dominators_are_the_same_either_way() {
+        let mut rng = Rng::new(3);
+        let mut dominators = 0;
+        for _ in 0..500 {
+            let func = random_graph(&mut rng);
+            let graph = Cfg::new(&func);
+            let mut again = Cfg::new(&func);
+            again.idom.fill(UNREACHABLE);
+            again.idom[0] = 0;
+            again.find_dominators();
+            assert_eq!(graph.idom, again.idom, "{func}");
+            dominators += graph.idom.iter().filter(|&&idom| idom != 0).count();
+        }
+        assert!(dominators > 500, "{dominators}");
+    }
+
+    #[test]
+    fn a_block_that_is_entered_from_everywhere_is_no_trouble() {
+        let mut text = String::from("function %f(i32) {\nblock0(v0: i32):\n    jump block1\n");
+        let count = 2_000;
+        for block in 1..count {
+            text += &format!(
+                "block{block}:\n    brif v0, block{}, block{count}\n",
+                block + 1
+            );
+        }
+        text += &format!("block{count}:\n    return\n}}\n");
+        let graph = Cfg::new(&parse(&text));
+        let last = graph
+            .nodes()
+            .find(|&node| graph.succs(node).count() == 0)
+            .expect("it returns");
+        assert_eq!(graph.idom(last), Some(1));
     }
 }

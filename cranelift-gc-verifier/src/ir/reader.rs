@@ -46,9 +46,7 @@ impl Reader<'_> {
             self.define(param, 1);
         }
         let mut last = None;
-        let mut next = func.layout.first_inst(block);
-        while let Some(inst) = next {
-            next = func.layout.next_inst(inst);
+        for inst in cfg.insts(func, node) {
             last = Some(inst);
             self.inst(node, inst);
         }

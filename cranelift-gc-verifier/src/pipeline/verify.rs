@@ -6,6 +6,7 @@ use crate::analysis::nullness::proofs::Proofs;
 use crate::check::check;
 use crate::finding::options::Options;
 use crate::finding::report::{Inconclusive, Report};
+use crate::ir::steps::{self, Analysis, Span, Steps};
 use crate::machine::call_ends::Machine;
 use crate::machine::{emission, lowering};
 use crate::rewrite::judge::Rewrites;
@@ -31,10 +32,36 @@ pub(crate) fn verify_layer(
     history: &History,
     graph: Option<Graph>,
 ) -> (Report, Known, Proofs) {
-    guarded(
+    let span = Span::new(steps::budget(parts(func)));
+    let (mut report, known, proofs) = guarded(
         || check(func, options, history, graph),
         |report| (report, Known::default(), Proofs::default()),
-    )
+    );
+    if steps::is_spent() || history.is_cut_off {
+        let analysis = match steps::is_spent() {
+            true => span.steps().most(),
+            false => Analysis::History,
+        };
+        let analysis = analysis.name();
+        report
+            .inconclusive
+            .push(Inconclusive::TooMuchWork { analysis });
+    }
+    (report, known, proofs)
+}
+
+/// How many parts `func` has: instructions, values, and entries of stack maps.
+pub(crate) fn parts(func: &Function) -> usize {
+    let insts = func.dfg.insts_with_user_stack_maps();
+    let entries = insts.map(|inst| func.dfg.user_stack_map_entries(inst).map_or(0, <[_]>::len));
+    func.dfg.num_insts() + func.dfg.num_values() + entries.sum::<usize>()
+}
+
+/// What `work` yields, and the steps that analyses took for it on this thread.
+pub fn counted<T>(work: impl FnOnce() -> T) -> (T, Steps) {
+    let span = Span::new(u64::MAX);
+    let done = work();
+    (done, span.steps())
 }
 
 impl Rewrites {

@@ -188,6 +188,7 @@ impl FunctionGuard for Guard {
             let report = stack_map::with_faults(func, &self.options, report, inlined);
             self.choose(func, pass, report);
         }
+        self.history.end_pass();
         self.enforced()?;
         self.accept();
         Ok(())

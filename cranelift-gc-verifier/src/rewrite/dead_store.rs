@@ -108,6 +108,8 @@ impl<'a, 's> Dead<'a, 's> {
                 None => return Some(None),
             };
             match self.meet(at) {
+                // NB: What is behind the end is not reached.
+                Met::Go if cfg.end(node) == Some(at) => return None,
                 Met::Go => inst = func.layout.next_inst(at),
                 Met::Stop => return None,
                 Met::Conflict(other, why, role) => return Some(Some((other, why, role))),

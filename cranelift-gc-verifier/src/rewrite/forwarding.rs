@@ -19,7 +19,7 @@
 
 use super::scene::{LIMIT, Met, Refusal, Scene, alone, is_mapped, is_plain_store};
 use super::signature::{LANES, Lanes, Signatures, extended};
-use super::walks::{Key, Walked};
+use super::walks::{Key, Walked, last_access};
 use crate::analysis::address::place::{Leaves, Place, Relation, base_of};
 use crate::analysis::address::sum::Base;
 use crate::evidence::recheck::Flaw;
@@ -30,6 +30,7 @@ use crate::ir::cfg::Node;
 use crate::ir::instruction::{Access, access};
 use crate::ir::path::{Forbidden, Point, Search};
 use crate::ir::safepoint::may_collect;
+use crate::ir::steps::{self, Analysis};
 use cranelift_codegen::ir::{
     Endianness, Function, GcCollector, Inst, InstructionData, Opcode, Value, ValueDef,
 };
@@ -150,6 +151,9 @@ impl Bytes {
     }
 }
 
+/// So many instructions of a block are passed one by one.
+const NEAR: u32 = 16;
+
 /// Each block that was entered from behind, with the block after it on the way.
 type Next = SmallVec<[(Node, Node); 8]>;
 
@@ -167,6 +171,8 @@ struct Known<'a, 's> {
     is_fixed: bool,
     /// Was there a write that may have been to this memory?
     may_be_written: bool,
+    /// See there.
+    is_looked_up: Option<bool>,
     /// Where others walked that asked the same.
     walked: Walked,
     budget: u32,
@@ -202,6 +208,7 @@ impl<'a, 's> Known<'a, 's> {
             is_readonly: known.flags.readonly(),
             is_fixed,
             may_be_written: false,
+            is_looked_up: None,
             walked: Walked::default(),
             budget: LIMIT,
         })
@@ -268,10 +275,20 @@ impl<'a, 's> Known<'a, 's> {
         next: &mut Next,
     ) -> Option<Option<(Inst, Unjustified, Role)>> {
         let Scene { func, cfg, .. } = self.scene;
-        while let Some(at) = inst {
+        let mut passed = 0;
+        while let Some(next) = inst {
+            let mut at = next;
+            passed += 1;
+            if passed > NEAR && self.is_looked_up() {
+                match self.next_of_interest(node, at) {
+                    Some(next) => at = next,
+                    None => break,
+                }
+            }
             if self.walked.behind == at.into() {
                 return None;
             }
+            steps::count(Analysis::Forwarding, 1);
             self.budget = match self.budget.checked_sub(1) {
                 Some(left) => left,
                 None => return Some(None),
@@ -293,6 +310,39 @@ impl<'a, 's> Known<'a, 's> {
             }
         }
         None
+    }
+
+    /// Need instructions that access other places not be met? They matter only where the value comes from
+    /// another place than this: it is no wrong value then if something may have been written.
+    fn is_looked_up(&mut self) -> bool {
+        if self.is_looked_up.is_none() {
+            let func = self.scene.func;
+            let def = func.dfg.value_def(self.value).inst();
+            let other = def.and_then(|def| access(func, def));
+            let is_odd = other.is_some_and(|other| self.is_elsewhere_for_certain(&other));
+            self.is_looked_up = Some(!is_odd);
+        }
+        self.is_looked_up == Some(true)
+    }
+
+    /// The last instruction of `node` up to `at` that is not passed without a look.
+    fn next_of_interest(&mut self, node: Node, at: Inst) -> Option<Inst> {
+        let Scene { func, cfg, .. } = self.scene;
+        let block = cfg.block(node);
+        let known = (&mut self.signatures.walks, &mut self.signatures.sums);
+        let access = last_access(func, known, block, at, &self.place);
+        let others = self
+            .leaves
+            .insts
+            .iter()
+            .copied()
+            .chain(self.walked.behind.expand());
+        let others = others.filter(|&other| {
+            func.layout.inst_block(other) == Some(block) && func.layout.pp_cmp(other, at).is_le()
+        });
+        others
+            .chain(access)
+            .max_by(|&a, &b| func.layout.pp_cmp(a, b))
     }
 
     fn meet(&mut self, inst: Inst) -> Met {

@@ -37,6 +37,7 @@ use crate::finding::options::Options;
 use crate::finding::report::{Inconclusive, Violation};
 use crate::finding::witness::Witness;
 use crate::ir::cfg::Cfg;
+use crate::ir::steps::{self, Span};
 use cranelift_codegen::gc_verifier::{Pass, Rewrite};
 use cranelift_codegen::ir::{Endianness, Function, GcCollector, Inst, Value, ValueDef};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -53,6 +54,8 @@ pub struct Rewrites {
     pass: Pass,
     /// What went wrong in here, once.
     inconclusive: Vec<Inconclusive>,
+    /// How many steps the rewrites of this pass may still take, once there was one.
+    left: Option<u64>,
 }
 
 impl Rewrites {
@@ -67,6 +70,7 @@ impl Rewrites {
             question: Question::default(),
             pass: Pass::Input,
             inconclusive: Vec::new(),
+            left: None,
         }
     }
 
@@ -135,6 +139,7 @@ impl Rewrites {
             self.pass = pass;
             self.question = Question::Everything;
             self.signatures = Signatures::default();
+            self.left = None;
         }
         // A panic here must not take down a compiler that would do without the verifier.
         let needs_look = AssertUnwindSafe(|| !self.needs_no_look(func, rewrite));
@@ -145,9 +150,26 @@ impl Rewrites {
     }
 
     fn look(&mut self, func: &Function, rewrite: Rewrite) -> Option<Violation> {
+        let left = self
+            .left
+            .unwrap_or_else(|| steps::budget(func.dfg.num_insts() + func.dfg.num_values()));
+        if left == 0 {
+            return None;
+        }
         // The same goes for this.
+        let span = Span::new(left);
         let judged = catch_unwind(AssertUnwindSafe(|| self.judge_one(func, rewrite)));
+        let taken = span.steps();
+        self.left = Some(left.saturating_sub(taken.sum()));
         match judged {
+            // NB: What was given up half way says nothing.
+            _ if self.left == Some(0) => {
+                self.signatures = Signatures::default();
+                let analysis = taken.most().name();
+                self.inconclusive
+                    .push(Inconclusive::TooMuchWork { analysis });
+                None
+            }
             Ok(None) => {
                 self.done(func, rewrite);
                 None
@@ -476,21 +498,32 @@ impl Rewrites {
                 // NB: Where the branches go decides what is a path. Most go where they went.
                 if opcode.is_branch() {
                     self.question.add(func.layout.inst_block(inst));
+                } else if self.is_end(func, inst) {
+                    self.question = Question::Everything;
                 } else if opcode.is_call() || opcode.can_load() || opcode.can_store() {
                     self.signatures.walks.clear();
+                }
+            }
+            Rewrite::SkeletonRemove { inst, .. } | Rewrite::GvnSkeleton { inst, kept: None } => {
+                if self.is_end(func, inst) {
+                    self.question = Question::Everything;
                 }
             }
             Rewrite::Simplify { .. }
             | Rewrite::Subsume { .. }
             | Rewrite::Gvn { .. }
-            | Rewrite::GvnSkeleton { kept: None, .. }
-            | Rewrite::SkeletonRemove { .. }
             | Rewrite::IdempotentStore { .. }
             | Rewrite::DeadStore { .. }
             | Rewrite::Hoist { .. }
             | Rewrite::Remat { .. } => {}
             Rewrite::Inline { .. } => self.question = Question::Everything,
         }
+    }
+
+    /// Does a block of the graph end at `inst`? What is behind it is reached when it is gone.
+    fn is_end(&self, func: &Function, inst: Inst) -> bool {
+        let graph = self.graph.as_ref();
+        graph.is_some_and(|graph| graph.cfg.is_end(func, inst))
     }
 
     fn merge_result(&mut self, func: &Function, inst: Inst, value: Value) {

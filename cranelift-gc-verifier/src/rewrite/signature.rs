@@ -6,16 +6,16 @@
 //!
 //! **Strength.** Equal signatures prove nothing, but a rewrite that is wrong on many inputs does not
 //! get past [`LANES`] of them, among which are the corners. A value is without a signature if
-//! something in it is not understood (see [`eval`](super::lanes)).
+//! something in it is not understood (see [`eval`](crate::ir::arithmetic::eval)).
 //!
 //! **Math.** A leaf's lane is a hash of its number, of the lane, and of nothing else; if it is a reference, what its
 //! fact allows: null only if it can be, odd only if it can be an i31. The signature of
 //! a pure instruction is its function applied lane by lane. A union is its first member. This
 //! is how SAT sweeping finds candidates in circuits (Mishchenko et al., "FRAIGs", 2005).
 
-use super::lanes::{Outcome, Question, eval, is_opaque};
 use super::walks::Walks;
 use crate::analysis::address::sum::Sums;
+use crate::ir::arithmetic::{Outcome, Question, eval, is_opaque};
 use crate::ir::instruction::access;
 use cranelift_codegen::ir::{
     Function, GcFact, GcHeapType, GcNullability, Inst, InstructionData, Opcode, Type, Value,

@@ -48,7 +48,7 @@ impl Linear {
 }
 
 /// What an address is relative to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Base {
     /// A stack slot of this function.
     Slot(StackSlot),

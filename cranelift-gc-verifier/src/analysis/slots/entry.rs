@@ -1,14 +1,16 @@
 //! Stack-map entries judged by themselves.
 
 use crate::finding::error::NonReference;
-use cranelift_codegen::ir::{Function, UserStackMapEntry, types};
+use cranelift_codegen::ir::{Function, StackSlot, Type, UserStackMapEntry, types};
+use smallvec::SmallVec;
+use std::collections::BTreeMap;
 
 /// Why no reference can be where `entry` says, if so. `before` are the entries that precede it in
 /// the same stack map.
 pub(crate) fn judge(
     func: &Function,
     entry: &UserStackMapEntry,
-    before: &[UserStackMapEntry],
+    before: &Before,
 ) -> Option<NonReference> {
     if !matches!(entry.ty, types::I32 | types::I64) {
         return Some(NonReference::EntryType(entry.ty));
@@ -20,16 +22,58 @@ pub(crate) fn judge(
     if end > u64::from(slot_size) {
         return Some(NonReference::OutOfBounds { slot_size });
     }
-    let overlaps = |other: &UserStackMapEntry| {
-        let other_end = u64::from(other.offset) + u64::from(other.ty.bytes());
-        other.slot == entry.slot
-            && u64::from(other.offset) < end
-            && u64::from(entry.offset) < other_end
-            // The same entry twice says nothing new.
-            && other != entry
-    };
-    before
-        .iter()
-        .any(overlaps)
-        .then_some(NonReference::Overlaps)
+    before.overlaps(entry).then_some(NonReference::Overlaps)
+}
+
+/// No type has more bytes.
+const MAX_BYTES: u32 = 64;
+
+/// The entries of one stack map up to some entry.
+#[derive(Default)]
+pub(crate) struct Before {
+    /// The types of those that start there.
+    starts: BTreeMap<(StackSlot, u32), SmallVec<[Type; 2]>>,
+    /// How many entries were added.
+    count: usize,
+    /// The number of bytes of the widest one.
+    widest: u32,
+}
+
+impl Before {
+    /// Those of `entries` that may overlap `entry`.
+    pub(crate) fn of(entry: &UserStackMapEntry, entries: &[UserStackMapEntry]) -> Self {
+        let is_near = |other: &&UserStackMapEntry| {
+            other.slot == entry.slot && other.offset.abs_diff(entry.offset) <= MAX_BYTES
+        };
+        let near: Vec<_> = entries.iter().filter(is_near).cloned().collect();
+        let mut before = Before::default();
+        before.add(&near);
+        before
+    }
+
+    /// Add those of `entries` that were not added yet.
+    pub(crate) fn add(&mut self, entries: &[UserStackMapEntry]) {
+        for entry in &entries[self.count..] {
+            let types = self.starts.entry((entry.slot, entry.offset)).or_default();
+            if !types.contains(&entry.ty) {
+                types.push(entry.ty);
+            }
+            self.widest = self.widest.max(entry.ty.bytes());
+        }
+        self.count = entries.len();
+    }
+
+    /// Does `entry` share a byte with another one of these?
+    fn overlaps(&self, entry: &UserStackMapEntry) -> bool {
+        let start = entry.offset.saturating_sub(self.widest);
+        let end = entry.offset.saturating_add(entry.ty.bytes());
+        let mut near = self.starts.range((entry.slot, start)..(entry.slot, end));
+        near.any(|(&(_, start), types)| {
+            types.iter().any(|&ty| {
+                let reaches = u64::from(start) + u64::from(ty.bytes()) > u64::from(entry.offset);
+                // The same entry twice says nothing new.
+                reaches && (start, ty) != (entry.offset, entry.ty)
+            })
+        })
+    }
 }

@@ -86,7 +86,7 @@ impl Events {
                     (None, None) => break,
                     (Some(access), _) if access.passed as usize == passed => {
                         let made = body.access_at(access);
-                        let locs = by_slot[access.slot].iter();
+                        let locs = near(&by_slot[access.slot], locations, access.offset);
                         let locs = locs.map(|&loc| (loc, &locations[loc as usize]));
                         let made = locs.filter_map(|at| event(func, (access, made), at, history));
                         for mut event in made {
@@ -182,6 +182,27 @@ impl Events {
         stores.sort_unstable();
         stores
     }
+}
+
+/// No type has more bytes.
+const MAX_BYTES: i64 = 64;
+
+/// Those of `locs`, which are in the order of their offsets, that an access at `offset` may concern.
+fn near<'a>(
+    locs: &'a [Loc],
+    locations: &[Location],
+    offset: i64,
+) -> impl Iterator<Item = &'a Loc> + use<'a> {
+    // NB: Most slots have one location.
+    let start = |&loc: &Loc| i64::from(locations[loc as usize].offset);
+    let (first, last) = match locs.len() {
+        0 | 1 => (0, locs.len()),
+        _ => (
+            locs.partition_point(|loc| start(loc) + MAX_BYTES <= offset),
+            locs.partition_point(|loc| start(loc) < offset.saturating_add(MAX_BYTES)),
+        ),
+    };
+    locs[first..last].iter()
 }
 
 /// What the access does to the location `loc`.

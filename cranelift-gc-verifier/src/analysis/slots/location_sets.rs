@@ -36,6 +36,13 @@ impl Sets {
         self.words
     }
 
+    /// The steps that it takes to look at a set: a step is a line of a cache, which has eight words.
+    ///
+    /// NB: With as many blocks as locations, sets take quadratic time and memory, of a very small factor.
+    pub(super) fn lines(&self) -> usize {
+        lines(self.words)
+    }
+
     /// How many locations are in the set of `node`.
     pub(super) fn count_of(&self, node: Node) -> u32 {
         self.of(node).iter().map(|word| word.count_ones()).sum()
@@ -65,6 +72,11 @@ impl Sets {
         }
         is_news
     }
+}
+
+/// The lines of a cache that so many words take.
+pub(super) fn lines(words: usize) -> usize {
+    words.div_ceil(8)
 }
 
 pub(super) fn contains(set: &[u64], loc: Loc) -> bool {

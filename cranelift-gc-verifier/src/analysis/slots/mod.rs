@@ -68,6 +68,8 @@ impl Slots {
             reloads: Vec::new(),
             holds: Vec::new(),
             events: Events::default(),
+            by_value: OnceCell::new(),
+            rooted: OnceCell::new(),
             stores: OnceCell::new(),
             bad_entries: Vec::new(),
             inconclusive: Vec::new(),
@@ -134,15 +136,15 @@ impl Slots {
             self.entries += entries.len() as u64;
             let start = self.mapped.locs.len();
             self.mapped.starts.push(start as u32);
+            let mut before = entry::Before::default();
             for (index, entry) in entries.iter().enumerate() {
                 let last = core::mem::replace(&mut last_named[entry.slot], number);
                 let known = self.find(by_slot, entry);
                 // NB: Only what is in the same slot can overlap.
-                let before = match last == number {
-                    true => &entries[..index],
-                    false => &[],
-                };
-                if let (Some(loc), []) = (known, before) {
+                let is_named_again = last == number;
+                if is_named_again {
+                    before.add(&entries[..index]);
+                } else if let Some(loc) = known {
                     self.mapped.locs.push(loc);
                     continue;
                 }
@@ -151,7 +153,7 @@ impl Slots {
                     offset: entry.offset,
                     ty: entry.ty,
                 };
-                let loc = match entry::judge(func, entry, before) {
+                let loc = match entry::judge(func, entry, &before) {
                     Some(why) => {
                         self.bad_entries.push(BadEntry {
                             inst: safepoint.inst,
@@ -225,12 +227,15 @@ impl Slots {
 
     fn add_location(&mut self, by_slot: &mut BySlot, location: Location) -> Loc {
         let locs = &mut by_slot[location.slot];
-        let known = locs
-            .iter()
-            .find(|&&loc| self.locations[loc as usize] == location);
+        // NB: Most slots have one location.
+        let at = locs.partition_point(|&loc| self.locations[loc as usize].offset < location.offset);
+        let of_offset = locs[at..].iter();
+        let mut of_offset =
+            of_offset.take_while(|&&loc| self.locations[loc as usize].offset == location.offset);
+        let known = of_offset.find(|&&loc| self.locations[loc as usize] == location);
         known.copied().unwrap_or_else(|| {
             let loc = self.locations.len() as Loc;
-            locs.push(loc);
+            locs.insert(at, loc);
             self.locations.push(location);
             loc
         })
@@ -238,10 +243,11 @@ impl Slots {
 
     /// The location that `entry` names.
     fn find(&self, by_slot: &BySlot, entry: &UserStackMapEntry) -> Option<Loc> {
-        let mut locs = by_slot[entry.slot].iter().copied();
-        locs.find(|&loc| {
-            let location = &self.locations[loc as usize];
-            location.offset == entry.offset && location.ty == entry.ty
-        })
+        let locs = &by_slot[entry.slot];
+        let at = |loc: Loc| &self.locations[loc as usize];
+        let start = locs.partition_point(|&loc| at(loc).offset < entry.offset);
+        let of_offset = locs[start..].iter().copied();
+        let mut of_offset = of_offset.take_while(|&loc| at(loc).offset == entry.offset);
+        of_offset.find(|&loc| at(loc).ty == entry.ty)
     }
 }

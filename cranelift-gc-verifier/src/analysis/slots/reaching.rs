@@ -19,6 +19,7 @@ use super::location_sets::{self, Sets};
 use super::staleness::Twins;
 use super::table::Slots;
 use crate::ir::cfg::{Cfg, Node};
+use crate::ir::steps::{self, Analysis};
 use cranelift_codegen::ir::Value;
 
 /// All definitions.
@@ -121,7 +122,8 @@ impl Defs {
     pub(super) fn solve(mut self) -> Vec<Hold> {
         let copies = self.copies();
         let mut changed = true;
-        while changed {
+        while changed && !steps::is_spent() {
+            steps::count(Analysis::Slots, copies.len() + self.args.len());
             changed = false;
             for &(def, of, value) in &copies {
                 // What was stored there stands for the same value as before.
@@ -145,7 +147,11 @@ impl Defs {
                 self.holds[phi as usize] = hold;
             }
         }
-        let known = |hold: Option<Hold>| hold.expect("something reaches every block");
+        // NB: Something reaches every block, unless it took too long to find out what.
+        let known = |hold: Option<Hold>| {
+            debug_assert!(hold.is_some() || steps::is_spent());
+            hold.unwrap_or(Hold::Unset)
+        };
         self.holds.into_iter().map(known).collect()
     }
 
@@ -158,7 +164,8 @@ impl Defs {
         let is_unknown = |hold: &Option<Hold>| matches!(hold, Some(Hold::Unset | Hold::Partial));
         let mut is_opaque: Vec<bool> = self.holds.iter().map(is_unknown).collect();
         let mut changed = true;
-        while changed {
+        while changed && !steps::is_spent() {
+            steps::count(Analysis::Slots, self.args.len());
             changed = false;
             for &(phi, arg) in &self.args {
                 changed |= is_opaque[arg as usize]
@@ -235,13 +242,17 @@ fn place_phis(cfg: &Cfg, events: &Events, slots: &Slots) -> Sets {
         }
     }
     let live = live(cfg, events, slots, &written);
+    // NB: A block at the end of loops in loops is dominated by all of their heads, and each of these is a join.
+    let limit = VISITS * cfg.len() * phis.lines();
+    let mut taken = 0;
     // For each node, the last join from which it was reached.
     let mut seen = vec![0; cfg.len()];
     let mut changed = true;
-    while changed {
+    while changed && !steps::is_spent() {
         changed = false;
         let mut goes_back = false;
         seen.fill(0);
+        let mut visits = cfg.len();
         // NB: The entry has no predecessor that matters: nothing was stored before.
         for join in 1..cfg.len() as Node {
             if !cfg.is_join(join) {
@@ -254,9 +265,14 @@ fn place_phis(cfg: &Cfg, events: &Events, slots: &Slots) -> Sets {
                 let mut runner = edge.from;
                 while runner != idom && core::mem::replace(&mut seen[runner as usize], join) != join
                 {
+                    visits += phis.lines();
                     phis.add_from(join, &written, runner);
                     runner = cfg.idom(runner).expect("the dominator is above");
                 }
+            }
+            if taken + visits > limit {
+                steps::count(Analysis::Slots, taken + visits);
+                return phis_by_location(cfg, events, len, &live);
             }
             phis.retain(join, &live);
             if phis.count_of(join) != before {
@@ -265,6 +281,43 @@ fn place_phis(cfg: &Cfg, events: &Events, slots: &Slots) -> Sets {
             }
         }
         changed &= goes_back;
+        steps::count(Analysis::Slots, visits);
+        taken += visits;
+    }
+    phis
+}
+
+/// So many words may be looked at for each word of a set before joins are found in another way.
+const VISITS: usize = 16;
+
+/// The same as [`place_phis`], for one location after another: each takes linear time.
+#[cold]
+fn phis_by_location(cfg: &Cfg, events: &Events, locations: usize, live: &Sets) -> Sets {
+    let mut phis = Sets::new(cfg.len(), locations);
+    let mut written = vec![Vec::new(); locations];
+    for node in cfg.nodes() {
+        for &(_, event) in events.of(node) {
+            if let Some(loc) = event.written() {
+                let nodes: &mut Vec<Node> = &mut written[loc as usize];
+                if nodes.last() != Some(&node) {
+                    nodes.push(node);
+                }
+            }
+        }
+    }
+    for (loc, nodes) in (0..).zip(&mut written) {
+        if steps::is_spent() {
+            break;
+        }
+        steps::count(Analysis::Slots, cfg.len());
+        // What it holds at the entry is a definition, too.
+        nodes.push(0);
+        let joins = cfg.iterated_frontier(nodes);
+        for node in (1..cfg.len() as Node).filter(|&node| joins[node as usize]) {
+            if location_sets::contains(live.of(node), loc) {
+                location_sets::insert(phis.of_mut(node), loc);
+            }
+        }
     }
     phis
 }
@@ -274,6 +327,7 @@ fn live(cfg: &Cfg, events: &Events, slots: &Slots, written: &Sets) -> Sets {
     let len = slots.locations.len();
     let mut live = Sets::new(cfg.len(), len);
     let mut killed = vec![0; live.words()];
+    steps::count(Analysis::Slots, cfg.len() * live.lines());
     for node in cfg.nodes() {
         killed.fill(0);
         let live = live.of_mut(node);
@@ -300,14 +354,16 @@ fn live(cfg: &Cfg, events: &Events, slots: &Slots, written: &Sets) -> Sets {
     // Sweeps in post-order; only loops need more than one.
     let mut pending = vec![true; cfg.len()];
     let mut again = true;
-    while again {
+    while again && !steps::is_spent() {
         again = false;
+        let mut visits = cfg.len();
         for node in cfg.nodes().rev() {
             if !core::mem::take(&mut pending[node as usize]) {
                 continue;
             }
             let mut is_news = false;
             for edge in cfg.succs(node) {
+                visits += live.lines();
                 is_news |= live.flow(node, edge.to, written);
             }
             if is_news {
@@ -317,6 +373,7 @@ fn live(cfg: &Cfg, events: &Events, slots: &Slots, written: &Sets) -> Sets {
                 }
             }
         }
+        steps::count(Analysis::Slots, visits);
     }
     live
 }

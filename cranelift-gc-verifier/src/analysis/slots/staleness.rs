@@ -14,6 +14,7 @@ use super::location::{Def, Loc};
 use super::location_sets::{self, Sets};
 use super::table::Slots;
 use crate::ir::cfg::Cfg;
+use crate::ir::steps::{self, Analysis};
 use cranelift_codegen::ir::Value;
 
 /// Note for all roots and reloads of `slots` whether they are stale. `kept` tells which locations stay
@@ -24,12 +25,15 @@ pub(super) fn note_stale(cfg: &Cfg, events: &Events, slots: &mut Slots, kept: &[
     let mut stale = vec![0; ends.words()];
     let mut pending = vec![true; cfg.len()];
     // Sweeps in reverse post-order; only loops need more than one.
-    while let Some(start) = pending.iter().position(|&pending| pending) {
+    while !steps::is_spent()
+        && let Some(start) = pending.iter().position(|&pending| pending)
+    {
+        let mut visits = cfg.len();
         for node in start as u32..cfg.len() as u32 {
             if !core::mem::take(&mut pending[node as usize]) {
                 continue;
             }
-            start_of(cfg, &ends, node, &mut stale);
+            visits += start_of(cfg, &ends, node, &mut stale);
             for &(_, event) in events.of(node) {
                 // NB: What was noted on an earlier visit holds: with each visit, more is stale.
                 match event {
@@ -40,7 +44,7 @@ pub(super) fn note_stale(cfg: &Cfg, events: &Events, slots: &mut Slots, kept: &[
                     Event::Safepoint { index } => slots.note_stale_roots(index, &stale),
                     Event::Store { .. } | Event::Restore { .. } | Event::Clobber { .. } => {}
                 }
-                step(slots, event, kept, &mut stale);
+                visits += step(slots, event, kept, &mut stale);
             }
             if ends.of(node) != stale {
                 ends.of_mut(node).copy_from_slice(&stale);
@@ -49,20 +53,27 @@ pub(super) fn note_stale(cfg: &Cfg, events: &Events, slots: &mut Slots, kept: &[
                 }
             }
         }
+        steps::count(Analysis::Slots, visits);
     }
 }
 
-fn start_of(cfg: &Cfg, ends: &Sets, node: u32, stale: &mut [u64]) {
+/// Returns how many steps that took.
+fn start_of(cfg: &Cfg, ends: &Sets, node: u32, stale: &mut [u64]) -> usize {
     stale.fill(0);
+    let lines = ends.lines();
+    let mut taken = lines;
     // NB: Nothing was stored before the entry.
     if node != 0 {
         for edge in cfg.preds(node) {
+            taken += lines;
             location_sets::unite(stale, ends.of(edge.from));
         }
     }
+    taken
 }
 
-fn step(slots: &Slots, event: Event, kept: &[(u32, Loc)], stale: &mut [u64]) {
+/// Returns how many steps that took.
+fn step(slots: &Slots, event: Event, kept: &[(u32, Loc)], stale: &mut [u64]) -> usize {
     if let Some(loc) = event.written() {
         location_sets::remove(stale, loc);
     }
@@ -75,10 +86,13 @@ fn step(slots: &Slots, event: Event, kept: &[(u32, Loc)], stale: &mut [u64]) {
             .collect();
         stale.fill(u64::MAX);
         // NB: Contents that were stale are reported here, once; they count as renewed.
-        for loc in slots.mapped.at(index).iter().chain(&fresh) {
+        let mapped = slots.mapped.at(index);
+        for loc in mapped.iter().chain(&fresh) {
             location_sets::remove(stale, *loc);
         }
+        return location_sets::lines(stale.len()) + mapped.len() + fresh.len();
     }
+    1
 }
 
 /// Locations in which the same value may be stored at once, and what they hold at safepoints.
@@ -114,7 +128,8 @@ impl Twins {
 
     /// Note what reaches the safepoint at `index`.
     pub(super) fn note(&mut self, index: u32, current: &[Def]) {
-        if !self.locs.is_empty() {
+        if !self.locs.is_empty() && !steps::is_spent() {
+            steps::count(Analysis::Slots, self.locs.len());
             self.safepoints.push(index);
             let defs = self.locs.iter().map(|&loc| current[loc as usize]);
             self.defs.extend(defs);
@@ -132,8 +147,13 @@ impl Twins {
                 let is_mapped = mapped.binary_search(&loc).is_ok();
                 Some((slots.holds[def as usize].origin()?, is_mapped, loc))
             });
-            let (rooted, others): (Vec<_>, Vec<_>) = held.partition(|&(_, is_mapped, _)| is_mapped);
-            let is_rooted = |value| rooted.iter().any(|&(origin, ..)| origin == value);
+            let (mut rooted, others): (Vec<_>, Vec<_>) =
+                held.partition(|&(_, is_mapped, _)| is_mapped);
+            rooted.sort_unstable();
+            let is_rooted = |value| {
+                let at = rooted.partition_point(|&(origin, ..)| origin < value);
+                rooted.get(at).is_some_and(|&(origin, ..)| origin == value)
+            };
             let others = others.iter().filter(|&&(value, ..)| is_rooted(value));
             kept.extend(others.map(|&(_, _, loc)| (index, loc)));
         }

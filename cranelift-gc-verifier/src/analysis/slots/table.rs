@@ -5,6 +5,8 @@ use super::events::Events;
 use super::location::{BadEntry, Def, Loc, Location, Mapped, Reload, Root};
 use super::location_sets;
 use crate::finding::report::Inconclusive;
+use crate::ir::steps::{self, Analysis};
+use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{Inst, Value};
 use std::cell::OnceCell;
 
@@ -20,6 +22,8 @@ pub(crate) struct Slots {
     /// What each definition holds.
     pub(super) holds: Vec<Hold>,
     pub(super) events: Events,
+    pub(super) by_value: OnceCell<Vec<(Value, u32)>>,
+    pub(super) rooted: OnceCell<FxHashMap<Value, Vec<u32>>>,
     pub(super) stores: OnceCell<Vec<(Inst, Loc, Option<Value>)>>,
     pub(crate) bad_entries: Vec<BadEntry>,
     pub(crate) inconclusive: Vec<Inconclusive>,
@@ -73,6 +77,47 @@ impl Slots {
     /// How many contents there are.
     pub(crate) fn contents(&self) -> usize {
         self.holds.len()
+    }
+
+    /// The reload that `value` is, if it is one.
+    pub(crate) fn reload_of(&self, value: Value) -> Option<&Reload> {
+        let by_value = self.by_value.get_or_init(|| {
+            let values = self.reloads.iter().map(|reload| reload.result);
+            let mut by_value: Vec<(Value, u32)> = values.zip(0..).collect();
+            by_value.sort_unstable();
+            by_value
+        });
+        let at = by_value.partition_point(|&(other, _)| other < value);
+        let &(found, index) = by_value.get(at)?;
+        (found == value).then(|| &self.reloads[index as usize])
+    }
+
+    /// The safepoints whose stack maps name a slot that holds `value`, by what was stored there or by
+    /// what it was stored for, in order.
+    pub(crate) fn rooted_at(&self, value: Value) -> &[u32] {
+        let rooted = self.rooted.get_or_init(|| self.find_rooted());
+        rooted.get(&value).map_or(&[], Vec::as_slice)
+    }
+
+    fn find_rooted(&self) -> FxHashMap<Value, Vec<u32>> {
+        let mut rooted = FxHashMap::<Value, Vec<u32>>::default();
+        for index in 0..self.mapped.starts.len() as u32 - 1 {
+            for root in self.roots_of(index as usize) {
+                let held = match root.hold {
+                    Hold::Is { origin, data } => [origin, data],
+                    Hold::Conflict(a, b) => [a, b],
+                    Hold::Unset | Hold::Partial | Hold::MaybeUnset => continue,
+                };
+                steps::count(Analysis::Evidence, 1);
+                for value in held {
+                    let safepoints = rooted.entry(value).or_default();
+                    if safepoints.last() != Some(&index) {
+                        safepoints.push(index);
+                    }
+                }
+            }
+        }
+        rooted
     }
 
     /// Every store that writes to a location, with the value that it stores there for; sorted.
