@@ -8,12 +8,14 @@
 //! * [`module`]: whole modules, by Wasmtime, on one thread;
 //! * [`class`]: the functions of all modules, compiled by Cranelift alone, by how many
 //!   references they have;
-//! * [`shape`]: generated functions from 10² to 10⁵ instructions.
+//! * [`shape`]: generated functions from 10² to 10⁵ instructions;
+//! * [`hard`]: such functions that are hard to analyse, of which steps are counted.
 
 pub mod class;
 pub mod clock;
 pub mod compile;
 pub mod configure;
+pub mod hard;
 pub mod mode;
 pub mod module;
 pub mod plot;

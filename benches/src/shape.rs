@@ -50,59 +50,66 @@ impl Shape {
             Self::Switch => switch(&mut text, size),
             Self::Live => live(&mut text, size),
         }
-        let mut functions = cranelift_reader::parse_functions(&text.finish())?;
-        ensure!(functions.len() == 1, "there is one function");
-        let function = functions.remove(0);
-        let blocks = function.layout.blocks();
-        let count = blocks.map(|block| function.layout.block_insts(block).count());
-        let count = count.sum();
-        Ok((function, count))
+        parse(&text.finish())
     }
+}
+
+/// The only function of `text`, and how many instructions it has.
+pub(crate) fn parse(text: &str) -> Result<(Function, usize)> {
+    let mut functions = cranelift_reader::parse_functions(text)?;
+    ensure!(functions.len() == 1, "there is one function");
+    let function = functions.remove(0);
+    let blocks = function.layout.blocks();
+    let count = blocks.map(|block| function.layout.block_insts(block).count());
+    let count = count.sum();
+    Ok((function, count))
 }
 
 /// Writes a function that takes a reference and an integer and returns an integer.
 #[derive(Default)]
-struct Writer {
-    slots: usize,
+pub(crate) struct Writer {
+    pub(crate) slots: usize,
+    /// Lines before the slots.
+    pub(crate) preamble: String,
     body: String,
-    values: usize,
+    pub(crate) values: usize,
     blocks: usize,
-    insts: usize,
+    pub(crate) insts: usize,
 }
 
 /// A value's name.
-type Value = usize;
+pub(crate) type Value = usize;
 
 impl Writer {
-    fn value(&mut self) -> Value {
+    pub(crate) fn value(&mut self) -> Value {
         self.values += 1;
         // The parameters are v0 and v1.
         self.values + 1
     }
 
-    fn block(&mut self) -> usize {
+    pub(crate) fn block(&mut self) -> usize {
         self.blocks += 1;
         self.blocks
     }
 
-    fn line(&mut self, line: &str) {
+    pub(crate) fn line(&mut self, line: &str) {
         let _ = writeln!(self.body, "    {line}");
         self.insts += 1;
     }
 
     /// A new value that is the result of this.
-    fn result(&mut self, what: &str) -> Value {
+    pub(crate) fn result(&mut self, what: &str) -> Value {
         let value = self.value();
         self.line(&format!("v{value} = {what}"));
         value
     }
 
     /// Begins a block with these parameters.
-    fn begin(&mut self, block: usize, parameters: &str) {
+    pub(crate) fn begin(&mut self, block: usize, parameters: &str) {
         let _ = writeln!(self.body, "block{block}{parameters}:");
     }
 
-    fn slots(&mut self, count: usize) -> Vec<Value> {
+    pub(crate) fn slots(&mut self, count: usize) -> Vec<Value> {
         self.slots = count;
         let addresses = 0..count;
         addresses
@@ -111,7 +118,7 @@ impl Writer {
     }
 
     /// Spills references, calls what may collect, and reloads them.
-    fn safepoint(&mut self, references: &mut [Value], addresses: &[Value]) {
+    pub(crate) fn safepoint(&mut self, references: &mut [Value], addresses: &[Value]) {
         let mut map = Vec::new();
         for (slot, (reference, address)) in references.iter().zip(addresses).enumerate() {
             self.line(&format!("store notrap v{reference}, v{address}"));
@@ -124,7 +131,7 @@ impl Writer {
     }
 
     /// Loads a field of an object that is there, and mixes it into `sum`.
-    fn field(&mut self, reference: Value, sum: Value) -> Value {
+    pub(crate) fn field(&mut self, reference: Value, sum: Value) -> Value {
         self.line(&format!("trapz v{reference}, user1"));
         let index = self.result(&format!("uextend.i64 v{reference}"));
         let address = self.result(&format!("iadd v2, v{index}"));
@@ -132,20 +139,20 @@ impl Writer {
         self.result(&format!("bxor v{sum}, v{field}"))
     }
 
-    fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         let slots = (0..self.slots).fold(String::new(), |mut text, slot| {
             let _ = writeln!(text, "    ss{slot} = explicit_slot 4, align = 4");
             text
         });
         format!(
-            "function %generated(i32, i32, i64) -> i32 {{\n{slots}    fn0 = %collect()\n{}}}\n",
-            self.body
+            "function %generated(i32, i32, i64) -> i32 {{\n{}{slots}    fn0 = %collect()\n{}}}\n",
+            self.preamble, self.body
         )
     }
 }
 
 /// The first block, whose third parameter is the heap's base; `v2` is its name.
-fn entry(text: &mut Writer) {
+pub(crate) fn entry(text: &mut Writer) {
     text.values = 1;
     text.begin(0, "(v0 ! gcref(struct, nullable): i32, v1: i32, v2: i64)");
 }
