@@ -19,6 +19,8 @@ pub struct Seen {
     pub safepoints: u64,
     /// Rewrites that the verifier refused.
     pub refused: u64,
+    /// Passes that were undone.
+    pub undone: u64,
     /// Functions that were not verified, with what was found.
     pub rejected: Vec<String>,
     /// Rewrites that the guard that refuses at random was asked about.
@@ -111,6 +113,7 @@ impl Sink for Into {
         seen.functions += 1;
         seen.safepoints += report.report.counts.safepoints;
         seen.refused += report.refused;
+        seen.undone += report.undone.len() as u64;
         if report.report.verdict() != Verdict::Verified {
             seen.rejected
                 .push(format!("{}: {:?}", report.function, report.report));

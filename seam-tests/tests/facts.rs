@@ -37,9 +37,9 @@ fn known(func: &Function) -> String {
         .types()
         .map(|(index, above)| (index, above, info.fields(index)))
         .collect();
-    let (nogc, mutable) = (info.nogc(), info.gc_mutable());
+    let (nogc, mutable, late) = (info.nogc(), info.gc_mutable(), info.gc_late());
     format!(
-        "{:?} {facts:?} {declared:?} {new:?} {of_insts:?} {types:?} {nogc:?} {mutable:?}",
+        "{:?} {facts:?} {declared:?} {new:?} {of_insts:?} {types:?} {nogc:?} {mutable:?} {late:?}",
         info.collector
     )
 }
@@ -130,8 +130,12 @@ fn annotate(func: &mut Function, random: &mut Random) {
     for callee in callees.into_iter().filter(|_| random.percent(50)) {
         info.set_nogc(callee);
     }
-    for region in regions.into_iter().filter(|_| random.percent(50)) {
-        info.set_gc_mutable(region);
+    for region in regions {
+        match random.below(4) {
+            0 | 1 => info.set_gc_mutable(region),
+            2 => info.set_gc_late(region),
+            _ => {}
+        }
     }
 }
 
@@ -208,7 +212,7 @@ function %f(i32, i64) -> i32, i32 fast {
     gc_removed v21 -> v20
     ss0 = explicit_slot 8
     region0 = 872415236 \"…active_space_end\" ! gc_mutable
-    region1 = 7 \"other\"
+    region1 = 7 \"other\" ! gc_late
     sig0 = (i32) -> i32, i32 fast
     sig1 = () fast
     fn0 = colocated u0:1 sig0 ! nogc
@@ -247,7 +251,10 @@ fn all_forms_are_understood() {
     assert_eq!(info.fields(3), Some(&[wide, narrow][..]));
     assert_eq!((info.fields(1), info.fields(2)), (Some(&[][..]), None));
     assert!(info.is_subtype(3, 1) && !info.is_subtype(1, 3));
-    assert_eq!(info.gc_mutable(), [872_415_236]);
+    assert_eq!(
+        (info.gc_mutable(), info.gc_late()),
+        (&[872_415_236][..], &[7][..])
+    );
     assert!(info.is_nogc(FuncRef::from_u32(0)) && !info.is_nogc(FuncRef::from_u32(1)));
     let declared: Vec<u32> = info.declared().iter().map(|v| v.as_u32()).collect();
     assert_eq!(declared, [7, 9, 12, 20]);
@@ -404,13 +411,13 @@ fn mistakes_are_named_with_their_line() {
             "! gc_mutable",
             "! gc_mutabel",
             8,
-            "unknown annotation 'gc_mutabel' of the alias region: there is gc_mutable",
+            "unknown annotation 'gc_mutabel' of the alias region: there are gc_mutable and gc_late",
         ),
         (
             "! gc_mutable",
             "! gc_mutable ! gc_mutable",
             8,
-            "duplicate gc_mutable",
+            "duplicate or contradictory gc_mutable",
         ),
         (
             "(16: 8,",

@@ -6,8 +6,11 @@
 //! before a safepoint which rewrites it (GCV06 for pointers, GCV07 for the rest).
 //!
 //! **Strength.** What such state is, is the producer's word: alias regions that a collection rewrites, and
-//! facts. A load of a reference needs no word: under a collector that moves, no reference in memory stays
-//! what it was.
+//! facts of loads, parameters and results. A load of a reference needs no word: under a collector that moves, no
+//! reference in memory stays what it was. State that comes with the heap is rewritten once, by the callee that makes
+//! the heap, and its loads may be declared not to change. Relied on are addresses, what is returned, passed to a callee or stored
+//! outside of the frame, and what decides a branch. Of a slot, what is loaded is what all stores that get there
+//! agree on. Without a safepoint that rewrites it, no state goes stale.
 //!
 //! **Math.** A load of such state is fresh at the version at which it stands (see
 //! [`safepoint`](crate::analysis::version)), and what is computed from loads at the meet of theirs.
@@ -21,37 +24,49 @@ use crate::evidence::recheck::{Flaw, NOT_OURS, crosses};
 use crate::evidence::steps::{point_step, push_path};
 use crate::finding::error::{GcError, Movable};
 use crate::finding::witness::{Finding, Role, Step};
-use crate::ir::cfg::{Cfg, Node};
-use crate::ir::instruction::Kind;
-use crate::ir::instruction::{Access, access, passed_on};
+use crate::ir::cfg::{Cfg, Node, constant};
+use crate::ir::instruction::{Access, access};
 use crate::ir::path::{Forbidden, Point, Search};
 use crate::ir::safepoint::may_move;
 use crate::ir::steps::{self, Analysis};
-use crate::ir::view::{BlockPass, Body, Def, Item, Memory};
-use cranelift_codegen::ir::{Function, GcCollector, GcFact, Inst, Type, Value, ValueDef, types};
+use crate::ir::view::{BlockPass, Body, Memory, SlotAccess};
+use cranelift_codegen::ir::{
+    Function, GcCollector, GcFact, Inst, InstructionData, Opcode, Type, Value, ValueDef, types,
+};
 use smallvec::SmallVec;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Check all loads of state, and the uses of what is made of it.
 pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
     let Facts { func, cfg, .. } = facts;
     let (body, collector) = (&facts.body, facts.collector);
     let mut sources = Vec::new();
+    let mut movable_loads = Vec::new();
     let info = &func.dfg.gc_info;
     let regions = func.dfg.alias_regions.iter();
-    let is_rewritten: SmallVec<[bool; 32]> = regions
-        .map(|(_, data)| info.is_gc_mutable(data.user_id))
+    let regions: SmallVec<[Region; 32]> = regions
+        .map(|(_, data)| match data.user_id {
+            id if info.is_gc_mutable(id) => Region::Rewritten,
+            id if info.is_gc_late(id) => Region::Late,
+            _ => Region::Other,
+        })
         .collect();
     for Memory { inst, access } in body.accesses() {
-        let Some(what) = source(func, access, collector, &is_rewritten) else {
+        let Some(what) = source(func, access, collector, &regions) else {
             continue;
         };
         findings.counts.rewritten_loads += 1;
-        findings.extend(movable(func, cfg, *inst, access, what));
-        if what != Source::Reference {
-            sources.push(*inst);
+        // NB: State that comes with the heap is loaded as if it never changed, and rightly so once it is there. What
+        // counts is where the load is.
+        if what != Source::Late {
+            movable_loads.extend(movable(func, cfg, *inst, access, what));
+        }
+        if let (Source::State | Source::Late, Some(result)) = (what, access.result) {
+            sources.push(result);
         }
     }
-    if sources.is_empty() {
+    sources.extend(given(func, cfg));
+    if sources.is_empty() && movable_loads.is_empty() {
         return;
     }
     let moves;
@@ -65,11 +80,30 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         }
     };
     // NB: Without a safepoint, nothing goes stale.
-    if !safepoints.all.is_empty() {
+    if safepoints.all.is_empty() {
+        return;
+    }
+    findings.extend(movable_loads);
+    if !sources.is_empty() {
         let mut stale = Vec::new();
         Ages::new(func, cfg, body, safepoints, &sources).check(&mut stale);
         findings.extend(stale);
     }
+}
+
+/// The parameters and the results of calls that facts say are the heap's base.
+fn given<'a>(func: &'a Function, cfg: &'a Cfg) -> impl Iterator<Item = Value> + 'a {
+    let bases = func.dfg.gc_info.facts();
+    let bases = bases.filter(|&(_, fact)| fact == GcFact::HeapBase);
+    let values = bases.map(|(value, _)| value);
+    values.filter(move |&value| {
+        let is_given = match func.dfg.value_def(value) {
+            ValueDef::Param(..) => true,
+            ValueDef::Result(inst, _) => func.dfg.insts[inst].opcode().is_call(),
+            ValueDef::Union(..) => false,
+        };
+        is_given && !func.dfg.value_is_alias(value) && Point::of_value(func, cfg, value).is_some()
+    })
 }
 
 /// What a load loads that a collection rewrites.
@@ -77,25 +111,43 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
 enum Source {
     /// State of the heap.
     State,
+    /// State that comes with the heap, which a callee may make.
+    Late,
     /// A reference in memory.
     Reference,
 }
 
-/// `is_rewritten` tells what a collection does to each alias region.
+/// What happens to an alias region.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Region {
+    /// A collection rewrites it.
+    Rewritten,
+    /// It is rewritten when the heap is made.
+    Late,
+    /// Nothing that is known of.
+    Other,
+}
+
 fn source(
     func: &Function,
     access: &Access,
     collector: GcCollector,
-    is_rewritten: &[bool],
+    regions: &[Region],
 ) -> Option<Source> {
     let result = access.result?;
     let region = access.flags.alias_region();
-    if region.is_some_and(|region| is_rewritten[region.as_u32() as usize]) {
-        return Some(Source::State);
+    match region.map(|region| regions[region.as_u32() as usize]) {
+        Some(Region::Rewritten) => return Some(Source::State),
+        Some(Region::Late) => return Some(Source::Late),
+        Some(Region::Other) | None => {}
     }
     match func.dfg.gc_info.fact(result) {
         Some(GcFact::HeapBase) => Some(Source::State),
         Some(GcFact::Ref { traced: true, .. }) if collector == GcCollector::Moving => {
+            Some(Source::Reference)
+        }
+        // NB: What was declared to be a reference need have no fact.
+        None if collector == GcCollector::Moving && func.dfg.gc_info.is_declared(result) => {
             Some(Source::Reference)
         }
         Some(GcFact::Ref { .. } | GcFact::Derived { .. } | GcFact::Scalar) | None => None,
@@ -146,15 +198,19 @@ struct Ages<'a> {
     safepoints: &'a Safepoints,
     /// By value; `AGELESS` for what is not made of it.
     ages: Vec<Version>,
+    /// Where state comes from.
+    sources: BTreeSet<Value>,
+    /// For each pointer that is loaded from a slot, what may have been stored there.
+    slots: BTreeMap<Value, Vec<Value>>,
 }
 
 /// After so many sweeps, values are followed one by one.
 const MAX_SWEEPS: u32 = 4;
 
-/// Where a value goes: an index into the items, or into the passes.
+/// Where a value goes: to an instruction, or an index into the passes.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Goes {
-    Item(u32),
+    Inst(Inst),
     Pass(u32),
 }
 
@@ -167,7 +223,7 @@ impl<'a> Ages<'a> {
         cfg: &'a Cfg,
         body: &'a Body,
         safepoints: &'a Safepoints,
-        sources: &[Inst],
+        sources: &[Value],
     ) -> Self {
         let mut ages = Ages {
             func,
@@ -175,11 +231,15 @@ impl<'a> Ages<'a> {
             body,
             safepoints,
             ages: vec![Version::AGELESS; func.dfg.num_values()],
+            sources: BTreeSet::new(),
+            slots: loads_from_slots(func, cfg, body),
         };
-        for &inst in sources {
-            let version = ages.safepoints.before(func, cfg, inst);
-            let value = func.dfg.first_result(inst);
-            ages.ages[value.as_u32() as usize] = version.unwrap_or(Version::AGELESS);
+        for &value in sources {
+            // What is loaded from a slot is as old as what was stored there.
+            if !ages.slots.contains_key(&value) {
+                ages.sources.insert(value);
+                ages.ages[value.as_u32() as usize] = ages.defined_at(value);
+            }
         }
         // NB: Nearly all functions are done after two sweeps.
         let mut sweeps = 0;
@@ -202,32 +262,34 @@ impl<'a> Ages<'a> {
     ///
     /// NB: A sweep may reach no more than one parameter of a loop that passes its parameters round.
     fn follow(&mut self) {
+        let func = self.func;
         let mut uses = Vec::new();
-        for (index, item) in (0..).zip(self.body.items()) {
-            if item.kind.is(Kind::PASSES) {
-                uses.extend(
-                    self.body
-                        .operands(item)
-                        .map(|value| (value, Goes::Item(index))),
-                );
-            }
-        }
         let mut passes = Vec::new();
         for node in self.cfg.nodes() {
+            for inst in func.layout.block_insts(self.cfg.block(node)) {
+                let parts = parts(func, inst).iter();
+                let parts = parts.map(|&part| func.dfg.resolve_aliases(part));
+                uses.extend(parts.map(|part| (part, Goes::Inst(inst))));
+            }
             for pass in self.body.passed_from(node) {
                 uses.push((pass.arg, Goes::Pass(passes.len() as u32)));
                 passes.push((node, *pass));
             }
         }
+        for (result, stored) in &self.slots {
+            if let Some(inst) = func.dfg.value_def(*result).inst() {
+                uses.extend(stored.iter().map(|&data| (data, Goes::Inst(inst))));
+            }
+        }
         uses.sort_unstable();
         let is_aged = |&value: &Value| self.age_of(value) != Version::AGELESS;
-        let mut pending: Vec<Value> = self.func.dfg.values().filter(is_aged).collect();
+        let mut pending: Vec<Value> = func.dfg.values().filter(is_aged).collect();
         while let Some(value) = pending.pop() {
             let first = uses.partition_point(|&(of, _)| of < value);
             for &(_, goes) in uses[first..].iter().take_while(|&&(of, _)| of == value) {
                 steps::count(Analysis::CollectorState, 1);
                 let changed = match goes {
-                    Goes::Item(index) => self.visit_item(&self.body.items()[index as usize]),
+                    Goes::Inst(inst) => self.visit_inst(inst),
                     Goes::Pass(index) => {
                         let (from, pass) = &passes[index as usize];
                         self.visit_pass(*from, pass)
@@ -238,6 +300,24 @@ impl<'a> Ages<'a> {
         }
     }
 
+    /// The version at the definition of `value`.
+    fn defined_at(&self, value: Value) -> Version {
+        let version = match self.func.dfg.value_def(value) {
+            ValueDef::Param(block, _) => {
+                let node = self.cfg.node(block);
+                node.map(|node| self.safepoints.at_start(node))
+            }
+            ValueDef::Result(inst, _) => {
+                match self.safepoints.index_of(self.func, self.cfg, inst) {
+                    Some(index) => Some(Safepoints::version_after(index)),
+                    None => self.safepoints.before(self.func, self.cfg, inst),
+                }
+            }
+            ValueDef::Union(..) => None,
+        };
+        version.unwrap_or(Version::AGELESS)
+    }
+
     /// That of `value`, which must not be an alias.
     fn age_of(&self, value: Value) -> Version {
         self.ages[value.as_u32() as usize]
@@ -245,11 +325,13 @@ impl<'a> Ages<'a> {
 
     /// Returns whether a block that was visited already has to be visited again.
     fn visit(&mut self, node: Node) -> bool {
-        let body = self.body;
-        for item in body.items_of(node) {
-            self.visit_item(item);
-        }
         let mut again = false;
+        for inst in self.func.layout.block_insts(self.cfg.block(node)) {
+            let changed = self.visit_inst(inst);
+            // NB: What is loaded from a slot may have been stored in a block that comes later.
+            again |= changed.is_some_and(|result| self.slots.contains_key(&result));
+        }
+        let body = self.body;
         for pass in body.passed_from(node) {
             if self.visit_pass(node, pass).is_some() {
                 again |= pass.to <= node;
@@ -258,9 +340,9 @@ impl<'a> Ages<'a> {
         again
     }
 
-    /// Returns the result of `item` if its age changed.
-    fn visit_item(&mut self, item: &Item) -> Option<Value> {
-        let (result, age) = self.computed(item)?;
+    /// Returns the result of `inst` if its age changed.
+    fn visit_inst(&mut self, inst: Inst) -> Option<Value> {
+        let (result, age) = self.computed(inst)?;
         let old = core::mem::replace(&mut self.ages[result.as_u32() as usize], age);
         (old != age).then_some(result)
     }
@@ -283,70 +365,118 @@ impl<'a> Ages<'a> {
         (core::mem::replace(old, new) != new).then_some(param)
     }
 
-    /// The version of what `item` computes, if it is made of state.
-    fn computed(&self, item: &Item) -> Option<(Value, Version)> {
-        if !item.kind.is(Kind::PASSES) {
-            return None;
+    /// The version of what `inst` computes, if it is made of state.
+    fn computed(&self, inst: Inst) -> Option<(Value, Version)> {
+        let func = self.func;
+        let &result = func.dfg.inst_results(inst).first()?;
+        if let Some(stored) = self.slots.get(&result) {
+            let mut ages = stored.iter().map(|&data| self.age_of(data));
+            let age = ages.next()?;
+            let is_one = ages.all(|other| other == age);
+            return (is_one && age != Version::AGELESS).then_some((result, age));
         }
-        let operands = self.body.operands(item);
-        let [a, b] = operands.map(|operand| self.ages[operand.as_u32() as usize]);
-        let age = a.meet(b);
-        // NB: None of these instructions has more results than one.
-        (age != Version::AGELESS).then_some((item.result.expand()?, age))
+        let parts = parts(func, inst);
+        let ages = parts
+            .iter()
+            .map(|&part| self.age_of(func.dfg.resolve_aliases(part)));
+        let age = ages.reduce(Version::meet)?;
+        // NB: None of these instructions has more results than one that is of interest.
+        (age != Version::AGELESS).then_some((result, age))
     }
 
     fn check(&self, findings: &mut Vec<Finding>) {
         for node in self.cfg.nodes() {
             let mut now = self.safepoints.at_start(node);
             let mut index = self.safepoints.first_in(node);
-            for item in self.body.items_of(node) {
-                if let Some(value) = self.stale_operand(item, now) {
-                    findings.extend(self.finding(item.inst, value));
+            for inst in self.func.layout.block_insts(self.cfg.block(node)) {
+                if let Some(value) = self.stale_operand(inst, now) {
+                    findings.extend(self.finding(inst, value));
                 }
-                if item.kind.is(Kind::SAFEPOINT) {
-                    let next = self.safepoints.all.get(index);
-                    if next.is_some_and(|s| s.inst == item.inst) {
-                        now = Safepoints::version_after(index);
-                        index += 1;
-                    }
+                let next = self.safepoints.all.get(index);
+                if next.is_some_and(|safepoint| safepoint.inst == inst) {
+                    now = Safepoints::version_after(index);
+                    index += 1;
                 }
             }
         }
     }
 
-    /// An operand that `item` relies on and that is stale: an address, or what decides a branch.
-    fn stale_operand(&self, item: &Item, now: Version) -> Option<Value> {
-        if item.kind.is(Kind::DECIDES) {
-            let [condition, _] = self.body.operands(item);
-            return self.stale_comparison(condition, now);
+    /// An operand that `inst` relies on and that is stale: an address, what leaves the function, or what decides a
+    /// branch.
+    fn stale_operand(&self, inst: Inst, now: Version) -> Option<Value> {
+        let func = self.func;
+        let is_stale = |&value: &Value| !self.age_of(value).is_fresh_at(now);
+        let data = &func.dfg.insts[inst];
+        let opcode = data.opcode();
+        match *data {
+            InstructionData::Brif { arg, .. } | InstructionData::BranchTable { arg, .. } => {
+                let condition = func.dfg.resolve_aliases(arg);
+                return Some(condition)
+                    .filter(is_stale)
+                    .or_else(|| self.stale_comparison(condition, now));
+            }
+            _ if opcode.is_call() || opcode.is_return() => {
+                let args = func.dfg.inst_args(inst).iter();
+                let mut args = args.map(|&arg| func.dfg.resolve_aliases(arg));
+                return args.find(is_stale);
+            }
+            _ if !opcode.can_load() && !opcode.can_store() => return None,
+            _ => {}
         }
-        let value = self.body.access(item)?.addr;
-        (!self.age_of(value).is_fresh_at(now)).then_some(value)
+        let access = access(func, inst)?;
+        let addr = func.dfg.resolve_aliases(access.addr);
+        let data = access.data.filter(|_| !self.is_of_frame(addr));
+        let data = data.map(|data| func.dfg.resolve_aliases(data));
+        Some(addr)
+            .filter(is_stale)
+            .or_else(|| data.filter(is_stale))
+    }
+
+    /// Is `addr` in a slot of this function?
+    fn is_of_frame(&self, addr: Value) -> bool {
+        let mut addr = addr;
+        for _ in 0..MAX_SUMS {
+            let Some(inst) = self.func.dfg.value_def(addr).inst() else {
+                return false;
+            };
+            match self.func.dfg.insts[inst] {
+                InstructionData::StackAddr { .. } => return true,
+                InstructionData::Binary {
+                    opcode: Opcode::Iadd,
+                    args: [a, b],
+                } => {
+                    let next = match constant(self.func, a) {
+                        Some(_) => b,
+                        None => a,
+                    };
+                    addr = self.func.dfg.resolve_aliases(next);
+                }
+                _ => return false,
+            }
+        }
+        false
     }
 
     /// A stale operand of the comparison that `condition` is.
     fn stale_comparison(&self, condition: Value, now: Version) -> Option<Value> {
-        // NB: What is no item, or defined where nothing gets, is no comparison that is executed.
-        let Def::Item(index) = self.body.def(condition) else {
+        let func = self.func;
+        let inst = func.dfg.value_def(condition).inst()?;
+        let InstructionData::IntCompare { args, .. } = func.dfg.insts[inst] else {
             return None;
         };
-        let item = &self.body.items()[index as usize];
-        if !item.kind.is(Kind::COMPARES) {
-            return None;
-        }
-        let args = self.body.operands(item);
+        let args = args.map(|arg| func.dfg.resolve_aliases(arg));
         args.into_iter()
             .find(|&arg| !self.age_of(arg).is_fresh_at(now))
     }
 
     fn finding(&self, inst: Inst, value: Value) -> Option<Finding> {
-        let (origin, safepoint, steps) = match self.origin(value)? {
-            Origin::Load(load) => {
-                let (safepoint, steps) = self.crossing(load, inst, Role::Use)?;
-                (self.func.dfg.first_result(load), safepoint, steps)
-            }
-            Origin::Param(param) => self.crossing_by_param(param, inst)?,
-        };
+        let origin = self.origin(value)?;
+        let direct = self.sources.contains(&origin).then(|| {
+            let (safepoint, steps) = self.crossing(origin, inst, Role::Use)?;
+            Some((origin, safepoint, steps))
+        });
+        let found = direct.flatten();
+        let (origin, safepoint, steps) = found.or_else(|| self.crossing_by_param(origin, inst))?;
         let error = if self.func.dfg.value_type(origin) == POINTER {
             GcError::StaleHeapBase {
                 inst,
@@ -363,22 +493,29 @@ impl<'a> Ages<'a> {
         Some((error, steps))
     }
 
-    /// The load or the block parameter that the stale `value` is made of by pure instructions alone.
-    fn origin(&self, mut value: Value) -> Option<Origin> {
-        loop {
-            let inst = match self.func.dfg.value_def(value) {
+    /// The source or the block parameter that the stale `value` is made of by pure instructions alone.
+    fn origin(&self, mut value: Value) -> Option<Value> {
+        let func = self.func;
+        for _ in 0..func.dfg.num_values() {
+            if self.sources.contains(&value) {
+                return Some(value);
+            }
+            let is_aged = |&part: &Value| self.age_of(part) != Version::AGELESS;
+            let inst = match func.dfg.value_def(value) {
                 ValueDef::Result(inst, _) => inst,
-                ValueDef::Param(..) => return Some(Origin::Param(value)),
+                ValueDef::Param(..) => return Some(value),
                 ValueDef::Union(..) => return None,
             };
-            if self.func.dfg.insts[inst].opcode().can_load() {
-                return Some(Origin::Load(inst));
-            }
-            value = passed_on(self.func, inst)
-                .operands()
-                .map(|operand| self.func.dfg.resolve_aliases(operand))
-                .find(|&operand| self.age_of(operand) != Version::AGELESS)?;
+            value = match self.slots.get(&value) {
+                Some(stored) => stored.iter().copied().find(is_aged)?,
+                None => {
+                    let parts = parts(func, inst);
+                    let mut parts = parts.iter().map(|&part| func.dfg.resolve_aliases(part));
+                    parts.find(is_aged)?
+                }
+            };
         }
+        None
     }
 
     /// What `param` is made of on some way into its block, and a path from there over a safepoint to
@@ -391,27 +528,28 @@ impl<'a> Ages<'a> {
         });
         let mut passes = passes.filter(|(_, pass)| pass.param == param);
         passes.find_map(|(from, pass)| {
-            let Origin::Load(load) = self.origin(pass.arg)? else {
+            let value = self.origin(pass.arg)?;
+            if !self.sources.contains(&value) {
                 return None;
-            };
-            let value = self.func.dfg.first_result(load);
+            }
             let end = self.func.layout.last_inst(cfg.block(from))?;
-            let (safepoint, steps) = self.crossing_by_edge(load, end, pass.to, inst)?;
+            let (safepoint, steps) = self.crossing_by_edge(value, end, pass.to, inst)?;
             Some((value, safepoint, steps))
         })
     }
 
-    /// A path from `load` to `end`, a branch, and from there by way of `to` to `inst`, over a safepoint before
+    /// A path from `source` to `end`, a branch, and from there by way of `to` to `inst`, over a safepoint before
     /// `to` or after.
     fn crossing_by_edge(
         &self,
-        load: Inst,
+        source: Value,
         end: Inst,
         to: Node,
         inst: Inst,
     ) -> Option<(Inst, Vec<Step>)> {
         let (func, cfg) = (self.func, self.cfg);
-        let again = |at| at == load;
+        let start = Point::of_value(func, cfg, source)?;
+        let again = |at| Some(at) == start.inst;
         let once = |block| Forbidden {
             inst: &again,
             block,
@@ -421,14 +559,13 @@ impl<'a> Ages<'a> {
             inst: None,
         };
         let before = || {
-            let (safepoint, mut steps) = self.crossing(load, end, Role::Through)?;
+            let (safepoint, mut steps) = self.crossing(source, end, Role::Through)?;
             let path = Search::new(func, cfg, entry, once(Some(to))).path_to(inst)?;
             steps.push(self.entered(to));
             push_path(func, cfg, &mut steps, &path, Role::Use, inst);
             Some((safepoint, steps))
         };
         let after = || {
-            let start = Point::at(func, cfg, load)?;
             let path = Search::new(func, cfg, start, once(None)).path_to(end)?;
             let mut steps = vec![point_step(self.cfg, start, Role::Definition)];
             push_path(func, cfg, &mut steps, &path, Role::Through, end);
@@ -448,13 +585,13 @@ impl<'a> Ages<'a> {
         }
     }
 
-    /// A path from `load` over a safepoint to `inst`, without another execution of `load`.
-    fn crossing(&self, load: Inst, inst: Inst, role: Role) -> Option<(Inst, Vec<Step>)> {
-        let start = Point::at(self.func, self.cfg, load)?;
-        let again = |at| at == load;
+    /// A path from `source` over a safepoint to `inst`, without another definition of it.
+    fn crossing(&self, source: Value, inst: Inst, role: Role) -> Option<(Inst, Vec<Step>)> {
+        let start = Point::of_value(self.func, self.cfg, source)?;
+        let again = |at| Some(at) == start.inst;
         let forbidden = Forbidden {
             inst: &again,
-            block: None,
+            block: start.inst.is_none().then_some(start.node),
         };
         let mut steps = vec![point_step(self.cfg, start, Role::Definition)];
         let safepoint = self.over_safepoint(start, forbidden, (inst, role), &mut steps)?;
@@ -473,6 +610,9 @@ impl<'a> Ages<'a> {
         let from_start = Search::new(func, cfg, start, forbidden);
         self.safepoints.all.iter().find_map(|safepoint| {
             let at = safepoint.inst;
+            if Some(at) == start.inst {
+                return None;
+            }
             let to_safepoint = from_start.path_to(at)?;
             let point = Point::at(func, cfg, at)?;
             let to_use = Search::new(func, cfg, point, forbidden).path_to(inst)?;
@@ -483,12 +623,79 @@ impl<'a> Ages<'a> {
     }
 }
 
-/// What a stale value is made of.
-enum Origin {
-    /// What this load loads.
-    Load(Inst),
-    /// This block parameter.
-    Param(Value),
+/// How many constants may be added to the address of a slot.
+const MAX_SUMS: u32 = 24;
+
+/// What the result of the pure `inst` is made of: nothing, where it is an answer, as that of a comparison.
+fn parts(func: &Function, inst: Inst) -> &[Value] {
+    let opcode = func.dfg.insts[inst].opcode();
+    let args = func.dfg.inst_args(inst);
+    let is_pure = !opcode.can_load()
+        && !opcode.can_store()
+        && !opcode.is_call()
+        && !opcode.is_branch()
+        && !opcode.is_terminator();
+    match opcode {
+        Opcode::Select | Opcode::SelectSpectreGuard => &args[1..],
+        Opcode::Icmp => &[],
+        _ if is_pure => args,
+        _ => &[],
+    }
+}
+
+/// For each pointer that is loaded from a slot of the frame what may have been stored there, if all of that is known.
+fn loads_from_slots(func: &Function, cfg: &Cfg, body: &Body) -> BTreeMap<Value, Vec<Value>> {
+    let mut loads = BTreeMap::new();
+    for load in &body.slot_accesses {
+        let access = body.access_at(load);
+        let Some(result) = access.result else {
+            continue;
+        };
+        let is_followed = access.ty == POINTER
+            && access.plain
+            && access.data.is_none()
+            && !body.escapes.contains_key(&load.slot);
+        if is_followed {
+            loads.insert(result, stored_before(func, cfg, body, load));
+        }
+    }
+    loads
+}
+
+/// What may be in the slot that `load` loads from; nothing, if something else was stored there.
+fn stored_before(func: &Function, cfg: &Cfg, body: &Body, load: &SlotAccess) -> Vec<Value> {
+    let stores: Vec<&SlotAccess> = body
+        .slot_accesses
+        .iter()
+        .filter(|at| at.slot == load.slot && body.access_at(at).data.is_some())
+        .collect();
+    let mut found = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    let mut pending = vec![(load.node, Some(load.inst))];
+    while let Some((node, before)) = pending.pop() {
+        let is_before = |at: &&&SlotAccess| {
+            at.node == node
+                && before.is_none_or(|before| func.layout.pp_cmp(at.inst, before).is_lt())
+        };
+        // NB: They are in order.
+        if let Some(store) = stores.iter().filter(is_before).next_back() {
+            let access = body.access_at(store);
+            let is_same = store.offset == load.offset && access.plain && access.ty == POINTER;
+            match access.data.filter(|_| is_same) {
+                Some(data) => _ = found.insert(data),
+                None => return Vec::new(),
+            }
+            continue;
+        }
+        steps::count(Analysis::CollectorState, 1);
+        let preds = cfg.preds(node).map(|edge| edge.from);
+        pending.extend(
+            preds
+                .filter(|&from| seen.insert(from))
+                .map(|from| (from, None)),
+        );
+    }
+    found.into_iter().collect()
 }
 
 /// Can the load be moved, or does the path lead from it over the safepoint?

@@ -39,7 +39,9 @@ pub fn is_of_interest(func: &Function) -> bool {
     // NB: A producer may declare such regions for all functions; what is used is in the table.
     let has_mutable_region = || {
         let mut regions = func.dfg.alias_regions.iter();
-        !info.gc_mutable().is_empty() && regions.any(|(_, data)| info.is_gc_mutable(data.user_id))
+        let is_state = |id| info.is_gc_mutable(id) || info.is_gc_late(id);
+        let is_known = !info.gc_mutable().is_empty() || !info.gc_late().is_empty();
+        is_known && regions.any(|(_, data)| is_state(data.user_id))
     };
     !info.is_empty() || has_mutable_region() || has_stack_map()
 }
