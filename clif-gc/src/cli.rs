@@ -1,6 +1,6 @@
 //! What can be asked on the command line.
 
-use crate::configuration::{Collector, Embedding, Mode, OptLevel};
+use crate::configuration::{Collector, Embedding, Inlining, Mode, OptLevel};
 use crate::target::Target;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cranelift_gc_verifier::Code;
@@ -66,10 +66,16 @@ pub struct VerifyArgs {
 
     /// What the embedder asks of Wasmtime; repeatable [default: default and strict].
     ///
-    /// `strict` has a GC heap that moves when it grows, and epoch interruption, whose callback may
-    /// collect at the head of every loop. It means nothing for .clif files.
+    /// `strict` has a GC heap that moves when it grows, epoch interruption, whose callback may
+    /// collect at the head of every loop, and inlining. It means nothing for .clif files.
     #[arg(long, value_enum, value_name = "EMBEDDING")]
     pub embedding: Vec<Embedding>,
+
+    /// With which embeddings functions of a module are inlined into each other.
+    ///
+    /// Wasmtime inlines nothing into functions of modules that switch stacks.
+    #[arg(long, value_enum, default_value_t = Inlining::Embedding, value_name = "WHEN")]
+    pub inlining: Inlining,
 
     /// What the verifier does while it looks on.
     ///

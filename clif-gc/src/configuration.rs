@@ -137,9 +137,32 @@ pub enum Embedding {
     /// What Wasmtime does without being asked: the heap's base stays where it is, and nothing
     /// interrupts a function.
     Default,
-    /// Everything that makes it harder: a heap that moves when it grows, and epoch interruption,
-    /// whose callback may collect at every loop.
+    /// Everything that makes it harder: a heap that moves when it grows, epoch interruption, whose
+    /// callback may collect at every loop, and functions that are inlined into each other.
     Strict,
+}
+
+/// Whether functions of a module are inlined into each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Inlining {
+    /// With the embedding `strict`.
+    Embedding,
+    /// With each embedding.
+    Always,
+    /// With none.
+    Never,
+}
+
+impl Inlining {
+    /// Is it done with `embedding`?
+    pub fn is_done(self, embedding: Embedding) -> bool {
+        match self {
+            Inlining::Embedding => embedding == Embedding::Strict,
+            Inlining::Always => true,
+            Inlining::Never => false,
+        }
+    }
 }
 
 impl fmt::Display for Embedding {

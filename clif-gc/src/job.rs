@@ -1,6 +1,6 @@
 //! What the command and its child process say to each other, as lines of JSON.
 
-use crate::configuration::{Collector, Configuration, Embedding, Mode, OptLevel};
+use crate::configuration::{Collector, Configuration, Embedding, Inlining, Mode, OptLevel};
 use crate::diagnostic::Diagnostic;
 use crate::record::FunctionRecord;
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,8 @@ pub struct Job {
     pub opt_levels: Vec<OptLevel>,
     /// The embeddings, if any were asked for.
     pub embeddings: Vec<Embedding>,
+    /// With which of them functions are inlined.
+    pub inlining: Inlining,
     /// What the verifier does.
     pub mode: Mode,
     /// The checks that are not to be made, by code.

@@ -57,6 +57,7 @@ fn job(args: &VerifyArgs, jobs: usize, files: usize) -> Job {
         collectors: unique(args.collector.iter().flat_map(|c| c.collectors()).copied()),
         opt_levels: unique(args.opt_level.iter().copied()),
         embeddings: unique(args.embedding.iter().copied()),
+        inlining: args.inlining,
         mode: args.mode,
         without_checks: args.without_check.iter().map(|c| c.to_string()).collect(),
         all_rewrites: args.all_rewrites,

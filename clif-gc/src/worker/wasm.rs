@@ -6,11 +6,11 @@ use super::source::{Module, component};
 use super::{Tools, Work, emit, panics, sink};
 use crate::configuration::{Collector, Configuration, Embedding, Mode, OptLevel, combinations};
 use crate::diagnostic::{Diagnostic, Kind, Result};
-use crate::job::{Plan, Unit, UnitOutcome};
+use crate::job::{Job, Plan, Unit, UnitOutcome};
 use crate::record::{FunctionRecord, Verdict};
 use crate::target::Target;
 use std::collections::BTreeMap;
-use wasmparser::{Validator, WasmFeatures};
+use wasmparser::{CompositeInnerType, Parser, Payload, Validator, WasmFeatures};
 use wasmtime::{Config, Engine, GcVerifier};
 
 /// The collectors that collect, which are the ones that ask for anything.
@@ -23,7 +23,8 @@ const DEFAULT_EMBEDDINGS: [Embedding; 2] = [Embedding::Default, Embedding::Stric
 /// The modules of a file.
 pub struct Modules {
     modules: Vec<Module>,
-    configurations: Vec<Configuration>,
+    /// The units: which module is compiled how.
+    units: Vec<(usize, Configuration)>,
     tools: Tools,
     /// The names of the functions of the module that was compiled last.
     names: Option<(usize, ModuleNames)>,
@@ -39,9 +40,23 @@ impl Modules {
             &or_default(&job.opt_levels, &[OptLevel::Speed]),
             &or_default(&job.embeddings, &DEFAULT_EMBEDDINGS),
         );
+        // NB: A target that was not asked for is left out where Wasmtime cannot compile a module for it.
+        let is_wanted = |module: &Module, configuration: &Configuration| {
+            !job.targets.is_empty()
+                || can_switch_stacks(&configuration.target)
+                || !module
+                    .bytes
+                    .as_ref()
+                    .is_ok_and(|bytes| switches_stacks(bytes))
+        };
+        let units = modules.iter().enumerate().flat_map(|(index, module)| {
+            let wanted = configurations.iter().filter(move |c| is_wanted(module, c));
+            wanted.map(move |configuration| (index, configuration.clone()))
+        });
+        let units = units.collect();
         Modules {
             modules,
-            configurations,
+            units,
             tools,
             names: None,
         }
@@ -73,25 +88,22 @@ impl Work for Modules {
                 .iter()
                 .map(|module| format!("{name}{}", module.suffix))
                 .collect(),
-            units: (0..self.modules.len())
-                .flat_map(|entry| {
-                    self.configurations.iter().map(move |configuration| Unit {
-                        entry,
-                        function: None,
-                        configuration: configuration.clone(),
-                    })
+            units: self
+                .units
+                .iter()
+                .map(|(entry, configuration)| Unit {
+                    entry: *entry,
+                    function: None,
+                    configuration: configuration.clone(),
                 })
                 .collect(),
         }
     }
 
     fn unit(&mut self, index: usize) -> UnitOutcome {
-        let (module, configuration) = (
-            index / self.configurations.len(),
-            index % self.configurations.len(),
-        );
+        let module = self.units[index].0;
         self.read_names(module);
-        let configuration = &self.configurations[configuration];
+        let configuration = &self.units[index].1;
         match (&self.modules[module].bytes, &self.names) {
             (Ok(bytes), Some((_, names))) => {
                 let name = format!("{}{}", self.tools.job.name, self.modules[module].suffix);
@@ -115,7 +127,7 @@ fn verify(
     tools: &Tools,
 ) -> UnitOutcome {
     let is_parallel = tools.job.threads > 1;
-    let mut error = compile(bytes, configuration, tools.job.mode, is_parallel).err();
+    let mut error = compile(bytes, configuration, &tools.job, is_parallel).err();
     if let Some(diagnostic) = error.take() {
         if let Err(invalid) = validate(bytes) {
             tools.sink.take();
@@ -124,7 +136,7 @@ fn verify(
         error = Some(diagnostic);
         if is_parallel {
             tools.sink.take();
-            error = compile(bytes, configuration, tools.job.mode, false).err();
+            error = compile(bytes, configuration, &tools.job, false).err();
         }
     }
     let mut functions = BTreeMap::new();
@@ -180,11 +192,11 @@ fn add_reports(
 fn compile(
     bytes: &[u8],
     configuration: &Configuration,
-    mode: Mode,
+    job: &Job,
     is_parallel: bool,
 ) -> Result<()> {
     panics::catch(|| {
-        engine(configuration, mode, is_parallel)
+        engine(bytes, configuration, job, is_parallel)
             .and_then(|engine| engine.precompile_module(bytes))
             .map(drop)
             .map_err(|error| Box::new(refused(&format!("{error:#}"))))
@@ -198,27 +210,48 @@ fn refused(message: &str) -> Diagnostic {
     lines.take(10).fold(diagnostic, Diagnostic::note)
 }
 
-/// An engine that takes every proposal that Wasmtime can compile for the target.
+/// An engine that takes every proposal that the module uses and Wasmtime can compile for the target.
 fn engine(
+    bytes: &[u8],
     configuration: &Configuration,
-    mode: Mode,
+    job: &Job,
     is_parallel: bool,
 ) -> wasmtime::Result<Engine> {
-    let mut config = config(configuration, mode, is_parallel)?;
-    config.wasm_stack_switching(true);
-    if let Ok(engine) = Engine::new(&config) {
-        return Ok(engine);
+    let mut config = config(configuration, job, is_parallel)?;
+    // NB: Wasmtime inlines nothing where stacks may be switched.
+    if switches_stacks(bytes) {
+        config.wasm_stack_switching(can_switch_stacks(&configuration.target));
+    } else if job.inlining.is_done(configuration.embedding) {
+        config.compiler_inlining(wasmtime::Inlining::Yes);
     }
-    // Stack switching is not there for every target.
-    config.wasm_stack_switching(false);
     Engine::new(&config)
 }
 
-fn config(
-    configuration: &Configuration,
-    mode: Mode,
-    is_parallel: bool,
-) -> wasmtime::Result<Config> {
+/// Can Wasmtime compile switches of stacks for this target?
+fn can_switch_stacks(target: &str) -> bool {
+    let target = Target::parse(target);
+    target.is_ok_and(|target| target.triple.to_string().starts_with("x86_64"))
+}
+
+/// Does the module have types of continuations?
+fn switches_stacks(bytes: &[u8]) -> bool {
+    let mut payloads = Parser::new(0)
+        .parse_all(bytes)
+        .map_while(|payload| payload.ok());
+    payloads.any(|payload| match payload {
+        Payload::TypeSection(types) => {
+            let mut groups = types.into_iter().map_while(|group| group.ok());
+            groups.any(|group| {
+                let mut types = group.types();
+                types.any(|ty| matches!(ty.composite_type.inner, CompositeInnerType::Cont(_)))
+            })
+        }
+        _ => false,
+    })
+}
+
+/// How a module is compiled, with every proposal that Wasmtime can compile for each target.
+fn config(configuration: &Configuration, job: &Job, is_parallel: bool) -> wasmtime::Result<Config> {
     let target = Target::parse(&configuration.target).map_err(wasmtime::Error::msg)?;
     let mut config = Config::new();
     config.target(&target.triple.to_string())?;
@@ -232,7 +265,7 @@ fn config(
         OptLevel::Speed => wasmtime::OptLevel::Speed,
         OptLevel::SpeedAndSize => wasmtime::OptLevel::SpeedAndSize,
     });
-    config.cranelift_gc_verifier(match mode {
+    config.cranelift_gc_verifier(match job.mode {
         Mode::Check => GcVerifier::Check,
         Mode::Enforce => GcVerifier::Enforce,
     });
