@@ -44,6 +44,7 @@ use crate::ir::cfg::{Cfg, Node};
 use crate::ir::path::Point;
 use crate::ir::view::{Body, Traps};
 use cranelift_codegen::ir::{Function, InstructionData, Value};
+use std::collections::BTreeMap;
 
 /// What is found.
 #[derive(Default)]
@@ -109,10 +110,8 @@ fn judge(
         ..Guards::default()
     };
     let open = guards.settle_by_trapz(&sites.open);
-    let payloads = match core::mem::replace(&mut guards.proofs.is_later, true) {
-        false => i31_payload::sites(func, cfg, body),
-        true => Vec::new(),
-    };
+    let is_later = core::mem::replace(&mut guards.proofs.is_later, true);
+    let payloads = i31_payload::sites(func, cfg, body, is_later);
     if !open.is_empty() || !payloads.is_empty() {
         let roots = Roots::new(func, cfg, slots);
         let judge = Judge {
@@ -268,31 +267,39 @@ impl Judge<'_> {
         scratch
     }
 
-    /// Judge where integers are taken out of references that nobody tests.
+    /// Judge where integers are taken out of references.
     fn payloads(&self, sites: &[Site], guards: &mut Guards) {
         if sites.is_empty() {
             return;
         }
-        let mut scratch = self.scratch(sites.iter().map(|site| site.reference));
+        let mut groups = BTreeMap::<Value, Vec<Site>>::new();
         for site in sites {
-            let Some(start) = Point::of_value(self.func, self.cfg, site.reference) else {
+            let reference = self.roots.of(site.reference);
+            groups.entry(reference).or_default().push(*site);
+        }
+        let mut scratch = self.scratch(groups.keys().copied());
+        for (&reference, sites) in &groups {
+            let Some(start) = Point::of_value(self.func, self.cfg, reference) else {
                 continue;
             };
             let subject = Subject {
                 func: self.func,
                 cfg: self.cfg,
-                reference: site.reference,
-                is: &|value| value == site.reference,
+                reference,
+                is: &|value| self.roots.of(value) == reference,
                 start,
                 traps: &self.body.traps,
             };
-            scratch.find_region(self.cfg, start, core::slice::from_ref(site));
+            scratch.find_region(self.cfg, start, sites);
             let (hazard, word) = (Hazard::Null, 0);
-            let flow = Flow::run(subject, &mut scratch, word);
-            let flow = flow.filter(|flow| flow.reaches(site));
-            if let Some(path) = flow.and_then(|flow| path::path(&flow, subject, word, site)) {
-                let found = Found { hazard, word };
-                guards.errors.push(error(subject, found, site, &path));
+            let Some(flow) = Flow::run(subject, &mut scratch, word) else {
+                continue;
+            };
+            for site in sites.iter().filter(|site| flow.reaches(site)) {
+                if let Some(path) = path::path(&flow, subject, word, site) {
+                    let found = Found { hazard, word };
+                    guards.errors.push(error(subject, found, site, &path));
+                }
             }
         }
     }

@@ -2,46 +2,99 @@
 //!
 //! Null has no payload: taking it is a trap of Wasm, as a dereference is (wasmtime#9165).
 //!
-//! **Claim.** Of each reference that is reported an integer is taken, null gets there, and the reference
-//! is tested nowhere.
+//! **Claim.** Of each reference that is reported an integer is taken, and null gets to where the integer is taken or used.
 //!
-//! **Strength.** Asked of what the producer made. A shift is pure, and the optimizer may move it above the
-//! trap that was before it; so a test anywhere is enough.
+//! **Strength.** A shift is pure, and the optimizer may move it above the trap that was before it. So where a reference is
+//! tested at all, what is asked is whether null gets to what relies on the integer: instructions that are not pure.
+//! What goes on as a block parameter, or through a select, is not followed: there it may be used on the ways only on
+//! which it was tested.
 //!
 //! **Math.** GCV10 at `x = v >> 1`, if the fact of `v` is that it is an i31 or null, no instruction traps,
-//! branches or chooses on `v` or on a comparison of it, and a path on which `v` is null gets to `x`.
+//! branches or chooses on `v` or on a comparison of it, and a path on which `v` is null gets to `x`. GCV10, and GCV16 after
+//! a pass, at a use of what is computed of `x`, if `v` may be an i31 or null, and a path on which it is null gets there.
 
 use crate::analysis::nullness::sites::{Site, is_opaque};
 use crate::finding::hazard::{Hazard, Hazards};
 use crate::ir::cfg::{Cfg, constant};
 use crate::ir::instruction::Kind;
 use crate::ir::view::Body;
+use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{
     Function, GcFact, GcHeapType, GcNullability, Inst, InstructionData, Opcode, Value,
 };
 
-/// The places where `func` takes an integer out of what nobody tested.
-pub(crate) fn sites(func: &Function, cfg: &Cfg, body: &Body) -> Vec<Site> {
+/// The places where `func` takes an integer out of what nobody tested, and where it relies on one that it took out of
+/// something else. `is_later` says that a pass had the function since.
+pub(crate) fn sites(func: &Function, cfg: &Cfg, body: &Body, is_later: bool) -> Vec<Site> {
     let mut facts = func.dfg.gc_info.facts();
     // NB: Few functions have such references.
-    if !facts.any(|(_, fact)| may_be_null(fact)) {
+    if !facts.any(|(_, fact)| may_be_taken_of(fact)) {
         return Vec::new();
     }
     let mut sites = Vec::new();
+    let mut others = FxHashMap::default();
     for node in cfg.nodes() {
         for inst in cfg.insts(func, node) {
             let Some(reference) = shifted(func, inst) else {
                 continue;
             };
             let fact = func.dfg.gc_info.fact(reference);
-            if fact.is_some_and(may_be_null) && is_opaque(func, reference) {
+            if !is_opaque(func, reference) || !fact.is_some_and(may_be_taken_of) {
+                continue;
+            }
+            if fact.is_some_and(may_be_null) && !is_later {
                 sites.push(site(inst, node, reference));
             }
+            others.insert(func.dfg.first_result(inst), reference);
         }
     }
     if !sites.is_empty() {
         let tested = tested(func, cfg, body);
         sites.retain(|site| !tested.contains(&site.reference));
+        others.retain(|_, reference| !sites.iter().any(|site| site.reference == *reference));
+    }
+    if !others.is_empty() {
+        sites.extend(uses(func, cfg, others, is_later));
+    }
+    sites
+}
+
+/// The instructions that are not pure and rely on what is computed of `payloads`, each of which is the integer in a
+/// reference.
+fn uses(
+    func: &Function,
+    cfg: &Cfg,
+    mut payloads: FxHashMap<Value, Value>,
+    is_later: bool,
+) -> Vec<Site> {
+    let mut sites = Vec::new();
+    for node in cfg.nodes() {
+        for inst in func.layout.block_insts(cfg.block(node)) {
+            let opcode = func.dfg.insts[inst].opcode();
+            let mut args = func.dfg.inst_args(inst).iter();
+            let of = |&arg: &Value| payloads.get(&func.dfg.resolve_aliases(arg)).copied();
+            let Some(reference) = args.find_map(of) else {
+                continue;
+            };
+            let is_pure = !opcode.can_load()
+                && !opcode.can_store()
+                && !opcode.can_trap()
+                && !opcode.is_call()
+                && !opcode.is_terminator()
+                && !opcode.other_side_effects();
+            match is_pure {
+                true if matches!(opcode, Opcode::Select | Opcode::SelectSpectreGuard) => {}
+                true => {
+                    for &result in func.dfg.inst_results(inst) {
+                        payloads.insert(result, reference);
+                    }
+                }
+                false => sites.push(Site {
+                    was_guarded: is_later,
+                    ..site(inst, node, reference)
+                }),
+            }
+        }
     }
     sites
 }
@@ -76,6 +129,22 @@ fn may_be_null(fact: GcFact) -> bool {
         GcFact::Ref {
             kind, nullability, ..
         } => kind.heap == GcHeapType::I31 && nullability != GcNullability::NonNull,
+        GcFact::Derived { .. } | GcFact::HeapBase | GcFact::Scalar => false,
+    }
+}
+
+/// May such a value be null, and an i31 otherwise?
+fn may_be_taken_of(fact: GcFact) -> bool {
+    match fact {
+        GcFact::Ref {
+            kind, nullability, ..
+        } => {
+            let is_known = matches!(
+                kind.heap,
+                GcHeapType::I31 | GcHeapType::Eq | GcHeapType::Any
+            );
+            is_known && nullability != GcNullability::NonNull
+        }
         GcFact::Derived { .. } | GcFact::HeapBase | GcFact::Scalar => false,
     }
 }

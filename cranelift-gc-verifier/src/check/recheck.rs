@@ -36,7 +36,7 @@ pub(crate) fn recheck(
         }
         GcError::TrapLost { .. } => lost_trap::recheck(func, error),
         GcError::UninitializedObject { .. } => initialization::recheck(func, error, steps),
-        GcError::UnstoredWord { .. } => unstored_word::recheck(func, error, steps),
+        GcError::UnstoredWord { .. } => unstored_word::recheck(func, cfg, error, steps),
         GcError::FieldMoved { .. } => layout::recheck(func, error),
         GcError::MembershipChanged { .. }
         | GcError::UnsoundForwarding { .. }

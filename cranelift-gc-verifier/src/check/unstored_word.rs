@@ -2,45 +2,46 @@
 //!
 //! **Claim.** The producer said of every word that is reported that it has to be stored (`! gcnew`), and there is
 //! a path from the definition of the reference to an instruction that hands the object on, on which nothing
-//! stores the word. The object is handed on by a return, and by a call that may collect, as an argument or in
-//! its stack map.
+//! stores some byte of the word. The object is handed on by a return, by a call that may collect, as an argument or
+//! in its stack map, and by a safepoint after it was stored to memory.
 //!
-//! **Strength.** A store whose address is not understood may be one of any word. A reference that goes on as
-//! a block parameter, or in memory, is not followed. Of an object with more words than [`MAX_WORDS`],
-//! the first ones are looked at.
+//! **Strength.** The object is followed by path: through block parameters, stack slots, selects and sums. A store
+//! whose address is not understood may be one of any byte; what was stored by such stores only is inconclusive.
+//! After [`STATES_A_BLOCK`] ways to hold an object for each block, the rest is inconclusive, too.
 //!
-//! **Math.** The words that are stored on all paths from the definition: a forward must-analysis, whose sets only
-//! shrink. So a word that is missing from a set at any time is missing on some path.
+//! **Math.** States are pairs of a block and of what holds the object there, which edges and instructions
+//! decide. In each, the bytes that are stored on all paths to it: a forward must-analysis, whose sets only
+//! shrink. So a byte that is missing from a set at any time is missing on some path.
 
-use super::initialization::{looks_into, way};
+mod bytes;
+mod place;
+mod replay;
+#[cfg(test)]
+mod tests;
 
+use super::initialization::looks_into;
 use crate::analysis::facts::Facts;
-use crate::analysis::slots::{Hold, Slots};
-use crate::analysis::version::Safepoints;
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{Flaw, NOT_OURS, defines, is_not_repeated};
+use crate::evidence::steps::point_step;
+use crate::finding::code::Code;
 use crate::finding::error::GcError;
-use crate::finding::witness::Finding;
-use crate::finding::witness::Role;
-use crate::finding::witness::Step;
-use crate::ir::cfg::{Cfg, Node, constant};
-use crate::ir::instruction::Kind;
-use crate::ir::path::{Forbidden, Point};
+use crate::finding::report::Inconclusive;
+use crate::finding::witness::{Finding, Role, Step};
+use crate::ir::cfg::{Cfg, Node};
+use crate::ir::instruction::{Access, Kind};
+use crate::ir::path::Point;
 use crate::ir::safepoint::may_collect;
 use crate::ir::steps::{self, Analysis};
-use crate::ir::view::{Body, Def, Item};
-use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Opcode, Value, types};
+use crate::ir::view::{Body, Item};
+use bytes::Bytes;
+use cranelift_codegen::ir::{Function, GcCollector, Inst, Opcode, Value};
+use place::{Held, Place, Subject};
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-/// How many words of an object are looked at: as many as a set has bits.
-const MAX_WORDS: usize = 64;
-
-/// The size of a word in bytes.
-const WORD: i64 = 4;
-
-/// How many values of an address are looked at.
-const MAX_TERMS: usize = 24;
+/// How many ways to hold an object are told apart, for each block of the function.
+const STATES_A_BLOCK: usize = 4;
 
 /// A function, and what is known of it.
 #[derive(Clone, Copy)]
@@ -48,8 +49,6 @@ struct Scene<'a> {
     func: &'a Function,
     cfg: &'a Cfg,
     body: &'a Body,
-    safepoints: &'a Safepoints,
-    slots: &'a Slots,
     collector: GcCollector,
 }
 
@@ -59,18 +58,15 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         func: facts.func,
         cfg: &facts.cfg,
         body: &facts.body,
-        safepoints: &facts.safepoints,
-        slots: &facts.slots,
         collector: facts.collector,
     };
     for (reference, words) in scene.func.dfg.gc_info.new_objects() {
-        let words = &words[..words.len().min(MAX_WORDS)];
         if words.is_empty() {
             continue;
         }
         if let Some(object) = Object::new(scene, reference, words) {
             findings.counts.objects += 1;
-            findings.extend(object.check());
+            object.check(findings);
         }
     }
 }
@@ -78,227 +74,24 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
 /// A new object.
 struct Object<'a> {
     scene: Scene<'a>,
-    reference: Value,
+    subject: Subject,
     /// Where the reference is defined.
     start: Point,
-    /// Block parameters that are the object's address when the reference is one of the same block.
-    addresses: SmallVec<[Value; 1]>,
-    /// The offsets of the words that have to be stored.
-    words: &'a [u32],
+    /// The offsets of the words that have to be stored; sorted.
+    words: SmallVec<[u32; 8]>,
 }
 
-/// A set of words, by their indices.
-type Set = u64;
-
-/// What an instruction does to a new object.
-enum Deed {
-    /// It stores these words, or may do so.
-    Store(Set),
-    /// It hands the object on.
-    HandOn,
+/// What is stored on all paths.
+#[derive(Clone, PartialEq, Eq)]
+struct Stored {
+    /// For certain.
+    certain: Bytes,
+    /// Perhaps: by a store that may go elsewhere, or of what is no reference.
+    possible: Bytes,
 }
 
-impl<'a> Object<'a> {
-    fn new(scene: Scene<'a>, reference: Value, words: &'a [u32]) -> Option<Self> {
-        let Scene { func, cfg, .. } = scene;
-        let reference = func.dfg.resolve_aliases(reference);
-        let start = Point::of_value(func, cfg, reference)?;
-        let mut object = Object {
-            scene,
-            reference,
-            start,
-            addresses: SmallVec::new(),
-            words,
-        };
-        object.find_addresses();
-        Some(object)
-    }
-
-    /// All words.
-    fn all(&self) -> Set {
-        match self.words.len() {
-            MAX_WORDS.. => Set::MAX,
-            len => (1 << len) - 1,
-        }
-    }
-
-    /// The first way on which the object is handed on too early.
-    fn check(&self) -> Option<Finding> {
-        let Scene { cfg, body, .. } = self.scene;
-        let mut stored = BTreeMap::<Node, Set>::new();
-        // NB: In order, so that the same is found whatever was entered first.
-        let mut pending = BTreeMap::<Node, Set>::new();
-        let (mut node, mut set) = (self.start.node, 0);
-        let mut items = body.items_of(node);
-        if self.start.inst.is_some()
-            && let Def::Item(index) = body.def(self.reference)
-        {
-            items = &items[index as usize + 1 - body.first_of(node)..];
-        }
-        loop {
-            match self.walk(items, &mut set) {
-                Walked::Through => {
-                    for edge in cfg.succs(node) {
-                        self.enter(edge.to, set, &mut stored, &mut pending);
-                    }
-                }
-                Walked::Done => {}
-                Walked::HandedOn(inst) => return self.finding(inst, set),
-            }
-            (node, set) = pending.pop_first().filter(|_| !steps::is_spent())?;
-            items = body.items_of(node);
-        }
-    }
-
-    fn enter(
-        &self,
-        node: Node,
-        set: Set,
-        stored: &mut BTreeMap<Node, Set>,
-        pending: &mut BTreeMap<Node, Set>,
-    ) {
-        // Another object is made there.
-        if self.start.inst.is_none() && node == self.start.node {
-            return;
-        }
-        let known = stored.entry(node).or_insert(Set::MAX);
-        // NB: Nobody comes with all words, so that the first to come is always noticed.
-        let met = *known & set;
-        if met != *known {
-            *known = met;
-            pending.insert(node, met);
-        }
-    }
-
-    /// Add to `set` what `items` store.
-    fn walk(&self, items: &[Item], set: &mut Set) -> Walked {
-        for item in items {
-            steps::count(Analysis::Objects, 1);
-            if *set == self.all() || Some(item.inst) == self.start.inst {
-                return Walked::Done;
-            }
-            match self.deed(item) {
-                Deed::Store(words) => *set |= words,
-                Deed::HandOn => return Walked::HandedOn(item.inst),
-            }
-        }
-        match *set == self.all() {
-            true => Walked::Done,
-            false => Walked::Through,
-        }
-    }
-
-    fn deed(&self, item: &Item) -> Deed {
-        let Scene { func, body, .. } = self.scene;
-        if let Some(access) = body.access(item) {
-            return Deed::Store(match access.data {
-                Some(_) => self.stored_at(access.addr, access.offset.into(), access.size),
-                None => 0,
-            });
-        }
-        if func.dfg.insts[item.inst].opcode().can_store() {
-            return Deed::Store(self.all());
-        }
-        let is_call = item.kind.is(Kind::CALLS.or(Kind::SAFEPOINT));
-        if !is_call && !item.kind.is(Kind::RETURNS) {
-            return Deed::Store(0);
-        }
-        let args = func.dfg.inst_args(item.inst);
-        let is_passed = args
-            .iter()
-            .any(|&arg| body.resolve(func, arg) == self.reference);
-        let hands_on = match item.kind.is(Kind::RETURNS) {
-            true => is_passed,
-            false => is_passed && may_collect(func, item.inst) || self.is_root_of(item.inst),
-        };
-        if hands_on {
-            return Deed::HandOn;
-        }
-        // What gets the object's address may store anything.
-        let is_elsewhere = |&arg: &Value| {
-            func.dfg.value_type(arg).bits() < 32 || self.place(arg) == Place::Elsewhere
-        };
-        match args.iter().all(is_elsewhere) {
-            true => Deed::Store(0),
-            false => Deed::Store(self.all()),
-        }
-    }
-
-    /// Does the stack map of `inst` name the object, so that a collection there looks into it?
-    fn is_root_of(&self, inst: Inst) -> bool {
-        let Scene {
-            func,
-            cfg,
-            safepoints,
-            slots,
-            collector,
-            ..
-        } = self.scene;
-        if !looks_into(func, inst, collector) {
-            return false;
-        }
-        let Some(index) = safepoints.index_of(func, cfg, inst) else {
-            return false;
-        };
-        slots.roots_of(index).any(|root| match root.hold {
-            Hold::Is { origin, .. } => self.scene.body.resolve(func, origin) == self.reference,
-            _ => false,
-        })
-    }
-
-    /// The words that a store of so many bytes stores, or may store.
-    fn stored_at(&self, addr: Value, offset: i64, size: u32) -> Set {
-        let start = match self.place(addr) {
-            Place::Object(start) => start.wrapping_add(offset),
-            Place::Elsewhere => return 0,
-            Place::Unknown => return self.all(),
-        };
-        let end = start.saturating_add(size.into());
-        let mut set = 0;
-        for (index, &word) in self.words.iter().enumerate() {
-            let word = i64::from(word);
-            if start < word + WORD && word < end {
-                set |= 1 << index;
-            }
-        }
-        set
-    }
-
-    fn item_of(&self, inst: Inst) -> Option<&Item> {
-        let Scene {
-            func, cfg, body, ..
-        } = self.scene;
-        let node = cfg.node_of_inst(func, inst)?;
-        body.items_of(node).iter().find(|item| item.inst == inst)
-    }
-
-    fn finding(&self, inst: Inst, set: Set) -> Option<Finding> {
-        let Scene { func, cfg, .. } = self.scene;
-        let missing = (!set).trailing_zeros() as usize;
-        let offset = *self.words.get(missing)?;
-        let stores = |at: Inst| {
-            Some(at) == self.start.inst
-                || self.item_of(at).is_some_and(|item| {
-                    matches!(self.deed(item), Deed::Store(words) if words & 1 << missing != 0)
-                })
-        };
-        let forbidden = Forbidden {
-            inst: &stores,
-            block: self.start.inst.is_none().then_some(self.start.node),
-        };
-        let role = match may_collect(func, inst) {
-            true => Role::Safepoint,
-            false => Role::Use,
-        };
-        let steps = way(func, cfg, self.start, forbidden, (inst, role))?;
-        let error = GcError::UnstoredWord {
-            inst,
-            value: self.reference,
-            offset,
-        };
-        Some((error, steps))
-    }
-}
+/// A block, and what holds the object when it is entered.
+type State = (Node, Held);
 
 /// How far a walk got.
 enum Walked {
@@ -310,245 +103,423 @@ enum Walked {
     HandedOn(Inst),
 }
 
-// --- Addresses -----------------------------------------------------------------------------
-
-/// Where an address points to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// So many bytes after the start of the object.
-    Object(i64),
-    /// Not into the object.
-    Elsewhere,
-    /// That is not known.
-    Unknown,
-}
-
-impl Object<'_> {
-    fn place(&self, addr: Value) -> Place {
-        self.relative_to(addr, self.reference)
-    }
-
-    /// Where `addr` is if `reference` is the object.
-    fn relative_to(&self, addr: Value, reference: Value) -> Place {
-        let Scene { func, body, .. } = self.scene;
-        let mut sum = 0i64;
-        let (mut objects, mut bases, mut others) = (0, 0, 0);
-        let mut pending = SmallVec::<[Value; 8]>::from_slice(&[addr]);
-        let mut looked_at = 0;
-        while let Some(value) = pending.pop() {
-            looked_at += 1;
-            if looked_at > MAX_TERMS {
-                return Place::Unknown;
-            }
-            let value = body.resolve(func, value);
-            if value == reference {
-                objects += 1;
-            } else if self.addresses.contains(&value) {
-                (objects, bases) = (objects + 1, bases + 1);
-            } else if let Some(value) = constant(func, value) {
-                sum = sum.wrapping_add(value as i64);
-            } else if let Some(term) = self.term(value) {
-                match term {
-                    Term::Sum(a, b) => pending.extend([a, b]),
-                    Term::Less(a, constant) => {
-                        pending.push(a);
-                        sum = sum.wrapping_sub(constant as i64);
-                    }
-                    Term::Same(a) => pending.push(a),
-                    Term::Slot => return Place::Elsewhere,
-                }
-            } else if self.is_older(value) {
-                others += 1;
-            } else if func.dfg.value_type(value) == types::I64 && self.is_loaded(value) {
-                // NB: The base of the heap; or what it does not point to alone.
-                bases += 1;
-            } else {
-                return Place::Unknown;
-            }
-        }
-        match (objects, bases, others) {
-            (1, 1, 0) | (1, 0, 1) => Place::Object(sum),
-            (0, 0, _) | (0, 1, 1..) => Place::Elsewhere,
-            _ => Place::Unknown,
-        }
-    }
-
-    /// What an address that is no leaf is made of.
-    fn term(&self, value: Value) -> Option<Term> {
-        let func = self.scene.func;
-        let inst = func.dfg.value_def(value).inst()?;
-        let is_wide = func.dfg.value_type(value) == types::I64;
-        match func.dfg.insts[inst] {
-            // NB: A narrow sum may wrap, where it does not trap.
-            InstructionData::Binary {
-                opcode: Opcode::Iadd,
-                args: [a, b],
-            } if is_wide => Some(Term::Sum(a, b)),
-            InstructionData::IntAddTrap { args: [a, b], .. } => Some(Term::Sum(a, b)),
-            InstructionData::Binary {
-                opcode: Opcode::Isub,
-                args: [a, b],
-            } if is_wide => Some(Term::Less(a, constant(func, b)?)),
-            InstructionData::Unary {
-                opcode: Opcode::Uextend,
-                arg,
-            } if func.dfg.value_type(arg) == types::I32 => Some(Term::Same(arg)),
-            // What is out of bounds traps.
-            InstructionData::Ternary {
-                opcode: Opcode::SelectSpectreGuard,
-                args: [_, null, checked],
-            } if constant(func, null) == Some(0) => Some(Term::Same(checked)),
-            InstructionData::StackAddr { .. } => Some(Term::Slot),
-            _ => None,
-        }
-    }
-
-    fn is_loaded(&self, value: Value) -> bool {
-        match self.scene.body.def(value) {
-            Def::Item(index) => self.scene.body.items()[index as usize].kind.is(Kind::LOADS),
-            Def::Param | Def::Elsewhere => false,
-        }
-    }
-
-    /// Was `value` there before the object, or is it a reload of such a value?
-    fn is_older(&self, value: Value) -> bool {
-        let func = self.scene.func;
-        if self.is_defined_before(value) {
-            return true;
-        }
-        let inst = func.dfg.value_def(value).inst();
-        let origin = inst.and_then(|inst| func.dfg.gc_info.spill_origin(inst));
-        origin.is_some_and(|origin| {
-            let origin = self.scene.body.resolve(func, origin);
-            origin != self.reference && self.is_defined_before(origin)
+impl<'a> Object<'a> {
+    fn new(scene: Scene<'a>, reference: Value, words: &[u32]) -> Option<Self> {
+        let mut words = SmallVec::from_slice(words);
+        words.sort_unstable();
+        words.dedup();
+        let Scene { func, cfg, .. } = scene;
+        let reference = func.dfg.resolve_aliases(reference);
+        let start = Point::of_value(func, cfg, reference)?;
+        let subject = Subject::new(scene, reference, start);
+        Some(Object {
+            scene,
+            subject,
+            start,
+            words,
         })
     }
 
-    fn is_defined_before(&self, value: Value) -> bool {
-        let Scene { func, cfg, .. } = self.scene;
-        let at = Point::of_value(func, cfg, value);
-        at.is_some_and(|at| at != self.start && at.dominates(func, cfg, self.start))
+    /// Is the object handed on too early?
+    fn check(&self, findings: &mut Findings) {
+        let Scene { cfg, .. } = self.scene;
+        let mut known = BTreeMap::<State, Stored>::new();
+        // NB: In order, so that the same is found whatever was entered first.
+        let mut pending = BTreeMap::<State, Stored>::new();
+        let mut state: State = (self.start.node, self.subject.at_start());
+        let certain = self.stored_before();
+        let mut stored = Stored {
+            possible: certain.clone(),
+            certain,
+        };
+        let limit = (cfg.len() + 1) * STATES_A_BLOCK;
+        let mut is_first = true;
+        let mut is_undecided = false;
+        loop {
+            let (node, mut held) = state;
+            match self.walk(node, core::mem::take(&mut is_first), &mut held, &mut stored) {
+                Walked::Through => {
+                    for (to, held) in self.entered(node, &held) {
+                        enter((to, held), &stored, &mut known, &mut pending);
+                    }
+                }
+                Walked::Done => {}
+                Walked::HandedOn(inst) => {
+                    if let Some(byte) = stored.possible.first_missing() {
+                        match self.finding(byte) {
+                            Some(finding) => findings.extend([finding]),
+                            None => self.undecided(inst, findings),
+                        }
+                        return;
+                    }
+                    if !core::mem::replace(&mut is_undecided, true) {
+                        self.undecided(inst, findings);
+                    }
+                }
+            }
+            if known.len() > limit {
+                let inst = self.scene.func.layout.last_inst(cfg.block(node));
+                self.undecided(inst.expect("a block has a terminator"), findings);
+                return;
+            }
+            match pending.pop_first() {
+                Some(next) => (state, stored) = next,
+                None => return,
+            }
+        }
     }
 
-    /// Find the block parameters that are the object's address, by what each way into the block passes.
-    ///
-    /// Where the copying collector's fast and slow allocation meet, the reference and the address do.
-    fn find_addresses(&mut self) {
+    fn undecided(&self, inst: Inst, findings: &mut Findings) {
+        let reason = Inconclusive::UndecidedStore {
+            inst,
+            value: self.subject.reference,
+        };
+        findings.undecided(Code::Gcv17, reason);
+    }
+
+    /// Add to `stored` what is stored from the start of `node`, or from the definition in it, and follow the
+    /// object.
+    fn walk(&self, node: Node, is_first: bool, held: &mut Held, stored: &mut Stored) -> Walked {
+        let items = self.items(node, is_first);
+        steps::count(Analysis::Objects, items.len());
+        for item in items {
+            if stored.certain.is_all() {
+                return Walked::Done;
+            }
+            if self.hands_on(item, held) {
+                return Walked::HandedOn(item.inst);
+            }
+            if !self.goes_on(item, held) {
+                return Walked::Done;
+            }
+            self.store(item, held, stored);
+            self.subject.follow(self.scene, item, held);
+        }
+        match stored.certain.is_all() {
+            true => Walked::Done,
+            false => Walked::Through,
+        }
+    }
+
+    /// Is the object anywhere once `item` was executed, which may make another one of the same name?
+    fn goes_on(&self, item: &Item, held: &mut Held) -> bool {
+        if Some(item.inst) == self.start.inst {
+            held.rename();
+        }
+        held.is_named() || held.is_somewhere()
+    }
+
+    fn items(&self, node: Node, is_first: bool) -> &'a [Item] {
+        let items = self.scene.body.items_of(node);
+        let start = items
+            .iter()
+            .position(|item| is_first && Some(item.inst) == self.start.inst);
+        &items[start.map_or(0, |start| start + 1)..]
+    }
+
+    /// The blocks after `node`, with what holds the object in them, where something does.
+    fn entered(&self, node: Node, held: &Held) -> SmallVec<[State; 2]> {
+        let Scene { cfg, .. } = self.scene;
+        let mut entered = SmallVec::<[State; 2]>::new();
+        for edge in cfg.succs(node) {
+            // Another object is made there.
+            if self.start.inst.is_none() && edge.to == self.start.node {
+                continue;
+            }
+            let passes = place::passes(self.scene, node, edge);
+            let state = (
+                edge.to,
+                self.subject.across(self.scene, held, edge.to, passes),
+            );
+            let is_named = state.1.is_named() && cfg.dominates(self.start.node, edge.to);
+            let is_there = is_named || state.1.is_somewhere();
+            if is_there && !entered.contains(&state) {
+                entered.push(state);
+            }
+        }
+        entered
+    }
+
+    /// Does `item` hand the object on?
+    fn hands_on(&self, item: &Item, held: &Held) -> bool {
+        let Scene {
+            func, collector, ..
+        } = self.scene;
+        let is_safepoint = item.kind.is(Kind::SAFEPOINT) && looks_into(func, item.inst, collector);
+        if is_safepoint && (held.is_published() || self.is_root_of(item.inst, held)) {
+            return true;
+        }
+        let takes = match item.kind.is(Kind::RETURNS) {
+            true => true,
+            false => item.kind.is(Kind::CALLS) && may_collect(func, item.inst),
+        };
+        takes && {
+            let mut args = func.dfg.inst_args(item.inst).iter();
+            args.any(|&arg| self.subject.may_be_object(self.scene, held, arg))
+        }
+    }
+
+    /// Does the stack map of `inst` name a slot that the object is in?
+    fn is_root_of(&self, inst: Inst, held: &Held) -> bool {
+        let entries = self.scene.func.dfg.user_stack_map_entries(inst);
+        let mut entries = entries.unwrap_or_default().iter();
+        entries.any(|entry| held.is_in(entry.slot, entry.offset.into(), entry.ty.bytes()))
+    }
+
+    /// Add what `item` stores.
+    fn store(&self, item: &Item, held: &Held, stored: &mut Stored) {
+        let Scene { func, body, .. } = self.scene;
+        let Some(access) = body.access(item) else {
+            let args = func.dfg.inst_args(item.inst);
+            // What gets the object's address may store anything.
+            let may_store = match item.kind.is(Kind::CALLS) {
+                true => args.iter().any(|&arg| {
+                    held.is_published() || self.subject.what(self.scene, held, arg).is_some()
+                }),
+                false => func.dfg.insts[item.inst].opcode().can_store(),
+            };
+            if may_store {
+                stored.possible.add_all();
+            }
+            return;
+        };
+        let Some(data) = access.data else {
+            return;
+        };
+        match self.subject.place(self.scene, held, access.addr) {
+            Place::Object(start) => {
+                let start = start.wrapping_add(access.offset.into());
+                let range = start..start.saturating_add(access.size.into());
+                stored.possible.add(&self.words, range.clone());
+                if self.is_certain(item.inst, access, data) {
+                    stored.certain.add(&self.words, range);
+                }
+            }
+            Place::Elsewhere => {}
+            Place::Unknown => stored.possible.add_all(),
+        }
+    }
+
+    /// Is something stored for certain that may be a reference or a length: bits, and not a number?
+    fn is_certain(&self, inst: Inst, access: &Access, data: Value) -> bool {
+        let Scene { func, .. } = self.scene;
+        if func.dfg.insts[inst].opcode() == Opcode::AtomicCas {
+            return false;
+        }
+        if !access.ty.is_float() {
+            return true;
+        }
+        let def = func.dfg.value_def(data).inst();
+        def.is_some_and(|def| {
+            let opcode = func.dfg.insts[def].opcode();
+            opcode == Opcode::Bitcast
+                || opcode.can_load() && !opcode.is_call()
+                || matches!(opcode, Opcode::F32const | Opcode::F64const)
+        })
+    }
+
+    /// What was stored before the reference was there: by addresses that it is computed of.
+    fn stored_before(&self) -> Bytes {
+        let Scene { func, cfg, .. } = self.scene;
+        let none = Bytes::none(self.words.len());
+        if self.start.inst.is_some() {
+            return self.stored_up_to(self.start, &self.subject, none);
+        }
+        let mut met: Option<Bytes> = None;
+        for edge in cfg.preds(self.start.node) {
+            let end = func.layout.last_inst(cfg.block(edge.from));
+            let mut passes = place::passes(self.scene, edge.from, edge);
+            let passed = passes.find(|&(param, _)| param == self.subject.reference);
+            let Some(((_, arg), end)) = passed.zip(end) else {
+                return none;
+            };
+            let end = Point {
+                node: edge.from,
+                inst: Some(end),
+            };
+            let Some(start) = Point::of_value(func, cfg, arg) else {
+                return none;
+            };
+            let subject = Subject::new(self.scene, arg, start);
+            let stored = self.stored_up_to(end, &subject, none.clone());
+            match &mut met {
+                Some(met) => _ = met.meet(&stored),
+                None => met = Some(stored),
+            }
+        }
+        met.unwrap_or(none)
+    }
+
+    /// Add to `stored` what the blocks store to the object of `subject` through which every path to `end` goes.
+    fn stored_up_to(&self, end: Point, subject: &Subject, mut stored: Bytes) -> Bytes {
         let Scene {
             func, cfg, body, ..
         } = self.scene;
-        if self.start.inst.is_some() {
-            return;
+        // NB: What a call makes has no address before.
+        if subject.is_opaque(self.scene) {
+            return stored;
         }
-        let node = self.start.node;
-        for &param in func.dfg.block_params(cfg.block(node)) {
-            if func.dfg.value_type(param) != types::I64 {
-                continue;
-            }
-            let mut from = cfg.preds(node).map(|edge| edge.from).collect::<Vec<_>>();
-            from.dedup();
-            let is_address = from.iter().all(|&from| {
-                let passed = |to: Value| {
-                    let passes = body.passed_from(from).iter();
-                    passes.filter(move |pass| pass.to == node && pass.param == to)
+        let held = subject.at_start();
+        let mut node = Some(end.node);
+        for _ in 0..STORED_BEFORE {
+            let Some(at) = node else {
+                break;
+            };
+            for item in body.items_of(at) {
+                let point = Point {
+                    node: at,
+                    inst: Some(item.inst),
                 };
-                passed(param)
-                    .zip(passed(self.reference))
-                    .all(|(address, reference)| {
-                        self.relative_to(address.arg, reference.arg) == Place::Object(0)
-                    })
-            });
-            if is_address && !from.is_empty() {
-                self.addresses.push(param);
+                if !point.dominates(func, cfg, end) {
+                    break;
+                }
+                if let Some(access) = body.access(item)
+                    && let Some(data) = access.data
+                    && self.is_certain(item.inst, access, data)
+                    && let Place::Object(start) = subject.place(self.scene, &held, access.addr)
+                {
+                    let start = start.wrapping_add(access.offset.into());
+                    stored.add(&self.words, start..start.saturating_add(access.size.into()));
+                }
+            }
+            node = cfg.idom(at).filter(|&idom| idom != at);
+        }
+        stored
+    }
+
+    /// A path on which the byte at this index is not stored, and the object is handed on.
+    fn finding(&self, byte: usize) -> Option<Finding> {
+        let (nodes, inst) = self.path_without(byte)?;
+        let Scene { func, cfg, .. } = self.scene;
+        let mut steps = vec![point_step(cfg, self.start, Role::Definition)];
+        steps.extend(nodes[1..].iter().map(|&node| Step {
+            role: Role::Through,
+            block: cfg.block(node),
+            inst: None,
+        }));
+        steps.push(Step {
+            role: match may_collect(func, inst) {
+                true => Role::Safepoint,
+                false => Role::Use,
+            },
+            block: func.layout.inst_block(inst)?,
+            inst: Some(inst),
+        });
+        let error = GcError::UnstoredWord {
+            inst,
+            value: self.subject.reference,
+            offset: self.words[byte / 4],
+        };
+        Some((error, steps))
+    }
+
+    /// The blocks of a path that does not store the byte at this index, and what hands the object on.
+    fn path_without(&self, byte: usize) -> Option<(Vec<Node>, Inst)> {
+        let first: State = (self.start.node, self.subject.at_start());
+        let mut came_from = BTreeMap::<State, Option<State>>::new();
+        came_from.insert(first.clone(), None);
+        let mut queue = VecDeque::from([first]);
+        while let Some(state) = queue.pop_front() {
+            let (node, mut held) = state.clone();
+            let is_first = came_from[&state].is_none();
+            let mut stored = Stored {
+                certain: Bytes::none(self.words.len()),
+                possible: Bytes::none(self.words.len()),
+            };
+            match self.walk_without(byte, node, is_first, &mut held, &mut stored) {
+                Walked::Done => {}
+                Walked::HandedOn(inst) => {
+                    let mut nodes = vec![node];
+                    let mut at = &state;
+                    while let Some(Some(before)) = came_from.get(at) {
+                        nodes.push(before.0);
+                        at = before;
+                    }
+                    nodes.reverse();
+                    return Some((nodes, inst));
+                }
+                Walked::Through => {
+                    for next in self.entered(node, &held) {
+                        came_from.entry(next.clone()).or_insert_with(|| {
+                            queue.push_back(next);
+                            Some(state.clone())
+                        });
+                    }
+                }
             }
         }
+        None
+    }
+
+    fn walk_without(
+        &self,
+        byte: usize,
+        node: Node,
+        is_first: bool,
+        held: &mut Held,
+        stored: &mut Stored,
+    ) -> Walked {
+        let items = self.items(node, is_first);
+        steps::count(Analysis::Objects, items.len());
+        for item in items {
+            if self.hands_on(item, held) {
+                return Walked::HandedOn(item.inst);
+            }
+            if !self.goes_on(item, held) {
+                return Walked::Done;
+            }
+            self.store(item, held, stored);
+            if stored.possible.has(byte) {
+                return Walked::Done;
+            }
+            self.subject.follow(self.scene, item, held);
+        }
+        Walked::Through
     }
 }
 
-/// See [`Object::term`].
-enum Term {
-    /// The sum of both.
-    Sum(Value, Value),
-    /// The one without the other.
-    Less(Value, u64),
-    /// The same.
-    Same(Value),
-    /// The address of a slot.
-    Slot,
+/// How many blocks are looked at for stores that come before the reference.
+const STORED_BEFORE: usize = 64;
+
+fn enter(
+    state: State,
+    stored: &Stored,
+    known: &mut BTreeMap<State, Stored>,
+    pending: &mut BTreeMap<State, Stored>,
+) {
+    let met = match known.get_mut(&state) {
+        Some(known) => {
+            let is_less = known.certain.meet(&stored.certain);
+            if !(known.possible.meet(&stored.possible) | is_less) {
+                return;
+            }
+            known.clone()
+        }
+        None => {
+            known.insert(state.clone(), stored.clone());
+            stored.clone()
+        }
+    };
+    pending.insert(state, met);
 }
 
-/// Does the path lead from the allocation to where the object is handed on?
-pub(super) fn recheck(func: &Function, error: &GcError, steps: &[Step]) -> Result<(), Flaw> {
+/// Does the path of `steps` show `error`?
+pub(super) fn recheck(
+    func: &Function,
+    cfg: &Cfg,
+    error: &GcError,
+    steps: &[Step],
+) -> Result<(), Flaw> {
     match *error {
-        GcError::UnstoredWord { value, .. } => {
+        GcError::UnstoredWord {
+            inst,
+            value,
+            offset,
+        } => {
             defines(func, steps, value)?;
-            is_not_repeated(steps)
+            is_not_repeated(steps)?;
+            replay::recheck(func, cfg, (value, offset), inst, steps)
         }
         _ => Err(NOT_OURS),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use crate::{GcError, Options, verify_function};
-
-    /// How many objects are looked at in a function, and which words are missing.
-    fn look(body: &str) -> (u64, Vec<u32>) {
-        let text = format!(
-            "function %f(i64, i32) -> i32 {{\n    fn0 = %allocate() -> i32 ! nogc\n\
-             block0(v0: i64, v1: i32):\n{body}}}"
-        );
-        let functions = cranelift_reader::parse_functions(&text).expect("it parses");
-        let report = verify_function(&functions[0], &Options::default());
-        assert_eq!(report.inconclusive, [], "{text}");
-        let errors = report.violations.into_iter().map(|found| found.error);
-        let offsets = errors.map(|error| match error {
-            GcError::UnstoredWord { offset, .. } => offset,
-            error => panic!("{error}"),
-        });
-        (report.counts.objects, offsets.collect())
-    }
-
-    const ADDRESS: &str = "    v3 = uextend.i64 v2\n    v4 = iadd v0, v3\n";
-
-    #[test]
-    fn objects_are_counted_and_their_first_missing_word_is_named() {
-        let new = "    v2 ! gcref(struct, nonnull) ! gcnew(8, 12, 16) = call fn0()\n";
-        let store = |offset: u32| format!("    store notrap v1, v4+{offset}\n");
-        let cases = [
-            (vec![8, 12, 16], vec![]),
-            (vec![16, 8], vec![12]),
-            (vec![], vec![8]),
-            (vec![16, 12, 8], vec![]),
-        ];
-        for (stored, missing) in cases {
-            let stores: String = stored.iter().map(|&offset| store(offset)).collect();
-            let body = format!("{new}{ADDRESS}{stores}    return v2\n");
-            assert_eq!(look(&body), (1, missing), "{body}");
-        }
-    }
-
-    #[test]
-    fn nothing_is_asked_of_objects_without_words() {
-        let none = "    v2 ! gcref(struct, nonnull) ! gcnew() = call fn0()\n    return v2\n";
-        assert_eq!(look(none), (0, vec![]));
-    }
-
-    #[test]
-    fn of_large_objects_the_first_words_are_looked_at() {
-        let offsets = |count: u32| (0..count).map(|index| 4 * index);
-        let list: Vec<String> = offsets(100).map(|offset| offset.to_string()).collect();
-        let new = format!(
-            "    v2 ! gcref(struct, nonnull) ! gcnew({}) = call fn0()\n",
-            list.join(", ")
-        );
-        let stores = |count| -> String {
-            offsets(count)
-                .map(|offset| format!("    store notrap v1, v4+{offset}\n"))
-                .collect()
-        };
-        let with = |count| format!("{new}{ADDRESS}{}    return v2\n", stores(count));
-        assert_eq!(look(&with(63)), (1, vec![252]));
-        assert_eq!(look(&with(64)), (1, vec![]));
     }
 }

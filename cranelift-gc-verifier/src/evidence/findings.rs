@@ -4,7 +4,7 @@ use crate::analysis::facts::Facts;
 use crate::analysis::nullness::proofs::Proofs;
 use crate::analysis::slots::Loc;
 use crate::evidence::slot_path;
-use crate::finding::code::Checks;
+use crate::finding::code::{Checks, Code};
 use crate::finding::error::GcError;
 use crate::finding::report::{Counts, Inconclusive, Report, Violation};
 use crate::finding::witness::{Finding, Step, Witness};
@@ -48,6 +48,13 @@ impl Findings {
     pub(crate) fn extend(&mut self, found: impl IntoIterator<Item = Finding>) {
         for (error, steps) in found {
             self.reject(error, || Some(steps));
+        }
+    }
+
+    /// Say that the check `code`, if it is on, could not be made in full.
+    pub(crate) fn undecided(&mut self, code: Code, reason: Inconclusive) {
+        if self.checks.contains(code) {
+            self.inconclusive.push(reason);
         }
     }
 

@@ -109,6 +109,13 @@ pub enum Inconclusive {
         /// The reference.
         value: Value,
     },
+    /// A new object is handed on, and whether all of its words were stored before is not known.
+    UndecidedStore {
+        /// What hands it on.
+        inst: Inst,
+        /// The object.
+        value: Value,
+    },
     /// Lowering made several calls of a safepoint, and its stack map is attached to one that
     /// need not be the safepoint itself.
     AmbiguousCall {
@@ -139,6 +146,7 @@ impl Inconclusive {
             Inconclusive::SlotEscapes { .. } => "slot-escapes",
             Inconclusive::ManyBases { .. } => "many-bases",
             Inconclusive::UndecidedGuard { .. } => "undecided-guard",
+            Inconclusive::UndecidedStore { .. } => "undecided-store",
             Inconclusive::AmbiguousCall { .. } => "ambiguous-call",
             Inconclusive::TooMuchWork { .. } => "too-much-work",
             Inconclusive::Malformed { .. } => "malformed",
@@ -162,6 +170,10 @@ impl fmt::Display for Inconclusive {
                     "whether {value} is guarded at {inst} could not be decided"
                 )
             }
+            Inconclusive::UndecidedStore { inst, value } => write!(
+                f,
+                "whether all words of new object {value} are stored before {inst} could not be decided"
+            ),
             Inconclusive::AmbiguousCall { inst } => write!(
                 f,
                 "the stack map of {inst} is attached to one of several calls that lowering made of it"

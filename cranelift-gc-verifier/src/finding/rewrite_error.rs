@@ -12,6 +12,8 @@ pub enum Deed {
     IdempotentStore,
     /// Remove a store that a later one overwrites.
     DeadStore,
+    /// Replace a branch to a block by a trap.
+    RemoveBlock,
 }
 
 /// Why it must not.
@@ -35,6 +37,8 @@ pub enum Unjustified {
     Uncovered,
     /// The function ends on the way, and others observe the memory.
     Observed,
+    /// It is executed no more.
+    Vanishes,
 }
 
 /// What a rewrite does not keep of a value.
@@ -76,6 +80,15 @@ impl Given {
     }
 }
 
+impl Given {
+    /// Also show what `other` shows, if there is room.
+    pub(crate) fn extend(&mut self, other: Given) {
+        for (value, bits) in other.0.into_iter().flatten() {
+            self.add(value, bits);
+        }
+    }
+}
+
 impl fmt::Display for Given {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (value, bits)) in self.0.iter().flatten().enumerate() {
@@ -110,6 +123,9 @@ pub(crate) fn unsound_forwarding(
         (Deed::ForwardLoad, None) => write!(f, "load {inst} is replaced")?,
         (Deed::IdempotentStore, _) => write!(f, "store {inst} is removed as repeated")?,
         (Deed::DeadStore, _) => write!(f, "store {inst} is removed as dead")?,
+        (Deed::RemoveBlock, _) => {
+            write!(f, "a destination of branch {inst} is replaced by a trap")?
+        }
     }
     match (why, deed) {
         (Unjustified::Overwritten, _) => write!(f, ", but {other} stores something else there"),
@@ -127,6 +143,7 @@ pub(crate) fn unsound_forwarding(
         (Unjustified::Elsewhere, _) => write!(f, ", but {other} loads that from elsewhere"),
         (Unjustified::Extension, _) => f.write_str(", which is not what it extends to"),
         (Unjustified::Atomic, _) => f.write_str(", but it is an atomic operation"),
+        (Unjustified::Vanishes, _) => write!(f, ", so that {other} in it is not executed"),
         (Unjustified::Read, _) => write!(f, ", but {other} loads what it stores"),
         (Unjustified::Uncovered, _) => write!(f, ", but {other} does not overwrite all of it"),
         (Unjustified::Observed, _) => {

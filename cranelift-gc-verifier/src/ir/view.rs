@@ -223,11 +223,6 @@ impl Body {
         &self.items[starts[0] as usize..starts[1] as usize]
     }
 
-    /// The index of the first item of `node`.
-    pub(crate) fn first_of(&self, node: Node) -> usize {
-        self.starts[node as usize] as usize
-    }
-
     /// What the edges out of `node` pass to block parameters, aliases resolved.
     pub(crate) fn passed_from(&self, node: Node) -> &[BlockPass] {
         let starts = &self.pass_starts[node as usize..node as usize + 2];

@@ -9,6 +9,7 @@
 use crate::analysis::history::History;
 use crate::analysis::provenance::Class;
 use crate::finding::report::Report;
+use crate::pipeline::blame::Equalities;
 use crate::report::listing::Line;
 use cranelift_codegen::gc_verifier::Pass;
 
@@ -20,4 +21,5 @@ pub(crate) struct Known {
     pub(crate) history: History,
     pub(crate) classes: Vec<Class>,
     pub(crate) fingerprint: Option<u64>,
+    pub(crate) equalities: Equalities,
 }

@@ -1,6 +1,7 @@
 //! One function on its way through the compiler.
 
 pub(crate) mod accepted;
+pub(crate) mod blame;
 pub(crate) mod interest;
 pub(crate) mod verify;
 pub(crate) mod watch;

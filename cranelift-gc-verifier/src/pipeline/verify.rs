@@ -97,6 +97,11 @@ pub fn verify_emission(
     )
 }
 
+/// The same for what has no report: `None` if it panicked.
+pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
 /// A panic here must not take down a compiler that would do without the verifier. What is
 /// verified is only read, so that nothing broken is left behind. `failed` makes a result of the
 /// report that tells of the panic.

@@ -15,6 +15,7 @@ use crate::machine::call_ends::Machine;
 use crate::machine::inlining::InlineWatch;
 use crate::machine::stack_map;
 use crate::pipeline::accepted::Known;
+use crate::pipeline::blame::{self, Equalities};
 use crate::pipeline::interest::{Interest, interest};
 use crate::pipeline::verify::{verify_emission, verify_layer, verify_lowering};
 use crate::report::function_report::{FunctionReport, Refusal, Sink, Undone};
@@ -28,7 +29,7 @@ use cranelift_codegen::gc_verifier::{
     Answer, Emitted, FunctionGuard, GcVerifier, GcVerifierError, GcVerifierErrors, Lowered, Pass,
     Rewrite, SetGcVerifierError, set_gc_verifier,
 };
-use cranelift_codegen::ir::{Function, UserFuncName};
+use cranelift_codegen::ir::{Endianness, Function, UserFuncName};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::settings;
 use std::sync::Arc;
@@ -92,6 +93,10 @@ impl GcVerifier for Verifier {
                 fingerprint: None,
                 is_optimized: isa.flags().opt_level() != settings::OptLevel::None,
                 is_touched: false,
+                endianness: isa.endianness(),
+                original: None,
+                equalities: Equalities::default(),
+                is_input_to_blame: false,
                 rewrites: 0,
                 refused: 0,
                 history: History::default(),
@@ -134,6 +139,12 @@ struct Guard {
     is_optimized: bool,
     /// Was anything done to the function since it was verified?
     is_touched: bool,
+    endianness: Endianness,
+    /// The function as it was handed over, and what turned out to be equal in it.
+    original: Option<Box<Function>>,
+    equalities: Equalities,
+    /// Is what is wrong wrong with the input, though it did not show there?
+    is_input_to_blame: bool,
     rewrites: u64,
     refused: u64,
     history: History,
@@ -151,6 +162,8 @@ impl FunctionGuard for Guard {
                 return self.refuse(func, pass_of(rewrite), violation);
             }
             self.note(func, rewrite, violation);
+        } else if self.original.is_some() {
+            self.equalities.note(func, rewrite);
         }
         if let Rewrite::Inline { call, .. } = rewrite {
             self.inlining.inline(func, call);
@@ -187,6 +200,10 @@ impl FunctionGuard for Guard {
             }
             let report = stack_map::with_faults(func, &self.options, report, inlined);
             self.choose(func, pass, report);
+            match pass {
+                Pass::Input => self.keep_original(func),
+                _ => self.blame_input(),
+            }
         }
         self.history.end_pass();
         self.enforced()?;
@@ -200,6 +217,10 @@ impl FunctionGuard for Guard {
     }
 
     fn restored(&mut self, _func: &Function, pass: Pass) {
+        // NB: Without the pass, the input is as wrong as it was.
+        if self.is_input_to_blame {
+            return;
+        }
         let violations = match self.chosen.take() {
             Some((_, report)) => report.violations,
             None => Vec::new(),
@@ -214,6 +235,7 @@ impl FunctionGuard for Guard {
         self.chosen = accepted.chosen;
         self.history = accepted.history;
         self.fingerprint = accepted.fingerprint;
+        self.equalities = accepted.equalities;
         self.judge.restart(accepted.classes);
         self.is_touched = false;
     }
@@ -271,7 +293,34 @@ impl Guard {
                 history: self.history.clone(),
                 classes: self.judge.classes().to_vec(),
                 fingerprint: self.fingerprint,
+                equalities: self.equalities.clone(),
             };
+        }
+    }
+
+    /// Keep the input, in case that a pass brings to light what is wrong with it.
+    fn keep_original(&mut self, func: &Function) {
+        if !self.is_rejected() {
+            self.original = Some(Box::new(func.clone()));
+        }
+    }
+
+    /// Find out whether what is wrong after a pass was wrong before it.
+    fn blame_input(&mut self) {
+        if !self.is_rejected() {
+            return;
+        }
+        let Some(original) = self.original.take() else {
+            return;
+        };
+        let judged = blame::judge(&original, &self.equalities, &self.options, self.endianness);
+        if let Some((report, listing)) = judged {
+            self.is_input_to_blame = true;
+            self.listing = listing;
+            self.chosen = Some((Pass::Input, report));
+        } else if self.mode == settings::GcVerifier::Enforce {
+            // The pass is undone, and another one may come.
+            self.original = Some(original);
         }
     }
 

@@ -62,7 +62,7 @@ impl<'a, 's> Dead<'a, 's> {
         let func = scene.func;
         let access = access(func, dead)?;
         let mut leaves = Leaves::default();
-        if !leaves.add(func, &signatures.sums.equality, access.addr) {
+        if !leaves.add(func, &signatures.sums, access.addr) {
             return None;
         }
         Some(Dead {

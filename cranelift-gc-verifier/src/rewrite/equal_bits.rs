@@ -112,7 +112,8 @@ fn jump(
             let wrong = match blocks.map(|call| is_same_call(func, call, dest)) {
                 [true, false] => 0u128,
                 [false, true] => 1,
-                _ => return None,
+                // NB: A jump to where no branch went is as if the condition were something else.
+                [true, true] | [false, false] => return None,
             };
             let is_wrong = |bits| u128::from(bits != 0) == wrong;
             simplified(func, signatures, inst, arg, 1 - wrong, is_wrong)
@@ -206,7 +207,7 @@ pub(crate) fn trap_and_jump(
 }
 
 /// Does the conditional trap `opcode` trap when its condition is `bits`?
-fn traps(opcode: Opcode, bits: u128) -> bool {
+pub(super) fn traps(opcode: Opcode, bits: u128) -> bool {
     match opcode {
         Opcode::Trapz => bits == 0,
         Opcode::Trapnz => bits != 0,
@@ -262,7 +263,12 @@ fn lane_where(lanes: &Lanes, is_it: impl Fn(u128) -> bool) -> Option<usize> {
 }
 
 /// The leaves of `value` under the assignment of `lane`: up to two of them, the first ones found.
-fn given(func: &Function, signatures: &mut Signatures, value: Value, lane: usize) -> Given {
+pub(super) fn given(
+    func: &Function,
+    signatures: &mut Signatures,
+    value: Value,
+    lane: usize,
+) -> Given {
     debug_assert!(lane < LANES);
     let mut given = Given::default();
     let mut pending: SmallVec<[Value; 8]> = SmallVec::from_slice(&[value]);

@@ -190,11 +190,11 @@ impl<'a, 's> Known<'a, 's> {
         let place = Place::of(func, &mut signatures.sums, known);
         let value = signatures.root(func, value);
         let mut leaves = Leaves::default();
-        if !leaves.add(func, &signatures.sums.equality, known.addr) {
+        if !leaves.add(func, &signatures.sums, known.addr) {
             return None;
         }
         let is_fixed = leaves.is_empty();
-        if !leaves.add(func, &signatures.sums.equality, value) {
+        if !leaves.add(func, &signatures.sums, value) {
             return None;
         }
         Some(Known {

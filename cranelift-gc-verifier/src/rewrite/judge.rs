@@ -24,9 +24,11 @@
 
 use super::classes::Classes;
 use super::event::{pass_of, rule_of};
+use super::merged_trap::Traps;
+use super::phis::Phis;
 use super::scene::Scene;
 use super::signature::Signatures;
-use super::{dead_store, equal_bits, forwarding, kept, signature};
+use super::{dead_store, equal_bits, forwarding, kept, lost_trap, signature};
 use crate::analysis::graph::{Graph, Known, Question};
 use crate::analysis::provenance::Class;
 use crate::analysis::version::Safepoints;
@@ -36,10 +38,11 @@ use crate::finding::error::GcError;
 use crate::finding::options::Options;
 use crate::finding::report::{Inconclusive, Violation};
 use crate::finding::witness::Witness;
-use crate::ir::cfg::Cfg;
 use crate::ir::steps::{self, Span};
 use cranelift_codegen::gc_verifier::{Pass, Rewrite};
-use cranelift_codegen::ir::{Endianness, Function, GcCollector, Inst, Value, ValueDef};
+use cranelift_codegen::ir::{
+    Endianness, Function, GcCollector, Inst, InstructionData, Opcode, Value, ValueDef,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Judges the rewrites of one function.
@@ -48,6 +51,8 @@ pub struct Rewrites {
     endianness: Endianness,
     signatures: Signatures,
     classes: Classes,
+    traps: Traps,
+    phis: Phis,
     graph: Option<Graph>,
     /// What can have changed since.
     pub(crate) question: Question,
@@ -66,6 +71,8 @@ impl Rewrites {
             endianness,
             signatures: Signatures::default(),
             classes: Classes::default(),
+            traps: Traps::default(),
+            phis: Phis::default(),
             graph: None,
             question: Question::default(),
             pass: Pass::Input,
@@ -95,6 +102,8 @@ impl Rewrites {
     pub(crate) fn restart(&mut self, classes: Vec<Class>) {
         self.classes = Classes::new(classes);
         self.signatures = Signatures::default();
+        self.traps.clear();
+        self.phis.clear();
         self.graph = None;
         self.inconclusive.clear();
     }
@@ -139,6 +148,8 @@ impl Rewrites {
             self.pass = pass;
             self.question = Question::Everything;
             self.signatures = Signatures::default();
+            self.traps.clear();
+            self.phis.clear();
             self.left = None;
         }
         // A panic here must not take down a compiler that would do without the verifier.
@@ -255,8 +266,23 @@ impl Rewrites {
             Rewrite::Simplify { orig, new, .. }
             | Rewrite::Subsume { orig, new, .. }
             | Rewrite::Gvn { orig, kept: new } => self.pure_value(func, orig, new).map(plain),
-            Rewrite::GvnSkeleton { inst, kept } => self.merged(func, inst, kept?),
-            Rewrite::SkeletonRemoveWithVal { inst, val, .. } => self.removed_with(func, inst, val),
+            Rewrite::GvnSkeleton { inst, kept: None } => self.merged_trap(func, inst).map(plain),
+            Rewrite::GvnSkeleton {
+                inst,
+                kept: Some(kept),
+            } => {
+                let by = func.dfg.value_def(self.signatures.root(func, kept)).inst();
+                let by = by.filter(|&by| by != inst);
+                let trap = match by {
+                    Some(_) => lost_trap::merged(func, &mut self.signatures, inst, by),
+                    None => None,
+                };
+                trap.map(plain).or_else(|| self.merged(func, inst, kept))
+            }
+            Rewrite::SkeletonRemoveWithVal { inst, val, .. } => {
+                let trap = lost_trap::merged(func, &mut self.signatures, inst, None);
+                trap.map(plain).or_else(|| self.merged(func, inst, val))
+            }
             Rewrite::SkeletonRemove { inst, .. } => {
                 if !self.is_asked(func, inst) {
                     return None;
@@ -264,12 +290,25 @@ impl Rewrites {
                 equal_bits::removed(func, &mut self.signatures, inst).map(plain)
             }
             Rewrite::SkeletonReplace { inst, new_inst, .. } => {
-                if !self.is_asked(func, inst) {
+                // NB: Sums that trap are those of sizes and offsets, which need not touch a reference.
+                let is_sum = func.dfg.insts[inst].opcode() == Opcode::UaddOverflowTrap;
+                if !is_sum && !self.is_asked(func, inst) {
                     return None;
                 }
-                equal_bits::instructions(func, &mut self.signatures, inst, new_inst).map(plain)
+                let signatures = &mut self.signatures;
+                lost_trap::replaced(func, signatures, inst, new_inst)
+                    .or_else(|| equal_bits::instructions(func, signatures, inst, new_inst))
+                    .map(plain)
             }
-            Rewrite::SkeletonReplaceWithVal { inst, val, .. } => self.removed_with(func, inst, val),
+            Rewrite::SkeletonReplaceWithVal {
+                inst,
+                new_inst,
+                val,
+                ..
+            } => {
+                let trap = lost_trap::replaced(func, &mut self.signatures, inst, new_inst);
+                trap.map(plain).or_else(|| self.merged(func, inst, val))
+            }
             Rewrite::ReplaceBranchCond { inst, cond, .. } => {
                 if !self.is_asked(func, inst) {
                     return None;
@@ -293,6 +332,9 @@ impl Rewrites {
                 second,
                 ..
             } => {
+                if let Some(lost) = self.lost_block(func, inst, first, second) {
+                    return Some(lost);
+                }
                 if !self.is_asked(func, inst) {
                     return None;
                 }
@@ -346,13 +388,44 @@ impl Rewrites {
             .map(|error| (error, Witness::default()))
     }
 
-    fn removed_with(
+    /// A conditional trap goes away as repeated. It is one if another one comes before it, or if it never traps.
+    fn merged_trap(&mut self, func: &Function, inst: Inst) -> Option<GcError> {
+        if !self.is_asked(func, inst) {
+            return None;
+        }
+        let error = equal_bits::removed(func, &mut self.signatures, inst)?;
+        self.prepare(func);
+        let Graph { cfg, .. } = self.graph.as_ref()?;
+        let is_repeated = self
+            .traps
+            .is_repeated(func, cfg, &mut self.signatures, inst);
+        (!is_repeated).then_some(error)
+    }
+
+    /// What is lost with the block that the branch `inst` goes to no more, for which `trap` stands.
+    fn lost_block(
         &mut self,
         func: &Function,
         inst: Inst,
-        val: Value,
+        trap: Inst,
+        jump: Inst,
     ) -> Option<(GcError, Witness)> {
-        self.merged(func, inst, val)
+        let InstructionData::Brif { blocks, .. } = func.dfg.insts[inst] else {
+            return None;
+        };
+        let InstructionData::CondTrap { code, .. } = func.dfg.insts[trap] else {
+            return None;
+        };
+        let InstructionData::Jump { destination, .. } = func.dfg.insts[jump] else {
+            return None;
+        };
+        let lists = &func.dfg.value_lists;
+        let kept = destination.block(lists);
+        let blocks = blocks.map(|call| call.block(lists));
+        let gone = blocks.into_iter().find(|&block| block != kept)?;
+        self.with_scene(func, |scene, _, _, _| {
+            lost_trap::gone(scene, inst, gone, code)
+        })
     }
 
     fn stale(
@@ -421,10 +494,15 @@ impl Rewrites {
         }
         self.prepare(func);
         let Graph { cfg, .. } = self.graph.as_ref()?;
-        let arg = other_argument(func, cfg, param, value)?;
-        let expected = self.signatures.of(func, arg)?;
+        let others = self.phis.others(func, cfg, param, value);
         let found = self.signatures.of(func, value)?;
-        let lane = expected.difference(&found)?;
+        let differs = others.iter().find_map(|&arg| {
+            let expected = self.signatures.of(func, arg)?;
+            Some((expected, expected.difference(&found)?))
+        });
+        let (expected, lane) = differs?;
+        // NB: Who asks again is to be told again.
+        self.phis.clear();
         let error = GcError::UnequalRewrite {
             inst: at,
             orig: Some(param),
@@ -535,40 +613,4 @@ impl Rewrites {
             self.classes.merge(func, result, value);
         }
     }
-}
-
-/// An argument for `param`, or for a parameter that is passed for it, that is not `value`.
-fn other_argument(func: &Function, cfg: &Cfg, param: Value, value: Value) -> Option<Value> {
-    let value = func.dfg.resolve_aliases(value);
-    let mut pending = vec![param];
-    let mut seen = vec![param];
-    while let Some(param) = pending.pop() {
-        let ValueDef::Param(block, _) = func.dfg.value_def(param) else {
-            continue;
-        };
-        let node = cfg.node(block)?;
-        let mut other = None;
-        for edge in cfg.preds(node) {
-            crate::ir::cfg::for_each_block_arg(func, cfg, edge.from, |to, arg, to_param| {
-                if to != node || to_param != param || arg == value || seen.contains(&arg) {
-                    return;
-                }
-                match func.dfg.value_def(arg) {
-                    // NB: The entry's parameters are no one's arguments.
-                    ValueDef::Param(from, _) if Some(from) != func.layout.entry_block() => {
-                        seen.push(arg);
-                        pending.push(arg);
-                    }
-                    _ => other = other.or(Some(arg)),
-                }
-            });
-        }
-        if other.is_some() {
-            return other;
-        }
-        if seen.len() > 256 {
-            return None;
-        }
-    }
-    None
 }

@@ -70,6 +70,13 @@ pub(crate) struct Signatures {
 const UNKNOWN: u32 = u32::MAX;
 
 impl Signatures {
+    /// Signatures for which flags of loads count for nothing.
+    pub(crate) fn with_opaque_loads() -> Self {
+        let mut signatures = Signatures::default();
+        signatures.sums.are_loads_opaque = true;
+        signatures
+    }
+
     /// What stands for `value`.
     #[inline]
     pub(crate) fn root(&self, func: &Function, value: Value) -> Value {
@@ -147,11 +154,25 @@ impl Signatures {
         match func.dfg.value_def(root) {
             ValueDef::Param(..) => has_lanes(func.dfg.value_type(root)),
             ValueDef::Result(inst, _)
-                if is_opaque(func.dfg.insts[inst].opcode()) && !is_pure_load(func, inst) =>
+                if is_opaque(func.dfg.insts[inst].opcode())
+                    && !self.sums.is_unchanging(func, inst) =>
             {
                 has_lanes(func.dfg.value_type(root))
             }
             ValueDef::Result(..) | ValueDef::Union(..) => self.known_of(func, root).is_some(),
+        }
+    }
+
+    /// The operands that the signature of `value` is made of.
+    fn operands<'f>(&self, func: &'f Function, value: Value) -> &'f [Value] {
+        match func.dfg.value_def(value) {
+            ValueDef::Result(inst, _)
+                if !is_opaque(func.dfg.insts[inst].opcode())
+                    || self.sums.is_unchanging(func, inst) =>
+            {
+                func.dfg.inst_args(inst)
+            }
+            ValueDef::Result(..) | ValueDef::Param(..) | ValueDef::Union(..) => &[],
         }
     }
 
@@ -166,7 +187,7 @@ impl Signatures {
                 continue;
             }
             let before = pending.len();
-            for &operand in operands(func, top) {
+            for &operand in self.operands(func, top) {
                 let operand = self.root(func, operand);
                 if self.memo(operand) == Memo::Missing {
                     pending.push(operand);
@@ -196,7 +217,7 @@ impl Signatures {
         if let Some(lanes) = address(func, inst, ty) {
             return Some(lanes);
         }
-        if is_pure_load(func, inst) {
+        if self.sums.is_unchanging(func, inst) {
             return self.pure_load(func, inst, ty);
         }
         let data = &func.dfg.insts[inst];
@@ -315,33 +336,6 @@ fn lanewise(question: &Question<'_>, args: &[&Lanes]) -> Option<Lanes> {
         }
     }
     Some(lanes)
-}
-
-/// Is this load without effects, and always of the same memory, to the optimizer?
-fn is_pure_load(func: &Function, inst: Inst) -> bool {
-    match func.dfg.insts[inst] {
-        InstructionData::Load {
-            opcode: Opcode::Load,
-            flags,
-            ..
-        } => {
-            let flags = func.dfg.mem_flags[flags];
-            flags.readonly() && flags.notrap() && flags.can_move()
-        }
-        _ => false,
-    }
-}
-
-/// The operands that the signature of `value` is made of.
-fn operands(func: &Function, value: Value) -> &[Value] {
-    match func.dfg.value_def(value) {
-        ValueDef::Result(inst, _)
-            if !is_opaque(func.dfg.insts[inst].opcode()) || is_pure_load(func, inst) =>
-        {
-            func.dfg.inst_args(inst)
-        }
-        ValueDef::Result(..) | ValueDef::Param(..) | ValueDef::Union(..) => &[],
-    }
 }
 
 /// Can the first result of `inst` be computed from its operands?

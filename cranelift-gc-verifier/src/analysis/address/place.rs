@@ -179,7 +179,7 @@ impl Leaves {
     }
 
     /// Add what `value` is made of. Returns whether that is all.
-    pub(crate) fn add(&mut self, func: &Function, equality: &Equality, value: Value) -> bool {
+    pub(crate) fn add(&mut self, func: &Function, sums: &Sums, value: Value) -> bool {
         let mut pending: SmallVec<[Value; 8]> = SmallVec::from_slice(&[value]);
         let mut visits = 0;
         while let Some(value) = pending.pop() {
@@ -187,15 +187,16 @@ impl Leaves {
             if visits > 64 {
                 return false;
             }
-            let value = equality.root(func, value);
+            let value = sums.equality.root(func, value);
             match func.dfg.value_def(value) {
                 ValueDef::Param(block, _) => self.blocks.push(block),
                 ValueDef::Result(inst, _) => {
                     let opcode = func.dfg.insts[inst].opcode();
-                    let is_pure = !opcode.can_load()
+                    let is_computed = !opcode.can_load()
                         && !opcode.is_call()
                         && !opcode.other_side_effects()
                         && !opcode.can_trap();
+                    let is_pure = is_computed || sums.is_unchanging(func, inst);
                     if !is_pure {
                         self.insts.push(inst);
                     }

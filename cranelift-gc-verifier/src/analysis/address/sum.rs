@@ -10,11 +10,12 @@
 //! so it goes through the sum. Extension is none, so that `uextend(a + b)` is a leaf that is named by the
 //! sum in it; but where `a + b` traps on overflow, what comes out of it did not overflow, and it is
 //! `uextend(a) + uextend(b)`. That is how Wasmtime checks the bounds of an array's element
-//! before it computes its address.
+//! before it computes its address. Loads of one address that cannot change are one leaf, so that an address does
+//! not depend on where the base of the heap was loaded.
 
 use super::equality::Equality;
 use cranelift_codegen::FxHashMap;
-use cranelift_codegen::ir::{Function, InstructionData, Opcode, StackSlot, Value, ValueDef};
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, StackSlot, Value, ValueDef};
 use smallvec::SmallVec;
 
 /// The number of a list of terms.
@@ -30,6 +31,8 @@ enum Leaf {
     Value(Value),
     /// A sum of so many bits, extended without the sign.
     Extended(u32, Linear),
+    /// So many bits at this address, which do not change: each load of them is the same value.
+    Loaded(u32, Linear),
 }
 
 /// A sum.
@@ -86,6 +89,8 @@ pub(crate) struct Sums {
     is_leaf: Vec<bool>,
     /// By value: may the address of a slot take part in it, where that was asked?
     of_slot: Vec<Option<bool>>,
+    /// Is each load another value, whatever its flags say?
+    pub(crate) are_loads_opaque: bool,
 }
 
 impl Default for Sums {
@@ -100,11 +105,17 @@ impl Default for Sums {
             bases: Vec::new(),
             is_leaf: Vec::new(),
             of_slot: Vec::new(),
+            are_loads_opaque: false,
         }
     }
 }
 
 impl Sums {
+    /// Does `inst` load what is the same whenever it is loaded?
+    pub(crate) fn is_unchanging(&self, func: &Function, inst: Inst) -> bool {
+        !self.are_loads_opaque && is_unchanging(func, inst)
+    }
+
     /// Forget what values are if `value`, which is another one from now on, is a leaf of some. Returns
     /// whether it is.
     pub(crate) fn forget(&mut self, value: Value) -> bool {
@@ -155,7 +166,7 @@ impl Sums {
         match self.lists[terms.0 as usize][..] {
             [(leaf, 1)] => match self.leaves[leaf as usize] {
                 Leaf::Slot(slot) => Some(slot),
-                Leaf::Value(_) | Leaf::Extended(..) => None,
+                Leaf::Value(_) | Leaf::Extended(..) | Leaf::Loaded(..) => None,
             },
             _ => None,
         }
@@ -226,6 +237,21 @@ impl Sums {
     }
 }
 
+/// Is `inst` a load that yields the same whenever it is made, to the optimizer?
+fn is_unchanging(func: &Function, inst: Inst) -> bool {
+    match func.dfg.insts[inst] {
+        InstructionData::Load {
+            opcode: Opcode::Load,
+            flags,
+            ..
+        } => {
+            let flags = func.dfg.mem_flags[flags];
+            flags.readonly() && flags.notrap() && flags.can_move()
+        }
+        _ => false,
+    }
+}
+
 fn mask(bits: u32) -> u64 {
     match bits {
         0..=63 => (1 << bits) - 1,
@@ -288,6 +314,15 @@ impl Sums {
                 let slot = self.leaf(Leaf::Slot(stack_slot));
                 let offset = constant(i64::from(offset) as u64);
                 self.add(slot, 1, offset, bits)
+            }
+            InstructionData::Load { arg, offset, .. } if self.is_unchanging(func, inst) => {
+                if func.dfg.value_type(arg).bits() != 64 {
+                    return None;
+                }
+                let addr = self.linear_within(func, arg, depth);
+                let offset = constant(i64::from(offset) as u64);
+                let addr = self.add(addr, 1, offset, 64)?;
+                Some(self.leaf(Leaf::Loaded(bits, addr)))
             }
             InstructionData::IntAddTrap { args, .. } => {
                 let [a, b] = args.map(|arg| self.linear_within(func, arg, depth));
@@ -424,6 +459,17 @@ mod tests {
             (
                 "v3 = uextend.i64 v1\n v4 = ireduce.i32 v3\n v5 = iadd v2, v1\n v6 = iadd v4, v2",
                 Some(0),
+            ),
+            // What cannot change is loaded once …
+            (
+                "v3 = load.i64 notrap readonly can_move v0+8\n v4 = iconst.i64 8\n v5 = iadd v0, v4\n \
+                 v6 = load.i64 notrap readonly can_move v5\n v7 = iadd v4, v6\n v8 = iadd v3, v4",
+                Some(0),
+            ),
+            // … and what can is not.
+            (
+                "v3 = load.i64 notrap readonly v0+8\n v4 = load.i64 notrap readonly v0+8",
+                None,
             ),
             // The sign is something else.
             ("v3 = sextend.i64 v1\n v4 = uextend.i64 v1", None),
