@@ -33,24 +33,15 @@ use crate::ir::instruction::{Access, Kind};
 use crate::ir::path::Point;
 use crate::ir::safepoint::may_collect;
 use crate::ir::steps::{self, Analysis};
-use crate::ir::view::{Body, Item};
+use crate::ir::view::Item;
 use bytes::Bytes;
-use cranelift_codegen::ir::{Function, GcCollector, Inst, Opcode, Value};
-use place::{Held, Place, Subject};
+use cranelift_codegen::ir::{Function, Inst, Opcode, Value};
+use place::{Held, Place, Scene, Subject};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
 
 /// How many ways to hold an object are told apart, for each block of the function.
 const STATES_A_BLOCK: usize = 4;
-
-/// A function, and what is known of it.
-#[derive(Clone, Copy)]
-struct Scene<'a> {
-    func: &'a Function,
-    cfg: &'a Cfg,
-    body: &'a Body,
-    collector: GcCollector,
-}
 
 /// Look at all new objects.
 pub(crate) fn check(facts: &Facts, findings: &mut Findings) {

@@ -1,11 +1,10 @@
 //! What holds a new object, and where addresses point to.
 
-use super::Scene;
-use crate::ir::cfg::{Edge, Node, constant, destinations};
+use crate::ir::cfg::{Cfg, Edge, Node, constant, destinations};
 use crate::ir::path::Point;
-use crate::ir::view::Item;
+use crate::ir::view::{Body, Item};
 use cranelift_codegen::ir::{
-    BlockArg, Function, Inst, InstructionData, Opcode, StackSlot, Value, types,
+    BlockArg, Function, GcCollector, Inst, InstructionData, Opcode, StackSlot, Value, types,
 };
 use smallvec::SmallVec;
 
@@ -14,6 +13,15 @@ const MAX_VALUES: u32 = 256;
 
 /// How deep an expression may be.
 const DEPTH: u32 = 32;
+
+/// A function, and what is known of it.
+#[derive(Clone, Copy)]
+pub(super) struct Scene<'a> {
+    pub(super) func: &'a Function,
+    pub(super) cfg: &'a Cfg,
+    pub(super) body: &'a Body,
+    pub(super) collector: GcCollector,
+}
 
 /// What a value is of the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
