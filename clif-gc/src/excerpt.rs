@@ -283,13 +283,11 @@ mod tests {
                 value: Value::from_u32(1),
                 safepoint: Inst::from_u32(10),
             },
-            witness: Witness {
-                steps: vec![
-                    step(Role::Definition, None),
-                    step(Role::Safepoint, Some(10)),
-                    step(Role::Use, Some(11)),
-                ],
-            },
+            witness: Witness::from(vec![
+                step(Role::Definition, None),
+                step(Role::Safepoint, Some(10)),
+                step(Role::Use, Some(11)),
+            ]),
             rule: None,
         };
         (listing, violation)

@@ -8,6 +8,7 @@
 //! * [`clif_built()`]: a function that is built to be sound is not rejected, whatever becomes of it;
 //! * [`facts_text()`]: a fact is written as it is read;
 //! * [`stack_maps()`]: a sound function one of whose stack maps was changed is rejected;
+//! * [`paths()`]: what goes wrong on some path of a small function is what the verifier says;
 //! * [`wasm_front()`]: whatever compiles is not rejected;
 //! * [`smith_gc()`]: neither are generated modules, the verifier changes no code, and rewrites that are refused
 //!   at random change nothing that a module does.
@@ -19,6 +20,7 @@ mod clif;
 mod compiled;
 mod looked;
 mod maps;
+mod paths;
 mod setup;
 mod smith;
 mod wasm;
@@ -28,8 +30,10 @@ mod watch;
 mod smoke;
 
 pub use clif::{clif_built, clif_facts, facts_text};
+pub use cranelift_codegen::ir::GcCollector;
 pub use looked::Looked;
 pub use maps::{Mutation, stack_maps};
+pub use paths::{Agreement, Truth, paths};
 pub use smith::{Ran, Smith, smith_gc};
 pub use wasm::{encode, wasm_front};
 

@@ -1,6 +1,7 @@
 //! Each target for a second, on mutated files of the project; `GC_FUZZ_SECONDS` makes it longer.
 
 use super::*;
+use cranelift_gc_verifier::Verdict;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -172,6 +173,33 @@ fn wrong_maps_are_rejected() {
             rejected.get(&mutation).copied().unwrap_or(0) >= least,
             "{mutation:?}"
         );
+    }
+}
+
+#[test]
+fn verdicts_are_what_happens_on_paths() {
+    use cranelift_codegen::ir::GcCollector::{Moving, NonMoving, Null};
+    for collector in [Moving, NonMoving, Null] {
+        let [mut wrong, mut right, mut undecided, mut inconclusive] = [0; 4];
+        let count = run(|random| {
+            let length = 40 + random.below(120);
+            let found = paths(&random.bytes(length), collector);
+            match found.truth {
+                Truth::Wrong(_) => wrong += 1,
+                Truth::Right => right += 1,
+                Truth::Undecided => undecided += 1,
+            }
+            inconclusive += usize::from(found.verdict == Verdict::Inconclusive);
+        });
+        println!(
+            "{collector:?}: {wrong} wrong, {right} right, {undecided} undecided, {inconclusive} inconclusive"
+        );
+        if count > 100 {
+            assert!(wrong > count / 50, "{wrong} of {count}");
+            assert!(right > count / 10, "{right} of {count}");
+            assert!(undecided < count / 2, "{undecided} of {count}");
+            assert!(inconclusive < count / 10, "{inconclusive} of {count}");
+        }
     }
 }
 

@@ -60,6 +60,7 @@ impl Demand {
             used: EntitySet::with_capacity(func.dfg.num_values()),
         };
         let mut pending = Vec::new();
+        let mut used = Vec::new();
         for node in cfg.nodes() {
             for inst in cfg.insts(func, node) {
                 for (value, _) in uses(func, inst) {
@@ -67,12 +68,26 @@ impl Demand {
                         pending.push(value);
                     }
                 }
-                for value in func.dfg.inst_values(inst) {
-                    demand.used.insert(func.dfg.resolve_aliases(value));
+                if acts(func, inst) {
+                    let args = func.dfg.inst_args(inst).iter();
+                    used.extend(args.map(|&arg| func.dfg.resolve_aliases(arg)));
                 }
             }
         }
         let args = ArgsOf::new(func, cfg);
+        while let Some(value) = used.pop() {
+            if !demand.used.insert(value) {
+                continue;
+            }
+            match func.dfg.value_def(value) {
+                ValueDef::Result(inst, _) => {
+                    let operands = func.dfg.inst_args(inst).iter();
+                    used.extend(operands.map(|&operand| func.dfg.resolve_aliases(operand)));
+                }
+                ValueDef::Param(..) => used.extend(args.of(value)),
+                ValueDef::Union(..) => {}
+            }
+        }
         while let Some(value) = pending.pop() {
             let mut visit = |value| {
                 if demand.relied_on.insert(value) {
@@ -97,10 +112,20 @@ impl Demand {
         self.relied_on.contains(value)
     }
 
-    /// Is `value` used at all?
+    /// Does `value` decide anything that the function does?
     pub(crate) fn is_used(&self, value: Value) -> bool {
         self.used.contains(value)
     }
+}
+
+/// Does `inst` do more than to compute, so that its operands decide what the function does?
+fn acts(func: &Function, inst: Inst) -> bool {
+    let opcode = func.dfg.insts[inst].opcode();
+    opcode.can_store()
+        || opcode.can_trap()
+        || opcode.other_side_effects()
+        || opcode.is_call()
+        || opcode.is_terminator()
 }
 
 /// The arguments for each block parameter, sorted by parameter.

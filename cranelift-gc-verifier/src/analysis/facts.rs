@@ -7,13 +7,12 @@ use crate::analysis::history::History;
 use crate::analysis::provenance::{Class, Values};
 use crate::analysis::slots::Slots;
 use crate::analysis::version::{Safepoints, Version};
-use crate::ir::cfg::{Cfg, Node};
+use crate::ir::cfg::Cfg;
 use crate::ir::instruction::passed_on;
 use crate::ir::reader::read;
 use crate::ir::view::Body;
-use cranelift_codegen::FxHashSet;
 use cranelift_codegen::ir::{Function, GcCollector, Inst, Value};
-use std::cell::{OnceCell, RefCell};
+use std::cell::OnceCell;
 
 /// The function, its graph, and the results of the analyses. The checks read nothing else.
 pub(crate) struct Facts<'a> {
@@ -29,8 +28,6 @@ pub(crate) struct Facts<'a> {
     freshness: Freshness,
     demand: OnceCell<Demand>,
     args: OnceCell<ArgsOf>,
-    /// Values with blocks: to the end of the block, all safepoints keep the value's object alive.
-    pub(crate) kept_before: RefCell<FxHashSet<(Value, Node)>>,
 }
 
 impl<'a> Facts<'a> {
@@ -61,7 +58,6 @@ impl<'a> Facts<'a> {
             freshness,
             demand: OnceCell::new(),
             args: OnceCell::new(),
-            kept_before: RefCell::default(),
         }
     }
 
@@ -115,7 +111,7 @@ impl<'a> Facts<'a> {
         self.demand().is_relied_on(value)
     }
 
-    /// Is `value` used at all?
+    /// Does `value` decide anything that the function does?
     pub(crate) fn is_used(&self, value: Value) -> bool {
         self.demand().is_used(value)
     }

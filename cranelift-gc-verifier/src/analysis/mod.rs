@@ -9,5 +9,7 @@ pub(crate) mod history;
 pub(crate) mod keepalive;
 pub(crate) mod nullness;
 pub(crate) mod provenance;
+pub(crate) mod rooted;
 pub(crate) mod slots;
+pub(crate) mod sources;
 pub(crate) mod version;

@@ -53,6 +53,8 @@ enum Goes {
 /// The class of each value.
 pub(crate) struct Values {
     classes: Vec<Class>,
+    /// The values that are references by themselves, and not because one is handed on as them.
+    seeds: EntitySet<Value>,
     /// Those that stand for values which do not age, by a rewrite.
     untraced: EntitySet<Value>,
 }
@@ -68,6 +70,7 @@ impl Values {
     ) -> Self {
         let mut values = Values {
             classes: vec![Class::Plain; func.dfg.num_values()],
+            seeds: EntitySet::new(),
             untraced: history.untraced().clone(),
         };
         for (value, fact) in func.dfg.gc_info.facts() {
@@ -181,6 +184,9 @@ impl Values {
     fn seed_one(&mut self, func: &Function, body: &Body, value: Value) -> bool {
         let value = body.resolve(func, value);
         if self.class(value) >= Class::Reference {
+            if self.class(value) == Class::Reference {
+                self.seeds.insert(value);
+            }
             return false;
         }
         let can_be = func.dfg.value_type(value).is_int()
@@ -195,6 +201,9 @@ impl Values {
                     ValueDef::Union(..) => false,
                 },
             };
+        if can_be {
+            self.seeds.insert(value);
+        }
         can_be && self.raise(value, Class::Reference)
     }
 
@@ -266,6 +275,12 @@ impl Values {
             classes[alias.as_u32() as usize] = classes[value.as_u32() as usize];
         });
         classes
+    }
+
+    /// The values that are references by themselves, on every path: by a fact, because they were declared, or
+    /// because they are stored where a stack map names them or loaded from there.
+    pub(crate) fn certain(&self) -> &EntitySet<Value> {
+        &self.seeds
     }
 
     /// The number of values that are references.

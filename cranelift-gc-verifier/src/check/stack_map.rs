@@ -13,12 +13,12 @@ use crate::analysis::facts::Facts;
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::entry;
 use crate::analysis::slots::{Hold, Location, Root};
+use crate::analysis::sources::{Sources, folded, is_zero, why_no_reference_by_making};
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{Flaw, NOT_OURS, starts_at_entry, stores_to};
 use crate::evidence::slot_path;
 use crate::finding::error::{GcError, Held, NonReference};
 use crate::finding::witness::Step;
-use crate::ir::cfg::constant;
 use cranelift_codegen::ir::{Function, Inst, Type, Value, types};
 
 /// Check all stack maps.
@@ -44,30 +44,50 @@ fn check_entries(facts: &Facts, findings: &mut Findings) {
 fn check_roots(facts: &Facts, findings: &mut Findings) {
     // NB: Most maps see what others see; what it is need be found out once.
     let mut is_fine = vec![None; facts.slots.contents()];
+    let mut sources = Sources::default();
     for (index, safepoint) in facts.safepoints.all.iter().enumerate() {
         for root in facts.slots.roots_of(index) {
             let is_fine = &mut is_fine[root.content as usize];
-            let is_fine = *is_fine.get_or_insert_with(|| is_reference(facts, &root));
+            let is_fine = *is_fine.get_or_insert_with(|| is_reference(facts, &mut sources, &root));
             if root.is_stale || !is_fine {
-                check_root(facts, findings, safepoint.inst, &root);
+                check_root(facts, findings, &mut sources, safepoint.inst, &root);
             }
         }
     }
 }
 
 /// Is what `root` names a reference on every path, as far as can be told?
-fn is_reference(facts: &Facts, root: &Root) -> bool {
+fn is_reference(facts: &Facts, sources: &mut Sources, root: &Root) -> bool {
     let ty = facts.slots.locations[root.loc as usize].ty;
     match root.hold {
-        Hold::Is { data, .. } => why_no_reference(facts, data, ty).is_none(),
-        Hold::Conflict(a, b) => [a, b]
-            .iter()
-            .all(|&value| why_no_reference(facts, value, ty).is_none()),
+        Hold::Is { .. } | Hold::Conflict(..) => culprit(facts, sources, root, ty).is_none(),
         Hold::Unset | Hold::Partial | Hold::MaybeUnset => false,
     }
 }
 
-fn check_root(facts: &Facts, findings: &mut Findings, inst: Inst, root: &Root) {
+/// A value that was stored in what `root` names and that is no reference of type `ty`, with the reason.
+fn culprit(
+    facts: &Facts,
+    sources: &mut Sources,
+    root: &Root,
+    ty: Type,
+) -> Option<(Value, NonReference)> {
+    let stored = match root.hold {
+        Hold::Is { data, .. } => vec![data],
+        // Which of them it is does not matter to the collector; what they are does.
+        _ => facts.slots.stored_in(root.content),
+    };
+    let mut stored = stored.into_iter();
+    stored.find_map(|value| Some((value, why_no_reference(facts, sources, value, ty)?)))
+}
+
+fn check_root(
+    facts: &Facts,
+    findings: &mut Findings,
+    sources: &mut Sources,
+    inst: Inst,
+    root: &Root,
+) {
     let Location {
         slot, offset, ty, ..
     } = facts.slots.locations[root.loc as usize];
@@ -91,42 +111,66 @@ fn check_root(facts: &Facts, findings: &mut Findings, inst: Inst, root: &Root) {
             let error = non_reference(None, NonReference::Partial);
             findings.reject_last_store(facts, error, root.loc);
         }
-        Hold::Is { origin, data } => {
-            if let Some(why) = why_no_reference(facts, data, ty) {
-                let error = non_reference(Some(data), why);
-                findings.reject_last_store(facts, error, root.loc);
+        Hold::Is { origin, .. } | Hold::Conflict(origin, _) => {
+            if let Some((value, why)) = culprit(facts, sources, root, ty) {
+                findings.reject_stored(facts, non_reference(Some(value), why), root.loc, value);
             } else if root.is_stale {
                 findings.reject_unmapped(facts, inst, origin, root.loc);
-            }
-        }
-        // Which of them it is does not matter to the collector; what they are does.
-        Hold::Conflict(a, b) => {
-            let culprit = [a, b]
-                .into_iter()
-                .find_map(|value| Some((value, why_no_reference(facts, value, ty)?)));
-            if let Some((value, why)) = culprit {
-                findings.reject_clobber(facts, non_reference(Some(value), why), root.loc, value);
             }
         }
     }
 }
 
 /// Why `data` cannot be a reference of type `ty`, if so.
-fn why_no_reference(facts: &Facts, data: Value, ty: Type) -> Option<NonReference> {
+fn why_no_reference(
+    facts: &Facts,
+    sources: &mut Sources,
+    data: Value,
+    ty: Type,
+) -> Option<NonReference> {
     let stored = facts.func.dfg.value_type(data);
     if stored != ty {
-        return Some(NonReference::StoredType(stored));
+        return (!is_zero(facts.func, data)).then_some(NonReference::StoredType(stored));
     }
-    if facts.values.class(data) == Class::Derived {
+    let stored = |value| {
+        let reload = facts.slots.reload_of(value);
+        reload.map_or_else(Vec::new, |reload| facts.slots.stored_in(reload.content()))
+    };
+    let judge = |value| why_not_itself(facts, value, ty);
+    sources.find(facts.func, &facts.cfg, data, stored, judge)
+}
+
+/// The same of what `value` is made of, if it is not another value as it is.
+fn why_not_itself(facts: &Facts, value: Value, ty: Type) -> Option<NonReference> {
+    if facts.values.class(value) == Class::Derived {
         return Some(NonReference::Derived);
     }
-    // NB: Nothing that is known to be a reference is a constant.
-    if facts.values.class(data) == Class::Reference {
-        return None;
+    if let Some(why) = why_no_reference_by_making(facts.func, value) {
+        return Some(why);
+    }
+    if is_computed(facts, value) {
+        return Some(NonReference::Derived);
     }
     // Null is 0, and i31s are odd, of the references that are indices into a heap.
-    let n = constant(facts.func, data)?;
-    (ty == types::I32 && n != 0 && n % 2 == 0).then_some(NonReference::Constant(n as i64))
+    let n = folded(facts.func, value)?;
+    let is_none = n != 0 && (n % 2 == 0 || ty != types::I32);
+    is_none.then_some(NonReference::Constant(n as i64))
+}
+
+/// Is `value` computed, and not handed on, from something that is a reference or made of one?
+fn is_computed(facts: &Facts, value: Value) -> bool {
+    let func = facts.func;
+    let made = func.dfg.value_def(value).inst();
+    let Some(inst) = made.filter(|_| facts.values.class(value) == Class::Plain) else {
+        return false;
+    };
+    let opcode = func.dfg.insts[inst].opcode();
+    if opcode.is_call() || opcode.can_load() || func.dfg.gc_info.fact(value).is_some() {
+        return false;
+    }
+    let args = func.dfg.inst_args(inst).iter();
+    let mut args = args.map(|&arg| func.dfg.resolve_aliases(arg));
+    args.any(|arg| facts.values.class(arg) != Class::Plain)
 }
 
 /// Does the path show what the location holds?

@@ -14,8 +14,8 @@
 
 use crate::analysis::demand::UseKind;
 use crate::analysis::facts::Facts;
-use crate::analysis::keepalive;
 use crate::analysis::provenance::Class;
+use crate::analysis::rooted::Rooted;
 use crate::analysis::version::{Safepoints, Version};
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{
@@ -28,7 +28,7 @@ use crate::ir::cfg::Node;
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::view::{BlockPass, Item};
 use cranelift_codegen::ir::{Function, GcCollector, Inst, Value};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 
 /// Check all uses.
 pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
@@ -36,6 +36,7 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         facts,
         findings,
         comparisons: OnceCell::new(),
+        rooted: RefCell::default(),
     };
     let mut passed = 0;
     for node in facts.cfg.nodes() {
@@ -48,6 +49,7 @@ struct Uses<'a> {
     facts: &'a Facts<'a>,
     findings: &'a mut Findings,
     comparisons: OnceCell<Vec<(Value, Value)>>,
+    rooted: RefCell<Rooted>,
 }
 
 impl Uses<'_> {
@@ -139,7 +141,7 @@ impl Uses<'_> {
         if self.facts.collector != GcCollector::Moving
             || args
                 .iter()
-                .any(|&arg| self.facts.values.class(arg) != Class::Reference)
+                .any(|&arg| self.facts.values.class(arg) == Class::Plain)
         {
             return;
         }
@@ -188,8 +190,9 @@ impl Uses<'_> {
                 continue;
             }
             let [a, b] = self.facts.body.operands(item);
-            let are_references =
-                [a, b].map(|arg| self.facts.values.class(arg)) == [Class::Reference; 2];
+            let are_references = [a, b]
+                .iter()
+                .all(|&arg| self.facts.values.class(arg) != Class::Plain);
             if are_references
                 && self
                     .facts
@@ -204,48 +207,56 @@ impl Uses<'_> {
 
     /// A value that is used after a safepoint which it did not survive.
     fn reject_stale(&mut self, stale: StaleUse) {
-        let Some(origin) = stale_path::stale_origin(self.facts, stale) else {
+        let StaleUse {
+            inst, value, after, ..
+        } = stale;
+        // Where nothing moves, it is enough that the very object is kept alive on the way.
+        if self.facts.collector == GcCollector::NonMoving
+            && self
+                .rooted
+                .borrow_mut()
+                .is_kept(self.facts, value, inst, after)
+        {
+            return;
+        }
+        let is_kept = |value, at| {
+            // NB: What is used after `inst` was handed on before it.
+            let after = after && at == inst;
+            let mut rooted = self.rooted.borrow_mut();
+            self.facts.collector == GcCollector::NonMoving
+                && rooted.is_kept(self.facts, value, at, after)
+        };
+        let Some(origin) = stale_path::stale_origin(self.facts, stale, is_kept) else {
             return self
                 .findings
                 .contradiction("a value is stale, but nothing that it is made of");
         };
-        let is_derived =
-            origin.derived.is_some() || self.facts.values.class(origin.base) == Class::Derived;
-        // Under a collector that does not move, a root is enough.
-        let pointer = is_derived.then_some(stale.value);
-        if self.facts.collector == GcCollector::NonMoving
-            && stale_path::is_kept(self.facts, &origin, pointer)
-        {
-            return;
-        }
-        let crossing = if self.facts.collector == GcCollector::NonMoving && is_derived {
-            // A raw pointer that was derived while its base was fresh stays valid where nothing moves, as
-            // long as something keeps the object alive.
-            let Some(family) = keepalive::Family::of(self.facts, stale.value) else {
-                return;
-            };
-            stale_path::crossing(self.facts, &origin, |index| {
-                family.is_kept_by(self.facts, index)
-            })
-        } else {
-            let is_root = |index| stale_path::is_origin_root(self.facts, &origin, index);
-            stale_path::crossing(self.facts, &origin, is_root)
+        let facts = self.facts;
+        let is_moving = facts.collector == GcCollector::Moving;
+        // What is not rooted there comes first: it is to blame.
+        let crossing = match is_moving {
+            true => {
+                let is_root = |index| stale_path::is_origin_root(facts, &origin, index);
+                stale_path::crossing(facts, &origin, is_root)
+            }
+            false => {
+                let base = origin.base;
+                let is_root = |index| self.rooted.borrow_mut().is_kept_at(facts, base, index);
+                stale_path::crossing(facts, &origin, is_root)
+            }
         };
         let Some(crossing) = crossing else {
             return self
                 .findings
                 .contradiction("a value is stale without a safepoint");
         };
-        if self.facts.collector == GcCollector::NonMoving && crossing.is_root {
-            return;
-        }
         let safepoint = crossing.safepoint;
         let (inst, base) = (origin.inst, origin.base);
         // A block parameter may be fed by derived pointers.
         let derived = origin
             .derived
             .or_else(|| (self.facts.values.class(base) == Class::Derived).then_some(base));
-        let error = match (derived, crossing.is_root) {
+        let error = match (derived, is_moving && crossing.is_root) {
             (Some(value), _) => GcError::StaleDerivedPointer {
                 inst,
                 value,
@@ -264,7 +275,15 @@ impl Uses<'_> {
                 safepoint,
             },
         };
-        self.findings.reject(error, || Some(crossing.steps));
+        // Where it is derived, it may be fresh on the paths that can be taken, and stale where it is used.
+        let at_use = (inst != stale.inst).then_some(GcError::StaleDerivedPointer {
+            inst: stale.inst,
+            value: stale.value,
+            base,
+            safepoint,
+            is_unrooted: !is_moving,
+        });
+        self.findings.reject_either(error, crossing.steps, at_use);
     }
 }
 

@@ -3,13 +3,17 @@
 use crate::analysis::facts::Facts;
 use crate::analysis::nullness::proofs::Proofs;
 use crate::analysis::slots::Loc;
+use crate::evidence::execution::Scene;
+use crate::evidence::shown::{self, Elsewhere};
 use crate::evidence::slot_path;
+use crate::evidence::steps::Leads;
 use crate::finding::code::{Checks, Code};
 use crate::finding::error::GcError;
 use crate::finding::report::{Counts, Inconclusive, Report, Violation};
 use crate::finding::witness::{Finding, Step, Witness};
 use crate::ir::cfg::Node;
 use cranelift_codegen::ir::{Inst, Value};
+use std::cell::OnceCell;
 
 /// What was found, before the witnesses are checked again.
 pub(crate) struct Findings {
@@ -21,7 +25,8 @@ pub(crate) struct Findings {
     pub(crate) inconclusive: Vec<Inconclusive>,
     /// The dereferences that were found safe.
     pub(crate) proofs: Proofs,
-    found: Vec<(GcError, Witness)>,
+    /// Each error with its path, and with the error that it is if it is not so there.
+    found: Vec<(GcError, Witness, Option<GcError>)>,
 }
 
 impl Findings {
@@ -40,7 +45,19 @@ impl Findings {
     pub(crate) fn reject(&mut self, error: GcError, steps: impl FnOnce() -> Option<Vec<Step>>) {
         if self.checks.contains(error.code()) {
             let steps = steps().unwrap_or_default();
-            self.found.push((error, Witness { steps }));
+            self.found.push((error, steps.into(), None));
+        }
+    }
+
+    /// Report `error` with the path that `steps` are, or, where it is not so on any path, `other`.
+    pub(crate) fn reject_either(
+        &mut self,
+        error: GcError,
+        steps: Vec<Step>,
+        other: Option<GcError>,
+    ) {
+        if self.checks.contains(error.code()) {
+            self.found.push((error, steps.into(), other));
         }
     }
 
@@ -91,6 +108,12 @@ impl Findings {
         });
     }
 
+    /// A slot in which `data` is in place of another value, for which the producer says it was stored.
+    pub(crate) fn reject_stored(&mut self, facts: &Facts, error: GcError, loc: Loc, data: Value) {
+        let inst = error.inst();
+        self.reject(error, || slot_path::store_of(facts, inst, loc, data));
+    }
+
     /// A slot whose contents are used at `inst` after a safepoint that does not have it in its map.
     pub(crate) fn reject_unmapped(&mut self, facts: &Facts, inst: Inst, value: Value, loc: Loc) {
         let Some((safepoint, steps)) = slot_path::unmapped(facts, inst, loc) else {
@@ -104,9 +127,11 @@ impl Findings {
         self.reject(error, || Some(steps));
     }
 
-    /// The report, in the order of the code, of those errors whose witness `recheck` accepts.
+    /// The report, in the order of the code, of those errors whose witness `recheck` accepts, and that are so
+    /// on a path that can be taken: on that of the witness, or on another one.
     ///
-    /// An error whose witness it does not accept is withheld, with the reason.
+    /// An error of which every path was followed without finding it is none. One whose witness is not accepted
+    /// is withheld, with the reason.
     pub(crate) fn into_report(
         self,
         facts: &Facts,
@@ -117,18 +142,67 @@ impl Findings {
             violations: Vec::new(),
             inconclusive: self.inconclusive,
         };
-        for (error, witness) in self.found {
-            match recheck(&error, &witness) {
-                Ok(()) => report.violations.push(Violation {
+        let scene = OnceCell::new();
+        let scene = || {
+            scene.get_or_init(|| {
+                let references = facts.values.certain().clone();
+                Scene::new(facts.func, &facts.cfg, facts.collector, references)
+            })
+        };
+        let lead = OnceCell::new();
+        let judge = |error: GcError, mut witness: Witness| {
+            let leads = lead.get_or_init(|| Leads::new(&facts.cfg));
+            witness.lead = leads.to(&facts.cfg, &witness);
+            let is_one = |error: &GcError, witness: &Witness| {
+                recheck(error, witness)?;
+                shown::along(scene(), &facts.cfg, error, witness)
+            };
+            let what = match is_one(&error, &witness) {
+                Ok(()) => return Judged::So(error, witness),
+                Err(what) => what,
+            };
+            let internal = |error: &GcError, what: &str| {
+                Judged::Unknown(Inconclusive::Internal {
+                    what: format!("no witness for {}: {error}: {what}", error.code()),
+                })
+            };
+            match shown::elsewhere(scene(), &facts.cfg, &error, &witness) {
+                Elsewhere::Nowhere => Judged::NotSo,
+                Elsewhere::Shown(error, witness) => match is_one(&error, &witness) {
+                    Ok(()) => Judged::So(error, witness),
+                    Err(what) => internal(&error, what),
+                },
+                Elsewhere::Unknown if shown::is_of_path(facts.func, &error) => {
+                    Judged::Unknown(Inconclusive::NoPath {
+                        inst: error.inst(),
+                        what: error.to_string(),
+                    })
+                }
+                Elsewhere::Unknown => internal(&error, what),
+            }
+        };
+        for (error, witness, other) in self.found {
+            let mut judged = judge(error, witness);
+            if let (Judged::NotSo | Judged::Unknown(_), Some(other)) = (&judged, other) {
+                let again = judge(other, Witness::default());
+                if let Judged::NotSo = judged {
+                    judged = again;
+                } else if let Judged::So(..) = again {
+                    judged = again;
+                }
+            }
+            match judged {
+                Judged::So(error, witness) => report.violations.push(Violation {
                     error,
                     witness,
                     rule: None,
                 }),
-                Err(what) => report.inconclusive.push(Inconclusive::Internal {
-                    what: format!("no witness for {}: {error}: {what}", error.code()),
-                }),
+                Judged::NotSo => {}
+                Judged::Unknown(reason) => report.inconclusive.push(reason),
             }
         }
+        report.inconclusive.sort();
+        report.inconclusive.dedup();
         let position = |violation: &Violation| {
             let inst = violation.error.inst();
             let node = facts.cfg.node_of_inst(facts.func, inst);
@@ -144,4 +218,14 @@ impl Findings {
         report.violations.dedup_by(|a, b| a.error == b.error);
         (report, self.proofs)
     }
+}
+
+/// What became of an error when its path was looked at.
+enum Judged {
+    /// It is so, on this path.
+    So(GcError, Witness),
+    /// It is so on no path.
+    NotSo,
+    /// It is not known.
+    Unknown(Inconclusive),
 }

@@ -8,6 +8,7 @@ use crate::analysis::slots::Loc;
 use crate::evidence::steps::{push_path, role_of, step, through};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Node;
+use crate::ir::instruction::access;
 use crate::ir::path::{Forbidden, Point, Search};
 use cranelift_codegen::ir::{Inst, Value};
 
@@ -54,6 +55,38 @@ pub(crate) fn last_store(
         inst,
     );
     Some(steps)
+}
+
+/// A path from a store of `data` to `loc` to `inst`, without another store.
+pub(crate) fn store_of(facts: &Facts<'_>, inst: Inst, loc: Loc, data: Value) -> Option<Vec<Step>> {
+    let func = facts.func;
+    let stores = |at| facts.slots.writes_to(at, loc);
+    let forbidden = Forbidden {
+        inst: &stores,
+        block: None,
+    };
+    let of_data = |store: Inst| {
+        let stored = access(func, store).and_then(|access| access.data);
+        stored.is_some_and(|stored| func.dfg.resolve_aliases(stored) == data)
+    };
+    let mut candidates = facts.slots.stores().iter();
+    candidates.find_map(|&(store, to, _)| {
+        if to != loc || !of_data(store) {
+            return None;
+        }
+        let point = Point::at(func, &facts.cfg, store)?;
+        let path = Search::new(func, &facts.cfg, point, forbidden).path_to(inst)?;
+        let mut steps = vec![step(func, Role::Clobber, store)?];
+        push_path(
+            func,
+            &facts.cfg,
+            &mut steps,
+            &path,
+            role_of(func, inst),
+            inst,
+        );
+        Some(steps)
+    })
 }
 
 /// A safepoint that does not have `loc` in its map, on a path from a store to `loc` to `inst`.

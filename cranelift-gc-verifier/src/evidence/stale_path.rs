@@ -7,7 +7,6 @@ use crate::analysis::keepalive;
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::Hold;
 use crate::analysis::version::Version;
-use crate::evidence::kept::{self, Keeper};
 use crate::evidence::steps::{point_step, push_path};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Node;
@@ -15,6 +14,7 @@ use crate::ir::instruction::{Passed, passed_on};
 use crate::ir::path::{Forbidden, Point, Search};
 use crate::ir::steps::{self, Analysis};
 use cranelift_codegen::ir::{Inst, Value, ValueDef};
+use smallvec::SmallVec;
 
 /// A use of a value that is not fresh.
 #[derive(Clone, Copy)]
@@ -41,7 +41,14 @@ pub(crate) struct StaleOrigin {
 }
 
 /// Find the stale reference that the stale value of `stale` is made of.
-pub(crate) fn stale_origin(facts: &Facts<'_>, stale: StaleUse) -> Option<StaleOrigin> {
+///
+/// `is_kept` tells whether a value is alive at an instruction all the same. Of several values, one that is not is
+/// preferred.
+pub(crate) fn stale_origin(
+    facts: &Facts<'_>,
+    stale: StaleUse,
+    is_kept: impl Fn(Value, Inst) -> bool,
+) -> Option<StaleOrigin> {
     let mut value = stale.value;
     let mut deriving = None;
     let mut handed_on = Vec::new();
@@ -54,10 +61,15 @@ pub(crate) fn stale_origin(facts: &Facts<'_>, stale: StaleUse) -> Option<StaleOr
             deriving = Some(inst);
         }
         handed_on.push(value);
-        let mut operands = passed
+        let operands = passed
             .operands()
-            .map(|operand| facts.func.dfg.resolve_aliases(operand));
-        value = operands.find(|&operand| facts.is_stale(operand, stale.now))?;
+            .map(|operand| facts.func.dfg.resolve_aliases(operand))
+            .filter(|&operand| facts.is_stale(operand, stale.now));
+        let operands: SmallVec<[Value; 2]> = operands.collect();
+        let lost = operands
+            .iter()
+            .find(|&&operand| !is_kept(operand, stale.inst));
+        value = *lost.or(operands.first())?;
     }
     let mut origin = StaleOrigin {
         inst: stale.inst,
@@ -68,7 +80,7 @@ pub(crate) fn stale_origin(facts: &Facts<'_>, stale: StaleUse) -> Option<StaleOr
     };
     if let Some(deriving) = deriving {
         let there = facts.safepoints.before(facts.func, &facts.cfg, deriving)?;
-        if facts.age(value).is_fresh_at(there) {
+        if facts.age(value).is_fresh_at(there) || is_kept(value, deriving) {
             origin.derived = Some(stale.value);
         } else {
             origin.inst = deriving;
@@ -89,34 +101,6 @@ pub(crate) fn reference_of(facts: &Facts<'_>, value: Value) -> Value {
         !found
     });
     reference
-}
-
-/// Does a root keep the object of `origin` alive at each safepoint before its use? `pointer` is what is used, if that
-/// is derived from a reference.
-pub(crate) fn is_kept(facts: &Facts<'_>, origin: &StaleOrigin, pointer: Option<Value>) -> bool {
-    let Some((definition, _)) = definition(facts, origin.base) else {
-        return false;
-    };
-    let (keeper, key) = match pointer {
-        Some(pointer) => match keepalive::Nearest::of(facts, pointer) {
-            Some(nearest) => (Keeper::Family(nearest), pointer),
-            None => return false,
-        },
-        None => {
-            let values = origin.handed_on.iter().copied().chain([origin.base]);
-            // NB: That the base is one is asked of all its uses, whatever it is handed on as.
-            let own = Keeper::of(facts, core::iter::once(origin.base));
-            let place = (origin.inst, origin.after);
-            if kept::on_all_ways(facts, &own, origin.base, definition, place) {
-                return true;
-            }
-            (
-                Keeper::of(facts, values),
-                *origin.handed_on.first().unwrap_or(&origin.base),
-            )
-        }
-    };
-    kept::on_all_ways(facts, &keeper, key, definition, (origin.inst, origin.after))
 }
 
 /// A safepoint on a path from a definition to a use.

@@ -1,11 +1,12 @@
 //! Steps of witnesses, made of points and paths.
 
-use crate::finding::witness::{Role, Step};
+use crate::finding::witness::{Role, Step, Witness};
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::instruction::access;
 use crate::ir::path::Point;
 use crate::ir::safepoint::may_collect;
-use cranelift_codegen::ir::{Function, Inst};
+use cranelift_codegen::ir::{Block, Function, Inst};
+use std::collections::VecDeque;
 
 /// `point` as a step of a witness.
 pub(crate) fn point_step(cfg: &Cfg, point: Point, role: Role) -> Step {
@@ -63,5 +64,41 @@ pub(crate) fn role_of(func: &Function, inst: Inst) -> Role {
         Role::Reload
     } else {
         Role::Use
+    }
+}
+
+/// A way from the entry to each block.
+pub(crate) struct Leads {
+    /// For each node, the one before it on the way.
+    before: Vec<Option<Node>>,
+}
+
+impl Leads {
+    /// Find them.
+    pub(crate) fn new(cfg: &Cfg) -> Self {
+        let mut before = vec![None; cfg.len()];
+        let mut queue: VecDeque<Node> = cfg.nodes().take(1).collect();
+        while let Some(node) = queue.pop_front() {
+            for edge in cfg.succs(node) {
+                let known = &mut before[edge.to as usize];
+                if edge.to != 0 && known.is_none() {
+                    *known = Some(node);
+                    queue.push_back(edge.to);
+                }
+            }
+        }
+        Leads { before }
+    }
+
+    /// The blocks that are entered before the first step of `witness`.
+    pub(crate) fn to(&self, cfg: &Cfg, witness: &Witness) -> Vec<Block> {
+        let first = witness.steps.first().and_then(|step| cfg.node(step.block));
+        let Some(first) = first else {
+            return Vec::new();
+        };
+        let way = core::iter::successors(Some(first), |&node| self.before[node as usize]);
+        let mut lead: Vec<Block> = way.skip(1).map(|node| cfg.block(node)).collect();
+        lead.reverse();
+        lead
     }
 }

@@ -73,6 +73,12 @@ pub enum NonReference {
     Constant(i64),
     /// A pointer derived from a reference was stored.
     Derived,
+    /// What was stored is neither a reference nor made of one, as a fact says.
+    Scalar,
+    /// A reference was stored that is a pointer of the host, to a function or a continuation.
+    RawPointer,
+    /// The address of something else was stored: of code, of a slot, or of the heap.
+    Address,
     /// A store covers only part of the entry, or more than it.
     Partial,
 }
@@ -93,6 +99,11 @@ impl fmt::Display for NonReference {
                 )
             }
             NonReference::Derived => f.write_str("a derived pointer was stored there"),
+            NonReference::Scalar => f.write_str("something else than a reference was stored there"),
+            NonReference::RawPointer => {
+                f.write_str("a pointer to a function or a continuation was stored there")
+            }
+            NonReference::Address => f.write_str("an address was stored there"),
             NonReference::Partial => f.write_str("a store of another size or offset wrote there"),
         }
     }

@@ -116,6 +116,24 @@ pub enum Inconclusive {
         /// The object.
         value: Value,
     },
+    /// Something seems wrong, but no path that can be taken was found on which it is.
+    NoPath {
+        /// Where it seems wrong.
+        inst: Inst,
+        /// What seems wrong.
+        what: String,
+    },
+    /// The producer says that this spills or reloads a value, but it accesses no slot that is followed.
+    MisplacedNote {
+        /// The access.
+        inst: Inst,
+    },
+    /// A reference is stored to, or loaded from, a slot whose size is only known at run time: its contents are not
+    /// followed.
+    DynamicSlot {
+        /// The access.
+        inst: Inst,
+    },
     /// Lowering made several calls of a safepoint, and its stack map is attached to one that
     /// need not be the safepoint itself.
     AmbiguousCall {
@@ -147,6 +165,9 @@ impl Inconclusive {
             Inconclusive::ManyBases { .. } => "many-bases",
             Inconclusive::UndecidedGuard { .. } => "undecided-guard",
             Inconclusive::UndecidedStore { .. } => "undecided-store",
+            Inconclusive::NoPath { .. } => "no-path",
+            Inconclusive::MisplacedNote { .. } => "misplaced-note",
+            Inconclusive::DynamicSlot { .. } => "dynamic-slot",
             Inconclusive::AmbiguousCall { .. } => "ambiguous-call",
             Inconclusive::TooMuchWork { .. } => "too-much-work",
             Inconclusive::Malformed { .. } => "malformed",
@@ -173,6 +194,17 @@ impl fmt::Display for Inconclusive {
             Inconclusive::UndecidedStore { inst, value } => write!(
                 f,
                 "whether all words of new object {value} are stored before {inst} could not be decided"
+            ),
+            Inconclusive::NoPath { what, .. } => {
+                write!(f, "no path was found on which {what}")
+            }
+            Inconclusive::MisplacedNote { inst } => write!(
+                f,
+                "{inst} is said to spill or reload a value, but accesses no slot that is followed"
+            ),
+            Inconclusive::DynamicSlot { inst } => write!(
+                f,
+                "{inst} accesses a reference in a dynamic stack slot, which is not followed"
             ),
             Inconclusive::AmbiguousCall { inst } => write!(
                 f,

@@ -69,6 +69,18 @@ impl fmt::Display for Step {
 pub struct Witness {
     /// Its steps, in the order in which they are executed.
     pub steps: Vec<Step>,
+    /// The blocks that are entered on the way from the entry to the first step. They are no part of what is
+    /// shown, and of what is checked before.
+    pub lead: Vec<Block>,
+}
+
+impl From<Vec<Step>> for Witness {
+    fn from(steps: Vec<Step>) -> Self {
+        Witness {
+            steps,
+            lead: Vec::new(),
+        }
+    }
 }
 
 /// An error, and the steps of the path that shows it.

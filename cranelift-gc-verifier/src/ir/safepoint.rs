@@ -1,7 +1,7 @@
 //! Safepoints, and what may happen at them.
 
 use crate::ir::cfg::Node;
-use cranelift_codegen::ir::{Function, Inst, InstructionData};
+use cranelift_codegen::ir::{FuncRef, Function, Inst, InstructionData, Value};
 
 /// A safepoint that may collect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,23 @@ pub(crate) fn collects(func: &Function, format: &InstructionData) -> bool {
         InstructionData::Call { func_ref, .. } | InstructionData::TryCall { func_ref, .. } => {
             !func.dfg.gc_info.is_nogc(func_ref)
         }
+        InstructionData::CallIndirect { ref args, .. }
+        | InstructionData::TryCallIndirect { ref args, .. } => {
+            let callee = args.first(&func.dfg.value_lists);
+            let known = callee.and_then(|callee| function_at(func, callee));
+            known.is_none_or(|func_ref| !func.dfg.gc_info.is_nogc(func_ref))
+        }
         _ => true,
+    }
+}
+
+/// The function whose address `callee` is, if that is all it can be.
+fn function_at(func: &Function, callee: Value) -> Option<FuncRef> {
+    let callee = func.dfg.resolve_aliases(callee);
+    let inst = func.dfg.value_def(callee).inst()?;
+    match func.dfg.insts[inst] {
+        InstructionData::FuncAddr { func_ref, .. } => Some(func_ref),
+        _ => None,
     }
 }
 

@@ -81,15 +81,15 @@ impl<'a> Faults<'a> {
         self.found.sort_by_key(|(inst, _)| place[*inst]);
         for (inst, fault) in self.found {
             let error = GcError::LostStackMap { inst, fault };
-            let witness = self.func.layout.inst_block(inst).map(|block| Witness {
-                steps: vec![Step {
+            let witness = self.func.layout.inst_block(inst).map(|block| {
+                Witness::from(vec![Step {
                     role: match self.func.dfg.insts[inst].opcode().is_safepoint() {
                         true => Role::Safepoint,
                         false => Role::Through,
                     },
                     block,
                     inst: Some(inst),
-                }],
+                }])
             });
             match witness {
                 Some(witness) => report.violations.push(Violation {

@@ -14,7 +14,7 @@ use super::signature::Signatures;
 use crate::analysis::address::place::{Leaves, Place, Relation};
 use crate::evidence::steps::step;
 use crate::finding::error::{Deed, GcError, Unjustified};
-use crate::finding::witness::{Role, Step, Witness};
+use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Node;
 use crate::ir::instruction::access;
 use crate::ir::safepoint::may_collect;
@@ -86,7 +86,7 @@ impl<'a, 's> Dead<'a, 's> {
             if let Some(conflict) = self.walk_block(at.0, at.1, &mut pending, &mut came_from) {
                 let (other, why, role) = conflict?;
                 let steps = self.steps(other, role, at, &came_from)?;
-                return Some((refused(other, why), Witness { steps }));
+                return Some((refused(other, why), steps.into()));
             }
             let node = pending.pop()?;
             at = (node, func.layout.first_inst(cfg.block(node)));

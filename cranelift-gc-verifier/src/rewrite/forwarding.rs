@@ -25,7 +25,7 @@ use crate::analysis::address::sum::Base;
 use crate::evidence::recheck::Flaw;
 use crate::evidence::steps::{point_step, step};
 use crate::finding::error::{Deed, GcError, Unjustified};
-use crate::finding::witness::{Role, Step, Witness};
+use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Node;
 use crate::ir::instruction::{Access, access};
 use crate::ir::path::{Forbidden, Point, Search};
@@ -251,7 +251,7 @@ impl<'a, 's> Known<'a, 's> {
                 let (other, why, role) = conflict?;
                 let error = refused(other, why);
                 let steps = self.steps(other, role, at.0, &next)?;
-                return Some((error, Witness { steps }));
+                return Some((error, steps.into()));
             }
             let Some(node) = pending.pop() else {
                 break;

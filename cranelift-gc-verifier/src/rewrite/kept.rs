@@ -18,7 +18,7 @@ use crate::analysis::version::{Safepoints, Version};
 use crate::evidence::recheck::{Flaw, crosses, ends_at};
 use crate::evidence::steps::point_step;
 use crate::finding::error::{GcError, NotKept};
-use crate::finding::witness::{Role, Step, Witness};
+use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::constant;
 use crate::ir::path::{Forbidden, Point, Search};
 use cranelift_codegen::ir::{Function, Inst, Value, ValueDef, types};
@@ -124,7 +124,7 @@ pub(crate) fn freshness(
             new,
             safepoint: safepoint.inst,
         };
-        Some((error, Witness { steps }))
+        Some((error, steps.into()))
     })
 }
 

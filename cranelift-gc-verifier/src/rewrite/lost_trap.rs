@@ -10,7 +10,7 @@ use super::scene::{Refusal, Scene};
 use super::signature::{LANES, Lanes, Signatures};
 use crate::evidence::steps::step;
 use crate::finding::error::{Deed, GcError, Unjustified};
-use crate::finding::witness::{Role, Step, Witness};
+use crate::finding::witness::{Role, Step};
 use crate::ir::arithmetic::{Outcome, Question, eval};
 use cranelift_codegen::ir::{
     Block, Function, Inst, InstructionData, Opcode, TrapCode, Type, Value,
@@ -170,7 +170,7 @@ pub(super) fn gone(scene: Scene<'_>, inst: Inst, gone: Block, code: TrapCode) ->
             other: lost,
             why: Unjustified::Vanishes,
         };
-        return Some((error, Witness { steps }));
+        return Some((error, steps.into()));
     }
     None
 }

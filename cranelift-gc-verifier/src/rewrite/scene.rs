@@ -30,7 +30,7 @@ pub(super) fn is_plain_store(func: &Function, inst: Inst) -> bool {
 
 pub(super) fn alone(func: &Function, inst: Inst) -> Option<Witness> {
     let step = step(func, Role::Use, inst)?;
-    Some(Witness { steps: vec![step] })
+    Some(vec![step].into())
 }
 
 /// Does the stack map of `inst` name bytes of `place`, in `slot`?

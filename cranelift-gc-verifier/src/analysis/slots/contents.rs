@@ -1,5 +1,6 @@
 //! What is held at a location.
 
+use crate::ir::cfg::Node;
 use cranelift_codegen::ir::Value;
 use smallvec::SmallVec;
 
@@ -16,6 +17,17 @@ pub(crate) enum Hold {
     Partial,
     /// On some path nothing that was stored.
     MaybeUnset,
+}
+
+/// What a definition of a location put there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Content {
+    /// This value.
+    Value(Value),
+    /// What reached this node by several edges: the φ of this number.
+    Phi(u32, Node),
+    /// It is not known.
+    Unknown,
 }
 
 impl Hold {

@@ -2,10 +2,11 @@
 
 use super::location::{BySlot, Loc, Location};
 use crate::analysis::history::History;
+use crate::analysis::sources::is_zero;
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::instruction::Access;
 use crate::ir::view::{Body, SlotAccess};
-use cranelift_codegen::ir::{Function, Inst, Value};
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value};
 
 /// What an instruction does to locations.
 #[derive(Clone, Copy, Debug)]
@@ -218,10 +219,23 @@ fn event(
         return None;
     }
     let covers = at.offset == start && access.size == location.ty.bytes();
-    match (access.data, access.result) {
-        (Some(data), _) if covers && access.plain => {
-            let data = func.dfg.resolve_aliases(data);
+    let opcode = func.dfg.insts[at.inst].opcode();
+    let stores_it = access.plain
+        || matches!(
+            opcode,
+            Opcode::AtomicStore | Opcode::Istore8 | Opcode::Istore16 | Opcode::Istore32
+        );
+    let loads_it = access.plain || opcode == Opcode::AtomicLoad;
+    let inner = u32::try_from(start - at.offset).ok();
+    let inner = inner.filter(|inner| stores_it && inner + location.ty.bytes() <= access.size);
+    let stored = access
+        .data
+        .zip(inner)
+        .and_then(|(data, inner)| part_of(func, data, (inner, location.ty.bytes()), PARTS));
+    match (stored.or(access.data), access.result) {
+        (Some(data), _) if stored.is_some() => {
             let noted = func.dfg.gc_info.spill_origin(at.inst);
+            let noted = noted.filter(|_| covers);
             let origin = noted.map_or(data, |origin| func.dfg.resolve_aliases(origin));
             Some(Event::Store {
                 loc,
@@ -231,10 +245,102 @@ fn event(
             })
         }
         (Some(_), _) => Some(Event::Clobber { loc }),
-        (None, Some(result)) if covers && access.plain && access.ty == location.ty => {
+        (None, Some(result)) if covers && loads_it && access.ty == location.ty => {
             let index = 0;
             Some(Event::Load { loc, result, index })
         }
         (None, _) => None,
+    }
+}
+
+/// How deep a value is looked into for its parts.
+const PARTS: u32 = 8;
+
+/// The value that has the bytes of `value` from the first one of the pair on, so many as the second one says.
+///
+/// Zeros are the value that they are in.
+fn part_of(func: &Function, value: Value, (start, size): (u32, u32), depth: u32) -> Option<Value> {
+    let value = func.dfg.resolve_aliases(value);
+    if start == 0 && func.dfg.value_type(value).bytes() == size || is_zero(func, value) {
+        return Some(value);
+    }
+    let depth = depth.checked_sub(1)?;
+    let inst = func.dfg.value_def(value).inst()?;
+    let amount = |by| match crate::ir::cfg::constant(func, by) {
+        Some(bits) if bits % 8 == 0 => Some(bits as u32 / 8),
+        _ => None,
+    };
+    match func.dfg.insts[inst] {
+        InstructionData::Unary {
+            opcode: Opcode::Uextend | Opcode::Ireduce,
+            arg,
+        }
+        | InstructionData::LoadNoOffset {
+            opcode: Opcode::Bitcast,
+            arg,
+            ..
+        } => {
+            let is_inside = start + size <= func.dfg.value_type(arg).bytes();
+            is_inside
+                .then(|| part_of(func, arg, (start, size), depth))
+                .flatten()
+        }
+        InstructionData::Binary { opcode, args } => match opcode {
+            Opcode::Ishl => {
+                let start = start.checked_sub(amount(args[1])?)?;
+                part_of(func, args[0], (start, size), depth)
+            }
+            Opcode::Ushr => {
+                let start = start + amount(args[1])?;
+                let is_inside = start + size <= func.dfg.value_type(args[0]).bytes();
+                is_inside
+                    .then(|| part_of(func, args[0], (start, size), depth))
+                    .flatten()
+            }
+            Opcode::Bor => {
+                let [a, b] = args;
+                if has_zeros(func, a, (start, size)) {
+                    part_of(func, b, (start, size), depth)
+                } else if has_zeros(func, b, (start, size)) {
+                    part_of(func, a, (start, size), depth)
+                } else {
+                    None
+                }
+            }
+            Opcode::Iconcat => {
+                let half = func.dfg.value_type(args[0]).bytes();
+                if start + size <= half {
+                    part_of(func, args[0], (start, size), depth)
+                } else {
+                    let start = start.checked_sub(half)?;
+                    part_of(func, args[1], (start, size), depth)
+                }
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Are so many bytes of `value`, from the first one of the pair on, zero?
+fn has_zeros(func: &Function, value: Value, (start, size): (u32, u32)) -> bool {
+    let value = func.dfg.resolve_aliases(value);
+    if is_zero(func, value) {
+        return true;
+    }
+    let Some(inst) = func.dfg.value_def(value).inst() else {
+        return false;
+    };
+    match func.dfg.insts[inst] {
+        InstructionData::Unary {
+            opcode: Opcode::Uextend,
+            arg,
+        } => start >= func.dfg.value_type(arg).bytes(),
+        InstructionData::Binary {
+            opcode: Opcode::Ishl,
+            args: [_, by],
+        } => crate::ir::cfg::constant(func, by)
+            .is_some_and(|bits| u64::from(8 * (start + size)) <= bits),
+        _ => false,
     }
 }

@@ -38,6 +38,13 @@ pub(crate) struct Reload {
     pub(super) def: Def,
 }
 
+impl Reload {
+    /// The number of what it sees.
+    pub(crate) fn content(&self) -> u32 {
+        self.def
+    }
+}
+
 /// What a stack map's entry names, just before the safepoint.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Root {

@@ -34,7 +34,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use contents::Hold;
+pub(crate) use contents::{Content, Hold};
 pub(crate) use location::{Loc, Location, Reload, Root};
 pub(crate) use table::Slots;
 
@@ -47,7 +47,7 @@ use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, GcCollector, Inst, StackSlot, UserStackMapEntry};
 use events::{Event, Events};
 use location::{BadEntry, BySlot, Mapped};
-use reaching::Defs;
+use reaching::{Defs, Solved};
 use staleness::Twins;
 use std::cell::OnceCell;
 
@@ -66,18 +66,19 @@ impl Slots {
             mapped: Mapped::default(),
             seen: Vec::new(),
             reloads: Vec::new(),
-            holds: Vec::new(),
+            defs: Solved::default(),
             events: Events::default(),
-            by_value: OnceCell::new(),
-            rooted: OnceCell::new(),
             stores: OnceCell::new(),
+            by_result: OnceCell::new(),
             bad_entries: Vec::new(),
+            misplaced: Vec::new(),
             inconclusive: Vec::new(),
             entries: 0,
         };
         let mut by_slot = BySlot::new();
         slots.find_mapped(func, safepoints, &mut by_slot);
         slots.find_spills(func, body, &mut by_slot);
+        slots.find_misplaced(func, body);
         slots.forget_escapes(body, &mut by_slot);
         if !slots.locations.is_empty() {
             let located = (&slots.locations[..], &by_slot);
@@ -115,9 +116,9 @@ impl Slots {
             GcCollector::Moving | GcCollector::Null => Twins::default(),
         };
         self.seen.resize(self.mapped.locs.len(), 0);
-        self.holds = Defs::new(cfg, events, self, &mut twins).solve();
+        self.defs = Defs::new(cfg, events, self, &mut twins).solve();
         for reload in &mut self.reloads {
-            reload.hold = self.holds[reload.def as usize];
+            reload.hold = self.defs.holds[reload.def as usize];
         }
         if collector != GcCollector::Null {
             let kept = twins.kept(self);
@@ -195,6 +196,23 @@ impl Slots {
                     ty: access.ty,
                 };
                 self.add_location(by_slot, location);
+            }
+        }
+    }
+
+    /// Find what the producer takes for a spill or a reload, and what accesses no slot at a known offset.
+    ///
+    /// NB: Where the address of a slot goes elsewhere, that is said already.
+    fn find_misplaced(&mut self, func: &Function, body: &Body) {
+        if !body.escapes.is_empty() {
+            return;
+        }
+        // NB: Both come in the order of the code.
+        let mut to_slots = body.slot_accesses.iter().map(|at| at.inst).peekable();
+        for made in body.accesses() {
+            let is_to_slot = to_slots.next_if_eq(&made.inst).is_some();
+            if !is_to_slot && func.dfg.gc_info.spill_origin(made.inst).is_some() {
+                self.misplaced.push(made.inst);
             }
         }
     }

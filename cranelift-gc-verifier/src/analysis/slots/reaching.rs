@@ -22,16 +22,52 @@ use crate::ir::cfg::{Cfg, Node};
 use crate::ir::steps::{self, Analysis};
 use cranelift_codegen::ir::Value;
 
+/// What a definition is.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source {
+    /// What a location holds at the entry, or after a write that does not cover it exactly.
+    Unknown,
+    /// This value was stored.
+    Stored(Value),
+    /// What reaches the node by several edges.
+    Phi(Node),
+}
+
 /// All definitions.
 pub(super) struct Defs {
     /// What each one holds; nothing as long as it is not known.
     holds: Vec<Option<Hold>>,
-    /// Each φ with what reaches it over one edge.
-    args: Vec<(Def, Def)>,
+    /// What each one is.
+    sources: Vec<Source>,
+    /// Each φ with the node that an edge comes from, and with what reaches it over that edge.
+    args: Vec<(Def, Node, Def)>,
     /// Each write of what was loaded from the same place: itself, and the reload.
     restores: Vec<(Def, Value)>,
     /// What each reload that is stored again sees; sorted.
     reloaded: Vec<(Value, Option<Def>)>,
+}
+
+/// What is known of all definitions.
+#[derive(Default)]
+pub(super) struct Solved {
+    /// What each one holds.
+    pub(super) holds: Vec<Hold>,
+    sources: Vec<Source>,
+    args: Vec<(Def, Node, Def)>,
+}
+
+impl Solved {
+    pub(super) fn source(&self, def: Def) -> Source {
+        self.sources[def as usize]
+    }
+
+    /// What reaches the φ, each with the node that the edge comes from.
+    pub(super) fn arguments(&self, phi: Def) -> impl Iterator<Item = (Node, Def)> + '_ {
+        let start = self.args.partition_point(|&(of, ..)| of < phi);
+        let args = self.args[start..].iter();
+        let args = args.take_while(move |&&(of, ..)| of == phi);
+        args.map(|&(_, from, arg)| (from, arg))
+    }
 }
 
 /// The walk over the dominator tree.
@@ -53,6 +89,7 @@ impl Defs {
         let phis = place_phis(cfg, events, slots);
         let mut defs = Defs {
             holds: vec![Some(Hold::Unset); len],
+            sources: vec![Source::Unknown; len],
             args: Vec::new(),
             restores: Vec::new(),
             reloaded: events.restored().iter().map(|&v| (v, None)).collect(),
@@ -63,6 +100,8 @@ impl Defs {
             first_phi.push(defs.holds.len() as Def);
             let count = phis.count_of(node) as usize;
             defs.holds.extend(core::iter::repeat_n(None, count));
+            let phi = Source::Phi(node);
+            defs.sources.extend(core::iter::repeat_n(phi, count));
         }
         first_phi.push(defs.holds.len() as Def);
         let mut walk = Walk {
@@ -81,10 +120,15 @@ impl Defs {
                 match event {
                     Event::Store {
                         loc, origin, data, ..
-                    } => walk.set(loc, defs.add(Some(Hold::Is { origin, data }))),
-                    Event::Clobber { loc } => walk.set(loc, defs.add(Some(Hold::Partial))),
+                    } => {
+                        let hold = Hold::Is { origin, data };
+                        walk.set(loc, defs.add(Some(hold), Source::Stored(data)));
+                    }
+                    Event::Clobber { loc } => {
+                        walk.set(loc, defs.add(Some(Hold::Partial), Source::Unknown));
+                    }
                     Event::Restore { loc, data } => {
-                        let def = defs.add(None);
+                        let def = defs.add(None, Source::Stored(data));
                         defs.restores.push((def, data));
                         walk.set(loc, def);
                     }
@@ -106,8 +150,9 @@ impl Defs {
         defs
     }
 
-    fn add(&mut self, hold: Option<Hold>) -> Def {
+    fn add(&mut self, hold: Option<Hold>, source: Source) -> Def {
         self.holds.push(hold);
+        self.sources.push(source);
         self.holds.len() as Def - 1
     }
 
@@ -119,7 +164,7 @@ impl Defs {
     }
 
     /// Find what each one holds.
-    pub(super) fn solve(mut self) -> Vec<Hold> {
+    pub(super) fn solve(mut self) -> Solved {
         let copies = self.copies();
         let mut changed = true;
         while changed && !steps::is_spent() {
@@ -137,7 +182,7 @@ impl Defs {
                 changed |= self.holds[def as usize] != hold;
                 self.holds[def as usize] = hold;
             }
-            for &(phi, arg) in &self.args {
+            for &(phi, _, arg) in &self.args {
                 let hold = match (self.holds[phi as usize], self.holds[arg as usize]) {
                     (known, None) => known,
                     (None, known) => known,
@@ -152,7 +197,14 @@ impl Defs {
             debug_assert!(hold.is_some() || steps::is_spent());
             hold.unwrap_or(Hold::Unset)
         };
-        self.holds.into_iter().map(known).collect()
+        // NB: Those of one φ stand together, in the order of the nodes that they come from.
+        self.args.sort_unstable();
+        self.args.dedup();
+        Solved {
+            holds: self.holds.into_iter().map(known).collect(),
+            sources: self.sources,
+            args: self.args,
+        }
     }
 
     /// Each restore of what is known to stand for one or more values, with the definition whose
@@ -167,7 +219,7 @@ impl Defs {
         while changed && !steps::is_spent() {
             steps::count(Analysis::Slots, self.args.len());
             changed = false;
-            for &(phi, arg) in &self.args {
+            for &(phi, _, arg) in &self.args {
                 changed |= is_opaque[arg as usize]
                     && !core::mem::replace(&mut is_opaque[phi as usize], true);
             }
@@ -218,12 +270,12 @@ impl Walk<'_> {
     }
 
     /// Note what reaches the φs of the successors of `node`.
-    fn leave(&self, node: Node, args: &mut Vec<(Def, Def)>) {
+    fn leave(&self, node: Node, args: &mut Vec<(Def, Node, Def)>) {
         // NB: Most blocks have none.
         for edge in self.cfg.succs(node).filter(|edge| self.has_phis(edge.to)) {
             let phis =
                 location_sets::each(self.phis.of(edge.to)).zip(self.first_phi[edge.to as usize]..);
-            args.extend(phis.map(|(loc, phi)| (phi, self.current[loc as usize])));
+            args.extend(phis.map(|(loc, phi)| (phi, node, self.current[loc as usize])));
         }
     }
 }

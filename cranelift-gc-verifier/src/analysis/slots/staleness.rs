@@ -145,7 +145,7 @@ impl Twins {
             let mapped = slots.mapped.at(index);
             let held = self.locs.iter().zip(defs).filter_map(|(&loc, &def)| {
                 let is_mapped = mapped.binary_search(&loc).is_ok();
-                Some((slots.holds[def as usize].origin()?, is_mapped, loc))
+                Some((slots.defs.holds[def as usize].origin()?, is_mapped, loc))
             });
             let (mut rooted, others): (Vec<_>, Vec<_>) =
                 held.partition(|&(_, is_mapped, _)| is_mapped);

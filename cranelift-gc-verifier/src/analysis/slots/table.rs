@@ -1,14 +1,15 @@
 //! What is noted of the locations of a function, and read by everyone else.
 
-use super::contents::Hold;
+use super::contents::{Content, Hold};
 use super::events::Events;
 use super::location::{BadEntry, Def, Loc, Location, Mapped, Reload, Root};
 use super::location_sets;
+use super::reaching::{Solved, Source};
 use crate::finding::report::Inconclusive;
-use crate::ir::steps::{self, Analysis};
-use cranelift_codegen::FxHashMap;
+use crate::ir::cfg::Node;
 use cranelift_codegen::ir::{Inst, Value};
 use std::cell::OnceCell;
+use std::collections::BTreeSet;
 
 /// The result of the analysis.
 pub(crate) struct Slots {
@@ -19,13 +20,15 @@ pub(crate) struct Slots {
     pub(super) seen: Vec<u32>,
     /// In reverse post-order.
     pub(crate) reloads: Vec<Reload>,
-    /// What each definition holds.
-    pub(super) holds: Vec<Hold>,
+    /// What each definition is, and holds.
+    pub(super) defs: Solved,
     pub(super) events: Events,
-    pub(super) by_value: OnceCell<Vec<(Value, u32)>>,
-    pub(super) rooted: OnceCell<FxHashMap<Value, Vec<u32>>>,
     pub(super) stores: OnceCell<Vec<(Inst, Loc, Option<Value>)>>,
+    /// The results of all reloads with their places in `reloads`; sorted.
+    pub(super) by_result: OnceCell<Vec<(Value, u32)>>,
     pub(crate) bad_entries: Vec<BadEntry>,
+    /// Accesses that the producer takes for spills or reloads, and that are none.
+    pub(crate) misplaced: Vec<Inst>,
     pub(crate) inconclusive: Vec<Inconclusive>,
     pub(crate) entries: u64,
 }
@@ -58,7 +61,7 @@ impl Slots {
         let locs = self.mapped.locs[range.clone()].iter();
         locs.zip(&self.seen[range]).map(|(&loc, &seen)| Root {
             loc,
-            hold: self.holds[(seen >> 1) as usize],
+            hold: self.defs.holds[(seen >> 1) as usize],
             is_stale: seen & 1 != 0,
             content: seen >> 1,
         })
@@ -66,58 +69,76 @@ impl Slots {
 
     /// What stack maps see somewhere, each once.
     pub(crate) fn rooted(&self) -> impl Iterator<Item = Hold> + '_ {
-        let mut is_rooted = vec![false; self.holds.len()];
+        let mut is_rooted = vec![false; self.defs.holds.len()];
         for &seen in &self.seen {
             is_rooted[(seen >> 1) as usize] = true;
         }
-        let all = self.holds.iter().zip(is_rooted);
+        let all = self.defs.holds.iter().zip(is_rooted);
         all.filter_map(|(&hold, is_rooted)| is_rooted.then_some(hold))
     }
 
     /// How many contents there are.
     pub(crate) fn contents(&self) -> usize {
-        self.holds.len()
+        self.defs.holds.len()
     }
 
-    /// The reload that `value` is, if it is one.
+    /// What the slots hold that the stack map of the safepoint at `index` names.
+    pub(crate) fn held_at(&self, index: usize) -> impl Iterator<Item = Content> + '_ {
+        let range = self.mapped.range(index as u32);
+        self.seen[range].iter().map(|seen| self.content(seen >> 1))
+    }
+
+    fn content(&self, def: Def) -> Content {
+        match self.defs.source(def) {
+            Source::Stored(value) => Content::Value(value),
+            Source::Phi(node) => Content::Phi(def, node),
+            Source::Unknown => Content::Unknown,
+        }
+    }
+
+    /// The load that `value` is the result of, if it is one that is followed.
     pub(crate) fn reload_of(&self, value: Value) -> Option<&Reload> {
-        let by_value = self.by_value.get_or_init(|| {
-            let values = self.reloads.iter().map(|reload| reload.result);
-            let mut by_value: Vec<(Value, u32)> = values.zip(0..).collect();
-            by_value.sort_unstable();
-            by_value
+        let by_result = self.by_result.get_or_init(|| {
+            let all = self.reloads.iter().zip(0..);
+            let mut all: Vec<(Value, u32)> = all.map(|(reload, at)| (reload.result, at)).collect();
+            all.sort_unstable();
+            all
         });
-        let at = by_value.partition_point(|&(other, _)| other < value);
-        let &(found, index) = by_value.get(at)?;
-        (found == value).then(|| &self.reloads[index as usize])
+        let at = by_result.partition_point(|&(result, _)| result < value);
+        let &(result, at) = by_result.get(at)?;
+        (result == value).then(|| &self.reloads[at as usize])
     }
 
-    /// The safepoints whose stack maps name a slot that holds `value`, by what was stored there or by
-    /// what it was stored for, in order.
-    pub(crate) fn rooted_at(&self, value: Value) -> &[u32] {
-        let rooted = self.rooted.get_or_init(|| self.find_rooted());
-        rooted.get(&value).map_or(&[], Vec::as_slice)
+    /// What the load sees that `value` is the result of.
+    pub(crate) fn content_of(&self, value: Value) -> Option<Content> {
+        Some(self.content(self.reload_of(value)?.def))
     }
 
-    fn find_rooted(&self) -> FxHashMap<Value, Vec<u32>> {
-        let mut rooted = FxHashMap::<Value, Vec<u32>>::default();
-        for index in 0..self.mapped.starts.len() as u32 - 1 {
-            for root in self.roots_of(index as usize) {
-                let held = match root.hold {
-                    Hold::Is { origin, data } => [origin, data],
-                    Hold::Conflict(a, b) => [a, b],
-                    Hold::Unset | Hold::Partial | Hold::MaybeUnset => continue,
-                };
-                steps::count(Analysis::Evidence, 1);
-                for value in held {
-                    let safepoints = rooted.entry(value).or_default();
-                    if safepoints.last() != Some(&index) {
-                        safepoints.push(index);
-                    }
-                }
+    /// What the φ of memory `phi` is where the edge from the end of `from` is taken.
+    pub(crate) fn argument_of(&self, phi: u32, from: Node) -> Content {
+        let mut args = self.defs.arguments(phi);
+        let arg = args.find(|&(node, _)| node == from);
+        arg.map_or(Content::Unknown, |(_, def)| self.content(def))
+    }
+
+    /// All values that were stored in what the load of `reload`, or the stack map of `root`, sees.
+    pub(crate) fn stored_in(&self, content: u32) -> Vec<Value> {
+        let mut values = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut pending = vec![content];
+        while let Some(def) = pending.pop() {
+            if !seen.insert(def) {
+                continue;
+            }
+            match self.defs.source(def) {
+                Source::Stored(value) => values.push(value),
+                Source::Phi(_) => pending.extend(self.defs.arguments(def).map(|(_, arg)| arg)),
+                Source::Unknown => {}
             }
         }
-        rooted
+        values.sort_unstable();
+        values.dedup();
+        values
     }
 
     /// Every store that writes to a location, with the value that it stores there for; sorted.

@@ -1,0 +1,205 @@
+//! What a value can be a copy of.
+//!
+//! **Claim.** [`Sources::find`] judges everything that a value can be a copy of, through block parameters, both
+//! arms of `select`, and slots.
+//!
+//! **Strength.** Exact on the graph; whether a path is taken is not asked.
+
+use crate::finding::error::NonReference;
+use crate::ir::cfg::{Cfg, constant, destinations};
+use cranelift_codegen::entity::EntitySet;
+use cranelift_codegen::ir::{
+    BlockArg, Function, GcFact, GcHeapType, InstructionData, Opcode, Value, ValueDef,
+};
+
+/// The search, with what was found harmless before.
+#[derive(Default)]
+pub(crate) struct Sources {
+    clean: EntitySet<Value>,
+}
+
+impl Sources {
+    /// `stored` tells what was stored where a value was loaded from.
+    ///
+    /// What `judge` says of the first thing that `value` can be a copy of and of which it says something.
+    pub(crate) fn find<T>(
+        &mut self,
+        func: &Function,
+        cfg: &Cfg,
+        value: Value,
+        stored: impl Fn(Value) -> Vec<Value>,
+        judge: impl Fn(Value) -> Option<T>,
+    ) -> Option<T> {
+        let mut seen = EntitySet::new();
+        let mut visited = Vec::new();
+        let mut pending = vec![value];
+        while let Some(value) = pending.pop() {
+            let value = func.dfg.resolve_aliases(value);
+            if self.clean.contains(value) || !seen.insert(value) {
+                continue;
+            }
+            visited.push(value);
+            if let Some(found) = judge(value) {
+                return Some(found);
+            }
+            push_copied(func, cfg, value, &mut pending);
+            pending.extend(stored(value));
+        }
+        for value in visited {
+            self.clean.insert(value);
+        }
+        None
+    }
+}
+
+/// Push what `value` can be a copy of, next to it.
+fn push_copied(func: &Function, cfg: &Cfg, value: Value, pending: &mut Vec<Value>) {
+    match func.dfg.value_def(value) {
+        ValueDef::Param(block, index) => {
+            let Some(node) = cfg.node(block) else {
+                return;
+            };
+            for edge in cfg.preds(node) {
+                let Some(last) = func.layout.last_inst(cfg.block(edge.from)) else {
+                    continue;
+                };
+                let dest = &destinations(func, last)[edge.dest as usize];
+                let arg = dest.args(&func.dfg.value_lists).nth(index);
+                if let Some(BlockArg::Value(arg)) = arg {
+                    pending.push(arg);
+                }
+            }
+        }
+        ValueDef::Result(inst, _) => {
+            if let InstructionData::Ternary {
+                opcode: Opcode::Select | Opcode::SelectSpectreGuard,
+                args,
+            } = func.dfg.insts[inst]
+            {
+                pending.extend(&args[1..]);
+            }
+        }
+        ValueDef::Union(..) => {}
+    }
+}
+
+/// Why `value` can be no reference, by what a fact says of it or by what makes it, if so.
+pub(crate) fn why_no_reference_by_making(func: &Function, value: Value) -> Option<NonReference> {
+    match func.dfg.gc_info.fact(value) {
+        Some(GcFact::Scalar) => return Some(NonReference::Scalar),
+        Some(GcFact::HeapBase) => return Some(NonReference::Address),
+        Some(GcFact::Derived { .. }) => return Some(NonReference::Derived),
+        Some(GcFact::Ref { kind, .. }) => match kind.heap {
+            GcHeapType::Func | GcHeapType::Cont => return Some(NonReference::RawPointer),
+            GcHeapType::Any
+            | GcHeapType::Eq
+            | GcHeapType::I31
+            | GcHeapType::Struct
+            | GcHeapType::Array
+            | GcHeapType::None
+            | GcHeapType::Extern
+            | GcHeapType::NoExtern
+            | GcHeapType::NoFunc
+            | GcHeapType::Exn
+            | GcHeapType::NoExn
+            | GcHeapType::NoCont => {}
+        },
+        None => {}
+    }
+    let inst = func.dfg.value_def(value).inst()?;
+    if let InstructionData::LoadNoOffset {
+        opcode: Opcode::Bitcast,
+        arg,
+        ..
+    } = func.dfg.insts[inst]
+        && !func.dfg.value_type(arg).is_int()
+    {
+        return Some(NonReference::StoredType(func.dfg.value_type(arg)));
+    }
+    let is_address = matches!(
+        func.dfg.insts[inst].opcode(),
+        Opcode::FuncAddr
+            | Opcode::SymbolValue
+            | Opcode::TlsValue
+            | Opcode::StackAddr
+            | Opcode::DynamicStackAddr
+    );
+    is_address.then_some(NonReference::Address)
+}
+
+/// The bits of an integer that is computed of constants only.
+///
+/// NB: Only what is simple is computed: a root is seldom the result of arithmetic.
+pub(crate) fn folded(func: &Function, value: Value) -> Option<u64> {
+    folded_within(func, value, 8)
+}
+
+fn folded_within(func: &Function, value: Value, depth: u32) -> Option<u64> {
+    if let Some(n) = constant(func, value) {
+        return Some(n);
+    }
+    let depth = depth.checked_sub(1)?;
+    let value = func.dfg.resolve_aliases(value);
+    let inst = func.dfg.value_def(value).inst()?;
+    let bits = func.dfg.value_type(value).bits();
+    if !func.dfg.value_type(value).is_int() || bits > 64 {
+        return None;
+    }
+    let of = |value| folded_within(func, value, depth);
+    let n = match func.dfg.insts[inst] {
+        InstructionData::Unary { opcode, arg } => match opcode {
+            Opcode::Uextend | Opcode::Ireduce => of(arg)?,
+            Opcode::Ineg => of(arg)?.wrapping_neg(),
+            Opcode::Bnot => !of(arg)?,
+            _ => return None,
+        },
+        InstructionData::Binary { opcode, args } => {
+            let (a, b) = (of(args[0])?, of(args[1])?);
+            let amount = (b % u64::from(bits)) as u32;
+            match opcode {
+                Opcode::Iadd => a.wrapping_add(b),
+                Opcode::Isub => a.wrapping_sub(b),
+                Opcode::Imul => a.wrapping_mul(b),
+                Opcode::Band => a & b,
+                Opcode::Bor => a | b,
+                Opcode::Bxor => a ^ b,
+                Opcode::Ishl => a << amount,
+                Opcode::Ushr => a >> amount,
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    Some(n & (u64::MAX >> (64 - bits)))
+}
+
+/// Are all bits of `value` zero, whatever its type?
+pub(crate) fn is_zero(func: &Function, value: Value) -> bool {
+    let value = func.dfg.resolve_aliases(value);
+    if constant(func, value) == Some(0) {
+        return true;
+    }
+    let Some(inst) = func.dfg.value_def(value).inst() else {
+        return false;
+    };
+    match func.dfg.insts[inst] {
+        InstructionData::UnaryConst {
+            constant_handle, ..
+        } => {
+            let data = func.dfg.constants.get(constant_handle);
+            data.iter().all(|&byte| byte == 0)
+        }
+        InstructionData::UnaryIeee32 { imm, .. } => imm.bits() == 0,
+        InstructionData::UnaryIeee64 { imm, .. } => imm.bits() == 0,
+        InstructionData::Unary {
+            opcode: Opcode::Splat | Opcode::Uextend | Opcode::ScalarToVector,
+            arg,
+        }
+        | InstructionData::LoadNoOffset {
+            opcode: Opcode::Bitcast,
+            arg,
+            ..
+        } => is_zero(func, arg),
+        _ => false,
+    }
+}

@@ -1,0 +1,438 @@
+//! What is claimed of a path, and whether it holds there.
+//!
+//! **Claim.** [`Claim::holds`] says yes only if the claim is true of the path that was executed.
+
+use super::state::{Scene, Stale, State};
+use super::terms::{AtomKind, Shape, Term, Terms};
+use crate::analysis::sources::why_no_reference_by_making;
+use crate::finding::error::NonReference;
+use crate::ir::cfg::Node;
+use crate::ir::instruction::access;
+use crate::ir::safepoint::may_collect;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{GcCollector, GcFact, Inst, Opcode, StackSlot, Type, Value, types};
+
+/// A place in a slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spot {
+    pub(crate) slot: StackSlot,
+    pub(crate) offset: u32,
+    pub(crate) ty: Type,
+}
+
+/// What is claimed of the point before `inst`, or after it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Claim {
+    pub(crate) inst: Inst,
+    pub(crate) after: bool,
+    pub(crate) what: What,
+}
+
+/// See [`Claim`].
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum What {
+    /// It is reached.
+    Reached,
+    /// It is reached, and the value is this word.
+    IsWord(Value, u64),
+    /// What the value is made of went stale, and is used.
+    Stale(Value),
+    /// Some of what is there was not stored.
+    Unset(Spot),
+    /// Some of the value was loaded from where nothing was stored, and is used.
+    LoadsUnset(Value),
+    /// What is there is no reference.
+    NoReference(Spot),
+    /// What is there is a reference that went stale.
+    StaleRoot(Spot),
+    /// What is there is not what this value was.
+    Other(Spot, Value),
+    /// Nothing was stored at this offset of the object that the value refers to.
+    Unstored(Value, u32),
+}
+
+/// Does a claim hold?
+pub(super) enum Held {
+    Yes(Box<Proof>),
+    /// It does, if this stale reference is used.
+    IfUsed(Box<Proof>, Term),
+    No,
+    /// The path was followed, but not all that happens on it was understood.
+    Vague,
+}
+
+/// A path on which a claim holds, and what was found there.
+#[derive(Clone)]
+pub(crate) struct Proof {
+    /// The blocks that it enters, the entry first.
+    pub(crate) blocks: Vec<Node>,
+    /// Each safepoint that a stale reference did not survive, or of those that have it in their
+    /// stack maps, if all have it, with the number of its block on the path.
+    pub(crate) safepoints: Vec<(Inst, usize)>,
+    /// Do all of them have it?
+    pub(crate) is_root: bool,
+    /// The values that are the stale reference, or contain it, each with the number of the block in which
+    /// it was defined.
+    pub(crate) values: Vec<(Value, usize)>,
+    /// Of these the ones that are the reference itself.
+    pub(crate) same: Vec<Value>,
+    /// Why what is in the slot is no reference.
+    pub(crate) why: Option<NonReference>,
+    /// What was stored there last.
+    pub(crate) store: Option<Inst>,
+}
+
+impl Claim {
+    pub(super) fn holds(&self, scene: &Scene<'_>, terms: &mut Terms, state: &mut State) -> Held {
+        match self.what {
+            What::Reached => Held::Yes(proof(state)),
+            What::IsWord(value, word) => {
+                let Some((term, _)) = state.value(scene, value) else {
+                    return Held::Vague;
+                };
+                let word = terms.constant(terms.width(term), word.into());
+                let is_it = terms.compare(IntCC::Equal, term, word);
+                match state.known.clone().assume(terms, is_it, true) {
+                    true => Held::Yes(proof(state)),
+                    false => Held::No,
+                }
+            }
+            What::Stale(value) => self.is_stale(scene, terms, state, value),
+            What::Unset(spot) => match self.held(terms, state, spot) {
+                None => Held::Yes(proof(state)),
+                Some((term, _)) if is_vague(terms, state, spot, term) => Held::Vague,
+                Some(_) => Held::No,
+            },
+            What::LoadsUnset(value) => {
+                let Some((term, _)) = state.value(scene, value) else {
+                    return Held::Vague;
+                };
+                match unset_in(terms, term) {
+                    Some(unset) => Held::IfUsed(proof(state), unset),
+                    None => Held::No,
+                }
+            }
+            What::NoReference(spot) => match self.held(terms, state, spot) {
+                None => match state.stored_partly(terms, spot.slot, spot.offset, spot.ty.bytes()) {
+                    Some(store) => {
+                        let mut proof = proof(state);
+                        proof.why = Some(NonReference::Partial);
+                        proof.store = Some(store);
+                        Held::Yes(proof)
+                    }
+                    None => Held::No,
+                },
+                Some((term, _)) if is_vague(terms, state, spot, term) => Held::Vague,
+                // Memory may hold several references side by side.
+                Some((term, _)) if is_part_of_loaded(scene, terms, term) => Held::Vague,
+                Some((term, store)) => match why_none(scene, terms, state, term, spot.ty) {
+                    Some(why) => {
+                        let mut proof = proof(state);
+                        proof.why = Some(why);
+                        proof.store = Some(store);
+                        Held::Yes(proof)
+                    }
+                    None => Held::No,
+                },
+            },
+            What::StaleRoot(spot) => match self.held(terms, state, spot) {
+                None => Held::No,
+                Some((term, _)) if is_vague(terms, state, spot, term) => Held::Vague,
+                Some((term, store)) => match state.stale_in(scene, terms, term) {
+                    Some(stale) => {
+                        let mut proof = stale_proof(terms, state, &stale);
+                        proof.store = Some(store);
+                        Held::Yes(proof)
+                    }
+                    None => Held::No,
+                },
+            },
+            What::Other(spot, expected) => self.is_other(scene, terms, state, (spot, expected)),
+            What::Unstored(value, offset) => match state.value(scene, value) {
+                None => Held::Vague,
+                Some((object, _)) if state.is_stored(terms, object, offset) => Held::No,
+                Some(_) => Held::Yes(proof(state)),
+            },
+        }
+    }
+
+    fn held(&self, terms: &mut Terms, state: &State, spot: Spot) -> Option<(Term, Inst)> {
+        state.held(terms, spot.slot, spot.offset, spot.ty.bytes())
+    }
+
+    fn is_stale(&self, scene: &Scene<'_>, terms: &mut Terms, state: &State, value: Value) -> Held {
+        let Some((term, _)) = state.value(scene, value) else {
+            return Held::Vague;
+        };
+        let Some(stale) = state.stale_in(scene, terms, term) else {
+            return Held::No;
+        };
+        Held::IfUsed(stale_proof(terms, state, &stale), stale.term)
+    }
+
+    fn is_other(
+        &self,
+        scene: &Scene<'_>,
+        terms: &mut Terms,
+        state: &State,
+        (spot, expected): (Spot, Value),
+    ) -> Held {
+        let Some((term, store)) = self.held(terms, state, spot) else {
+            return Held::No;
+        };
+        if is_vague(terms, state, spot, term) {
+            return Held::Vague;
+        }
+        let mut proof = proof(state);
+        proof.store = Some(store);
+        // NB: The optimizer may have removed the value, and not its name in what was noted.
+        let Some((wanted, _)) = state.value(scene, expected) else {
+            return Held::Vague;
+        };
+        let (found, wanted) = (terms.identity(term), terms.identity(wanted));
+        if found == wanted {
+            return Held::No;
+        }
+        let difference = terms.compare(IntCC::Equal, found, wanted);
+        match state.known.clone().assume(terms, difference, false) {
+            true => Held::Yes(proof),
+            false => Held::No,
+        }
+    }
+
+    /// Does `inst` rely on `stale`, or the collector at `inst`?
+    pub(super) fn relies_on(
+        &self,
+        scene: &Scene<'_>,
+        terms: &mut Terms,
+        state: &State,
+        inst: Inst,
+        stale: Term,
+    ) -> bool {
+        let func = scene.func;
+        let holds = |terms: &Terms, value: Value| {
+            let is_untraced = match func.dfg.gc_info.fact(func.dfg.resolve_aliases(value)) {
+                Some(GcFact::Ref { traced, .. }) => !traced,
+                Some(GcFact::Scalar) => true,
+                Some(GcFact::Derived { .. } | GcFact::HeapBase) | None => false,
+            };
+            let term = state.value(scene, value);
+            !is_untraced && term.is_some_and(|(term, _)| contains(terms, term, stale))
+        };
+        let opcode = func.dfg.insts[inst].opcode();
+        let args = func.dfg.inst_args(inst);
+        // What was not stored decides nothing, either.
+        if let What::LoadsUnset(_) = self.what
+            && (opcode.is_branch() || opcode.can_trap() || opcode == Opcode::Icmp)
+            && !opcode.can_load()
+            && !opcode.can_store()
+        {
+            let is_observed = func
+                .dfg
+                .inst_results(inst)
+                .first()
+                .is_none_or(|&result| scene.observed.contains(result));
+            return is_observed && args.iter().any(|&arg| holds(terms, arg));
+        }
+        if let Some(made) = access(func, inst) {
+            let is_stored = |value| holds(terms, value);
+            let escapes = args.iter().any(|&arg| arg != made.addr && is_stored(arg));
+            return holds(terms, made.addr)
+                || escapes && !is_copy_to_slot(scene, terms, state, inst);
+        }
+        if may_collect(func, inst) && self.collector_reads(scene, terms, state, inst, stale) {
+            return true;
+        }
+        if opcode.is_call() || opcode.is_return() {
+            return args.iter().any(|&arg| holds(terms, arg));
+        }
+        if opcode == Opcode::Icmp && scene.collector == GcCollector::Moving {
+            let result = func.dfg.first_result(inst);
+            if !scene.observed.contains(result) || !args.iter().any(|&arg| holds(terms, arg)) {
+                return false;
+            }
+            let (a, b) = (state.value(scene, args[0]), state.value(scene, args[1]));
+            return match (a, b) {
+                (Some((a, _)), Some((b, _))) => state.older_of(scene, terms, a, b).is_some(),
+                _ => false,
+            };
+        }
+        false
+    }
+
+    /// Does the stack map of `inst` name a slot that holds `stale`?
+    fn collector_reads(
+        &self,
+        scene: &Scene<'_>,
+        terms: &Terms,
+        state: &State,
+        inst: Inst,
+        stale: Term,
+    ) -> bool {
+        let entries = scene.func.dfg.user_stack_map_entries(inst);
+        entries.unwrap_or_default().iter().any(|entry| {
+            let held = state.terms_at(entry.slot, entry.offset, entry.ty.bytes());
+            held.into_iter().any(|term| contains(terms, term, stale))
+        })
+    }
+}
+
+/// Does `inst` store where only loads of its slot and stack maps can see it?
+fn is_copy_to_slot(scene: &Scene<'_>, terms: &Terms, state: &State, inst: Inst) -> bool {
+    let Some(made) = access(scene.func, inst).filter(|made| made.data.is_some()) else {
+        return false;
+    };
+    let address = state.value(scene, made.addr);
+    let slot = address.and_then(|(address, _)| state.slot_of(terms, address));
+    slot.is_some_and(|slot| !state.has_escaped(slot))
+}
+
+/// A byte in `term` that was not stored.
+fn unset_in(terms: &Terms, term: Term) -> Option<Term> {
+    let is_unset = |&term: &Term| {
+        let atom = terms.as_atom(term);
+        atom.is_some_and(|atom| atom.kind == AtomKind::Unset)
+    };
+    if is_unset(&term) {
+        return Some(term);
+    }
+    terms.children(term).into_iter().find(is_unset)
+}
+
+/// Is `part` in `term`, other than in what is tested?
+fn contains(terms: &Terms, term: Term, part: Term) -> bool {
+    let mut pending = vec![term];
+    let mut seen = std::collections::BTreeSet::new();
+    while let Some(term) = pending.pop() {
+        if term == part {
+            return true;
+        }
+        if seen.insert(term) {
+            pending.extend(super::state::handed_on(terms, term));
+        }
+    }
+    false
+}
+
+/// Is it not known what is there?
+fn is_vague(terms: &Terms, state: &State, spot: Spot, term: Term) -> bool {
+    let of_vague = |term: Term| {
+        let atom = terms.as_atom(term);
+        atom.is_some_and(|atom| atom.kind == AtomKind::Vague)
+    };
+    state.has_escaped(spot.slot)
+        || of_vague(term)
+        || terms.children(term).iter().any(|&child| of_vague(child))
+}
+
+/// Are these bytes of something that was loaded, and not all of it?
+fn is_part_of_loaded(scene: &Scene<'_>, terms: &Terms, term: Term) -> bool {
+    let Shape::Bytes(_) = terms.shape(term) else {
+        return false;
+    };
+    terms.children(term).iter().any(|&part| {
+        let Some(atom) = terms.as_atom(part) else {
+            return false;
+        };
+        let (AtomKind::Value(value) | AtomKind::Immortal(value)) = atom.kind else {
+            return false;
+        };
+        let made = scene.func.dfg.value_def(value).inst();
+        terms.width(part) > terms.width(term)
+            && made.is_some_and(|inst| scene.func.dfg.insts[inst].opcode().can_load())
+    })
+}
+
+/// Why `term` can be no reference of type `ty`, if so.
+fn why_none(
+    scene: &Scene<'_>,
+    terms: &mut Terms,
+    state: &State,
+    term: Term,
+    ty: Type,
+) -> Option<NonReference> {
+    if let Some(bits) = terms.bits(term) {
+        // Null is 0, and i31s are odd, of the references that are indices into a heap.
+        let is_none = bits != 0 && (bits % 2 == 0 || ty != types::I32);
+        return is_none.then_some(NonReference::Constant(bits as i64));
+    }
+    if state.is_vouched(term) || state.known.is_unboxed(terms, term) {
+        return None;
+    }
+    match terms.shape(term).clone() {
+        Shape::Atom(atom) => match atom.kind {
+            AtomKind::Value(value) | AtomKind::Immortal(value) => {
+                why_no_reference_by_fact(scene, value)
+            }
+            AtomKind::Moved(_) | AtomKind::Unset | AtomKind::Vague => None,
+        },
+        Shape::Slot(_) => Some(NonReference::Address),
+        Shape::Constant(_) => None,
+        Shape::Compare(..) => None,
+        Shape::Apply {
+            opcode:
+                Opcode::FuncAddr | Opcode::SymbolValue | Opcode::TlsValue | Opcode::DynamicStackAddr,
+            ..
+        } => Some(NonReference::Address),
+        Shape::Apply { .. } | Shape::Select { .. } => state
+            .has_reference_in(terms, term)
+            .then_some(NonReference::Derived),
+        // NB: What is zero before its most significant byte may be what is left of a reference by a cast.
+        Shape::Bytes(_) if terms.unextended(term).is_some() => state
+            .has_reference_in(terms, term)
+            .then_some(NonReference::Partial),
+        Shape::Bytes(_) => Some(NonReference::Partial),
+        Shape::Sum { ref parts, .. } => {
+            let is_address = |&(part, _): &(Term, u64)| matches!(terms.shape(part), Shape::Slot(_));
+            if parts.iter().any(is_address) {
+                return Some(NonReference::Address);
+            }
+            state
+                .has_reference_in(terms, term)
+                .then_some(NonReference::Derived)
+        }
+    }
+}
+
+/// The same of a value that came from elsewhere.
+fn why_no_reference_by_fact(scene: &Scene<'_>, value: Value) -> Option<NonReference> {
+    let ty = scene.func.dfg.value_type(value);
+    match ty.is_int() {
+        true => why_no_reference_by_making(scene.func, value),
+        false => Some(NonReference::StoredType(ty)),
+    }
+}
+
+fn proof(state: &State) -> Box<Proof> {
+    Box::new(Proof {
+        blocks: state.path.clone(),
+        safepoints: Vec::new(),
+        is_root: false,
+        values: Vec::new(),
+        same: Vec::new(),
+        why: None,
+        store: None,
+    })
+}
+
+fn stale_proof(terms: &Terms, state: &State, stale: &Stale) -> Box<Proof> {
+    let mut found = proof(state);
+    let at = |index: usize| {
+        let passed = &state.passed[index];
+        (passed.inst, passed.position as usize)
+    };
+    found.is_root = stale.is_root;
+    found.safepoints = match stale.is_root {
+        true => (stale.birth as usize..state.passed.len()).map(at).collect(),
+        false => state.safepoints_without(stale).map(at).collect(),
+    };
+    for (value, term, position) in state.values() {
+        if contains(terms, term, stale.term) {
+            found.values.push((value, position as usize));
+            if term == stale.term {
+                found.same.push(value);
+            }
+        }
+    }
+    found
+}

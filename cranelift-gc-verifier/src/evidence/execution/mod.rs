@@ -1,0 +1,40 @@
+//! What happens on one path, and the search for a path on which something is the case.
+//!
+//! **Claim.** [`anywhere`] finds a path from the entry that can be taken, as far as its branch conditions tell, and
+//! on which a claim holds; or says that there is none; or gives up.
+//!
+//! **Strength.** The path is executed with terms for values ([`state`]): which reference is which, what each
+//! slot holds and what each safepoint kept is exact on it. This reads the function, and is told which values
+//! are references. No other analysis that led to the claim takes part, so that what they overlook is not
+//! overlooked again.
+
+mod claim;
+mod known;
+mod search;
+mod state;
+mod terms;
+
+pub(crate) use claim::{Claim, Proof, Spot, What};
+pub(crate) use search::Outcome;
+pub(crate) use state::Scene;
+
+use crate::ir::cfg::{Cfg, Node};
+use search::Search;
+
+/// Find a path on which `claim` holds.
+pub(crate) fn anywhere(scene: &Scene<'_>, cfg: &Cfg, claim: &Claim) -> Outcome {
+    Search::new(scene, cfg, claim, None).run()
+}
+
+/// Find a path that ends with the blocks of `end`, on which `claim` holds.
+pub(crate) fn ending(scene: &Scene<'_>, cfg: &Cfg, claim: &Claim, end: &[Node]) -> Outcome {
+    match end.is_empty() {
+        true => Outcome::Unknown,
+        false => Search::ending(scene, cfg, claim, end).run(),
+    }
+}
+
+/// Does `claim` hold at the end of the path that enters the blocks of `path`?
+pub(crate) fn along(scene: &Scene<'_>, cfg: &Cfg, claim: &Claim, path: &[Node]) -> Outcome {
+    Search::new(scene, cfg, claim, Some(path)).run()
+}
