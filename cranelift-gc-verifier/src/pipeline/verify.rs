@@ -121,3 +121,37 @@ fn guarded<T>(verify: impl FnOnce() -> T, failed: impl FnOnce(Report) -> T) -> T
         failed(report)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::finding::code::Code;
+    use crate::testing::parse;
+
+    #[test]
+    fn a_payload_that_lost_its_test_to_a_pass_is_found() {
+        let function = |trap: &str| {
+            parse(&format!(
+                "function %f(i32) -> i32 {{
+                    fn0 = %collect()
+                block0(v0 ! gcref(i31, nullable): i32):
+                    v1 = iconst.i32 1
+                    v2 = sshr v0, v1
+                    {trap}
+                    call fn0()
+                    return v2
+                }}"
+            ))
+        };
+        let options = Options::default();
+        let tested = function("trapz v0, user1");
+        let (report, _, proofs) = verify_layer(&tested, &options, &History::default(), None);
+        assert_eq!(report.codes(), []);
+        let mut history = History::default();
+        history.proofs = proofs;
+        assert_eq!(verify_rewritten(&tested, &options, &history).codes(), []);
+        let untested = function("");
+        let report = verify_rewritten(&untested, &options, &history);
+        assert_eq!(report.codes(), [Code::Gcv16]);
+    }
+}

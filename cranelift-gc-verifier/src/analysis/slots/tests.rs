@@ -3,7 +3,7 @@
 use super::*;
 use crate::ir::reader::read;
 use crate::testing::{Rng, parse};
-use cranelift_codegen::ir::{InstructionData, Opcode};
+use cranelift_codegen::ir::{InstructionData, Opcode, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
