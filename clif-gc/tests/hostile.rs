@@ -61,6 +61,18 @@ fn not_wasm() {
 }
 
 #[test]
+fn clif_that_switches_cranelifts_verifier_off() {
+    let text = "set enable_verifier=false
+
+function %f(i32) -> i64 {
+block0(v0: i32):
+    return v0
+}
+";
+    judge_file("invalid.clif", text, &[]).says("Cranelift's verifier rejects it");
+}
+
+#[test]
 fn empty_files() {
     judge_file("empty.wasm", "", &[]).says("the file is empty");
     judge_file("empty.wat", "", &[]).says("expected at least one module field");

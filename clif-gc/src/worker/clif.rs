@@ -294,6 +294,8 @@ fn make_isa(
     copy(shared.iter(), &mut flags)?;
     set(&mut flags, "opt_level", configuration.opt_level.as_str())?;
     set(&mut flags, "gc_verifier", job.mode.as_str())?;
+    // What is said of a function is said of a valid one, whatever its file sets.
+    set(&mut flags, "enable_verifier", "true")?;
     // What the code generator needs for tail calls and for many results. Neither matters here, and
     // without them such functions cannot be judged.
     set(&mut flags, "preserve_frame_pointers", "true")?;

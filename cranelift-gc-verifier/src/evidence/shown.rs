@@ -370,7 +370,7 @@ fn shown(func: &Function, cfg: &Cfg, error: &GcError, proof: &Proof) -> Option<(
             Some((error, path(func, cfg, proof, &[defined, passed, end])))
         }
         GcError::NonReferenceRoot { slot, offset, .. } => {
-            let (store, data) = last_store(func, cfg, proof)?;
+            let (store, data) = last_store(func, cfg, proof, inst)?;
             let error = GcError::NonReferenceRoot {
                 inst,
                 slot,
@@ -381,7 +381,7 @@ fn shown(func: &Function, cfg: &Cfg, error: &GcError, proof: &Proof) -> Option<(
             Some((error, path(func, cfg, proof, &[store, end])))
         }
         GcError::ClobberedRoot { .. } => {
-            let (store, _) = last_store(func, cfg, proof)?;
+            let (store, _) = last_store(func, cfg, proof, inst)?;
             Some((error.clone(), path(func, cfg, proof, &[store, end])))
         }
         // See `is_told_by_its_check`; the others are about no path.
@@ -428,11 +428,21 @@ fn label(
     })
 }
 
-/// What stored what is in the slot, and the value that it stores.
-fn last_store(func: &Function, cfg: &Cfg, proof: &Proof) -> Option<(Mark, Option<Value>)> {
+/// What stored what is in the slot before `inst`, and the value that it stores.
+fn last_store(
+    func: &Function,
+    cfg: &Cfg,
+    proof: &Proof,
+    inst: Inst,
+) -> Option<(Mark, Option<Value>)> {
     let store = proof.store?;
     let node = cfg.node_of_inst(func, store)?;
-    let position = proof.blocks.iter().rposition(|&entered| entered == node)?;
+    // NB: In the block of `inst`, it may come after it, and was executed when the block was entered before.
+    let last = proof.blocks.len() - 1;
+    let is_before = |position| position != last || func.layout.pp_cmp(store, inst).is_lt();
+    let mut entered = proof.blocks.iter().enumerate().rev();
+    let (position, _) =
+        entered.find(|&(position, &entered)| entered == node && is_before(position))?;
     let mark = Mark {
         position,
         inst: Some(store),
