@@ -16,6 +16,20 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// How two things end together: as the first of rejected, unusable, inconclusive that one of them is.
+    pub fn or(self, other: Exit) -> Exit {
+        let rank = |exit| match exit {
+            Exit::Rejected => 3,
+            Exit::Unusable => 2,
+            Exit::Inconclusive => 1,
+            Exit::Verified => 0,
+        };
+        match rank(other) > rank(self) {
+            true => other,
+            false => self,
+        }
+    }
+
     /// The number.
     pub fn code(self) -> u8 {
         match self {

@@ -5,6 +5,7 @@
 //! * `supervise` judges one file in child processes, because what is compiled is hostile and the
 //!   compiler panics, overflows its stack or does not end on some of it; `worker` is the child
 //!   and `job` what the two say to each other.
+//! * `triage` is everything between a crash and its patch; `worker::probe` is the child of that.
 //! * `record` is what is known in the end, `render` shows it as text or JSON.
 //!
 //! Nothing here judges a GC reference: that is `cranelift-gc-verifier`.
@@ -16,6 +17,7 @@ mod discover;
 mod excerpt;
 mod exit;
 mod explain;
+mod filetest;
 mod job;
 mod listing;
 mod outcome;
@@ -28,6 +30,7 @@ mod supervise;
 mod target;
 mod text;
 mod totals;
+mod triage;
 mod verify;
 mod worker;
 
@@ -38,9 +41,18 @@ use std::process::ExitCode;
 pub fn main() -> ExitCode {
     let cli = cli::Cli::parse();
     cli.color.write_global();
-    match &cli.command {
+    let exit = match &cli.command {
         cli::Command::Verify(args) => verify::run(args).into(),
+        cli::Command::Trace(args) => triage::trace::run(args).into(),
+        cli::Command::Diagnose(args) => triage::diagnose::run(args).into(),
+        cli::Command::Bisect(args) => triage::bisect::run(args).into(),
+        cli::Command::Reduce(args) => triage::reduce::run(args).into(),
+        cli::Command::Promote(args) => triage::promote::run(args).into(),
+        cli::Command::Test(args) => filetest::run(args).into(),
         cli::Command::Explain(args) => explain::run(args).into(),
         cli::Command::Worker(args) => worker::run(args),
-    }
+        cli::Command::Probe(args) => worker::probe::run(args),
+    };
+    triage::cleanup::end();
+    exit
 }

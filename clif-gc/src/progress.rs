@@ -43,3 +43,34 @@ impl Progress {
         self.0.finish_and_clear();
     }
 }
+
+/// How far a search of unknown length has come. Shows nothing unless standard error is a terminal.
+pub struct Steps(ProgressBar);
+
+impl Steps {
+    /// Nothing is done yet.
+    pub fn new(what: &'static str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let style = ProgressStyle::with_template("{spinner} {prefix}, {elapsed}  {wide_msg}")
+            .expect("the template is well-formed");
+        bar.set_style(style);
+        bar.set_prefix(what);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Steps(bar)
+    }
+
+    /// This is being done.
+    pub fn tell(&self, what: &str) {
+        self.0.set_message(what.to_string());
+    }
+
+    /// Print something without tearing the line.
+    pub fn suspend<R>(&self, print: impl FnOnce() -> R) -> R {
+        self.0.suspend(print)
+    }
+
+    /// All is done.
+    pub fn finish(self) {
+        self.0.finish_and_clear();
+    }
+}

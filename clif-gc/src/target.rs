@@ -22,11 +22,21 @@ const SHORT: [(&str, &str); 5] = [
 ];
 
 impl Target {
+    /// The name of this machine, with all that its processor can do.
+    pub const HOST: &str = "host";
+
     /// The targets that are meant when none is named.
     pub const DEFAULT: [&str; 2] = ["x86_64", "aarch64"];
 
     /// The target of this name.
     pub fn parse(name: &str) -> Result<Target, String> {
+        if name == Self::HOST {
+            let target = Target::of_triple(&Triple::host());
+            return Target::parse(&target.name).map(|target| Target {
+                name: name.to_string(),
+                ..target
+            });
+        }
         let full = SHORT
             .iter()
             .find(|(short, _)| *short == name)

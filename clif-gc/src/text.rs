@@ -21,6 +21,24 @@ pub fn plural(n: u64, noun: &str) -> String {
     format!("{} {noun}{s}", thousands(n))
 }
 
+/// `2048` as `2.0 KiB`.
+pub fn size(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    let mut value = bytes as f64;
+    let mut unit = "bytes";
+    for larger in units {
+        if value < 1024.0 {
+            break;
+        }
+        value /= 1024.0;
+        unit = larger;
+    }
+    match unit {
+        "bytes" => plural(bytes, "byte"),
+        unit => format!("{value:.1} {unit}"),
+    }
+}
+
 /// `text` without what could move the cursor or hide text on a terminal.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| !c.is_control() && !is_bidi_control(c);

@@ -53,10 +53,16 @@ pub fn run(args: &VerifyArgs) -> Exit {
 fn job(args: &VerifyArgs, jobs: usize, files: usize) -> Job {
     Job {
         name: String::new(),
-        targets: unique(args.target.iter().map(|target| target.name.clone())),
-        collectors: unique(args.collector.iter().flat_map(|c| c.collectors()).copied()),
-        opt_levels: unique(args.opt_level.iter().copied()),
-        embeddings: unique(args.embedding.iter().copied()),
+        targets: unique(args.compile.target.iter().map(|target| target.name.clone())),
+        collectors: unique(
+            args.compile
+                .collector
+                .iter()
+                .flat_map(|c| c.collectors())
+                .copied(),
+        ),
+        opt_levels: unique(args.compile.opt_level.iter().copied()),
+        embeddings: unique(args.compile.embedding.iter().copied()),
         inlining: args.inlining,
         mode: args.mode,
         without_checks: args.without_check.iter().map(|c| c.to_string()).collect(),
@@ -113,7 +119,7 @@ impl<'a> Printer<'a> {
         for entry in outcome.entries {
             self.tally.add(&entry);
             render::to_stderr(&render::diagnostics(&entry));
-            match self.args.format {
+            match self.args.output.format {
                 Format::Text => {
                     render::to_stdout(&render::findings(&entry));
                     if !self.args.quiet {
@@ -135,7 +141,7 @@ impl<'a> Printer<'a> {
             min_subjects: args.min_subjects,
             exit,
         };
-        match args.format {
+        match args.output.format {
             Format::Text if args.quiet && exit == Exit::Verified => {}
             Format::Text => render::to_stdout(&summary.text()),
             Format::Json => render::to_stdout(&json::document(&summary, &self.entries)),

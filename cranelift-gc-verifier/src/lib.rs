@@ -33,7 +33,7 @@ pub use pipeline::verify::{
     counted, verify_emission, verify_function, verify_lowering, verify_rewritten,
 };
 pub use pipeline::watch::{Verifier, install};
-pub use report::function_report::{FunctionReport, Refusal, Sink, Undone};
+pub use report::function_report::{FunctionReport, Judged, Refusal, Sink, Undone};
 pub use report::input::{Compiled, Input};
 pub use report::listing::{Line, listing};
 pub use report::log_sink::{LOG_TARGET, LogSink};

@@ -75,6 +75,8 @@ enum Task {
     Fuzz(fuzz::Args),
     /// Seed faults, one at a time, and tell how many are noticed
     Mutants(replay::mutants::Args),
+    /// Bisect seeded faults, and tell whether what is named is to blame
+    Culprits(replay::culprits::Args),
     /// Build clif-gc and run it (`cargo clif-gc`)
     #[command(disable_help_flag = true)]
     ClifGc {
@@ -149,6 +151,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Cost(args) => cost::run(&project, &args)?,
         Task::FalseAlarms(args) => return false_alarms::run(&project, &args),
         Task::Fuzz(args) => return fuzz::run(&project, &args),
+        Task::Culprits(args) => return replay::culprits::run(&project, &args),
         Task::Mutants(args) => return replay::mutants::run(&project, &args),
         Task::ClifGc { args } => return launch::run(&project, &args),
     }

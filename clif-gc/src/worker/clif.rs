@@ -65,6 +65,29 @@ impl Functions {
     }
 }
 
+/// The functions of a file as the optimizer makes them, or what stopped it, in the first configuration.
+pub fn optimized(text: &str, tools: Tools) -> Result<(Result<Vec<Function>>, Configuration)> {
+    let file = Functions::parse(text, tools)?;
+    let configuration = file.configurations[0].clone();
+    let isa = make_isa(&configuration, &file.spec, &file.tools.job)
+        .map_err(|error| Box::new(Diagnostic::new(Kind::Compile, error)))?;
+    let functions = file.functions.iter().map(|(func, _)| {
+        let mut func = func.clone();
+        func.dfg
+            .gc_info
+            .collector
+            .get_or_insert(configuration.collector.behaviour());
+        panics::catch(|| {
+            let mut context = Context::for_function(func);
+            match context.optimize(&*isa, &mut ControlPlane::default()) {
+                Ok(()) => Ok(context.func.clone()),
+                Err(error) => Err(Box::new(diagnostic(&error))),
+            }
+        })
+    });
+    Ok((functions.collect(), configuration))
+}
+
 /// What the command line asks for, else what the file says, else the defaults; of collectors, first
 /// what the file says.
 fn configurations(

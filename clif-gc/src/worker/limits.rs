@@ -22,6 +22,30 @@ pub fn apply(job: &Job) {
     let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
 }
 
+/// Limit a process that may run code: `memory` bytes of what it writes to, and a stack.
+///
+/// NB: Wasmtime reserves address space that it never touches, several times 4 GiB, so that this is not
+/// what is limited.
+#[cfg(target_os = "linux")]
+pub fn apply_to_probe(memory: u64, stack: u64) {
+    use rustix::process::{Resource, Rlimit, Signal};
+    let memory = match physical_memory() {
+        Some(physical) => memory.min(physical / 4 * 3),
+        None => memory,
+    };
+    let limit = |bytes| Rlimit {
+        current: Some(bytes),
+        maximum: Some(bytes),
+    };
+    let _ = rustix::process::setrlimit(Resource::Data, limit(memory + stack));
+    let _ = rustix::process::setrlimit(Resource::Core, limit(0));
+    let _ = rustix::process::set_parent_process_death_signal(Some(Signal::KILL));
+}
+
+/// Limit this process, where that is possible without `unsafe`.
+#[cfg(not(target_os = "linux"))]
+pub fn apply_to_probe(_memory: u64, _stack: u64) {}
+
 /// How much memory the machine has, in bytes.
 #[cfg(target_os = "linux")]
 fn physical_memory() -> Option<u64> {

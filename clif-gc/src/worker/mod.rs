@@ -3,17 +3,28 @@
 mod clif;
 mod clif_error;
 pub mod emit;
+mod expression;
+mod host;
+mod interpret;
 mod limits;
 mod names;
 mod operators;
 mod panics;
+pub mod probe;
+mod run;
 mod sink;
 mod source;
+mod subject;
 mod wasm;
+mod watch;
 
 use crate::cli::WorkerArgs;
+use crate::configuration::Mode;
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::job::{Job, Message, Plan, UnitOutcome};
+use crate::triage::bisect::limit_from_environment;
+use crate::triage::protocol::{self, Looker, Tell};
+use cranelift_codegen::gc_verifier::SetGcVerifierError;
 use cranelift_gc_verifier::{Checks, Code, Options};
 use emit::Emit;
 use sink::Collect;
@@ -21,6 +32,7 @@ use source::Source;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
+use watch::{Task, Watch};
 
 /// Something with units of work in it.
 trait Work {
@@ -47,6 +59,11 @@ pub fn run(args: &WorkerArgs) -> ExitCode {
             eprintln!("clif-gc: no job: {error}");
             return ExitCode::from(2);
         }
+    };
+    // NB: The numbers of rewrites mean something only where functions are compiled one after the other.
+    let job = Job {
+        threads: limit_from_environment().map_or(job.threads, |_| 1),
+        ..job
     };
     limits::apply(&job);
     panics::record();
@@ -92,6 +109,36 @@ fn prepare(args: &WorkerArgs, job: Job) -> Result<Box<dyn Work>> {
     })
 }
 
+/// The only module of the file at `path`, as a binary.
+///
+/// # Errors
+///
+/// If there is none, or more than one.
+pub fn binary(path: &std::path::Path) -> std::result::Result<Vec<u8>, String> {
+    match Source::read(path).map_err(|error| error.message)? {
+        Source::Modules(mut modules) => match (modules.pop(), modules.pop()) {
+            (Some(only), None) => only.bytes.map_err(|error| error.message),
+            _ => Err("more than one module".to_string()),
+        },
+        Source::Clif(_) => Err("no module".to_string()),
+    }
+}
+
+/// The types of what an export of the only module of the file returns.
+///
+/// # Errors
+///
+/// If there is no such function.
+pub fn results(path: &std::path::Path, export: &str) -> std::result::Result<Vec<String>, String> {
+    let bytes = binary(path)?;
+    let module = wasmtime::Module::new(&wasmtime::Engine::default(), &bytes);
+    let module = module.map_err(|error| format!("{error:#}"))?;
+    let ty = module.get_export(export);
+    let func = ty.as_ref().and_then(|ty| ty.func());
+    let func = func.ok_or_else(|| format!("it exports no function \"{export}\""))?;
+    Ok(func.results().map(|ty| ty.to_string()).collect())
+}
+
 fn install(job: &Job, keep_text: bool) -> Result<Arc<Collect>> {
     let checks = job
         .without_checks
@@ -105,10 +152,24 @@ fn install(job: &Job, keep_text: bool) -> Result<Arc<Collect>> {
         keep_text,
         ..Options::default()
     };
-    match cranelift_gc_verifier::install(options, sink.clone()) {
-        Ok(()) => Ok(sink),
-        Err(error) => Err(Box::new(Diagnostic::new(Kind::Crash, error.to_string()))),
+    let failed =
+        |error: SetGcVerifierError| Box::new(Diagnostic::new(Kind::Crash, error.to_string()));
+    // A command that is bisected is told how many rewrites are let happen.
+    if let Some(limit) = limit_from_environment() {
+        let watch = Watch::install().map_err(failed)?;
+        watch.begin(Task {
+            looker: match job.mode {
+                Mode::Check => Looker::Check,
+                Mode::Enforce => Looker::Enforce,
+            },
+            options,
+            plan: protocol::Plan::up_to(limit),
+            tell: Tell::default(),
+        });
+        return Ok(watch.sink());
     }
+    cranelift_gc_verifier::install(options, sink.clone()).map_err(failed)?;
+    Ok(sink)
 }
 
 /// Say something to the parent. Without one, there is nothing left to do.

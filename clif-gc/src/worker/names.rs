@@ -7,7 +7,7 @@ use wasmparser::{ExternalKind, KnownCustom, Name, Parser, Payload, TypeRef};
 use wasmtime_environ::FuncKey;
 
 /// The functions of a Wasm module.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct ModuleNames {
     /// How many it imports.
     imported: u32,
@@ -123,6 +123,55 @@ impl ModuleNames {
     }
 }
 
+/// Is this function the one, or one of those, that `pattern` means: a name, an index, or a glob?
+pub fn is_meant(id: &FunctionId, pattern: &str) -> bool {
+    let FunctionId {
+        function,
+        name,
+        index,
+        line: _,
+    } = id;
+    if let Ok(number) = pattern.parse::<u32>() {
+        return *index == Some(number);
+    }
+    let bare = function.trim_start_matches('%');
+    [Some(function.as_str()), Some(bare), name.as_deref()]
+        .into_iter()
+        .flatten()
+        .any(|name| matches_glob(name, pattern))
+}
+
+/// Does `text` match a pattern with `*` and `?`?
+///
+/// NB: Not the brackets of a shell: functions have some in their names.
+fn matches_glob(text: &str, pattern: &str) -> bool {
+    let (text, pattern): (Vec<char>, Vec<char>) =
+        (text.chars().collect(), pattern.chars().collect());
+    let (mut t, mut p) = (0, 0);
+    let mut star = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some('*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(&c) if c == '?' || c == text[t] => {
+                t += 1;
+                p += 1;
+            }
+            _ => match star {
+                None => return false,
+                Some((at, from)) => {
+                    p = at + 1;
+                    t = from + 1;
+                    star = Some((at, from + 1));
+                }
+            },
+        }
+    }
+    pattern[p..].iter().all(|&c| c == '*')
+}
+
 /// What functions are sorted by.
 pub type Key = (u32, u32);
 
@@ -140,5 +189,36 @@ pub fn clif(function: String, line: usize) -> FunctionId {
     FunctionId {
         line: Some(line),
         ..unnamed(function)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn functions_are_meant_by_name_index_and_glob() {
+        let id = FunctionId {
+            function: "wasm[0]::function[3]".to_string(),
+            name: Some("walk".to_string()),
+            index: Some(3),
+            line: None,
+        };
+        for pattern in [
+            "walk",
+            "3",
+            "w*",
+            "*k",
+            "wasm[0]::function[3]",
+            "wasm*3?",
+            "w?lk",
+            "*",
+        ] {
+            assert!(is_meant(&id, pattern), "{pattern}");
+        }
+        for pattern in ["wal", "4", "w*x", "?", "", "walk?"] {
+            assert!(!is_meant(&id, pattern), "{pattern}");
+        }
+        assert!(is_meant(&unnamed("%f".to_string()), "f"));
     }
 }

@@ -3,6 +3,7 @@
 use super::names::{Key, ModuleNames};
 use super::operators::name_operators;
 use super::source::{Module, component};
+use super::watch::Watch;
 use super::{Tools, Work, emit, panics, sink};
 use crate::configuration::{Collector, Configuration, Embedding, Mode, OptLevel, combinations};
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -196,26 +197,45 @@ fn compile(
     is_parallel: bool,
 ) -> Result<()> {
     panics::catch(|| {
-        engine(bytes, configuration, job, is_parallel)
+        adjusted_engine(bytes, configuration, job, is_parallel, &|_| ())
             .and_then(|engine| engine.precompile_module(bytes))
             .map(drop)
             .map_err(|error| Box::new(refused(&format!("{error:#}"))))
     })
 }
 
-fn refused(message: &str) -> Diagnostic {
+/// What is known of the functions of a module that was compiled, from what was reported.
+pub fn records(bytes: &[u8], names: &ModuleNames, watch: &Watch) -> Vec<FunctionRecord> {
+    let reports = watch.sink().take();
+    let mut records: Vec<_> = reports
+        .iter()
+        .map(|report| {
+            let (key, id) = names.compiled(&report.function);
+            (key, sink::record(report, id))
+        })
+        .collect();
+    records.sort_by_key(|(key, _)| *key);
+    let mut records: Vec<_> = records.into_iter().map(|(_, record)| record).collect();
+    name_operators(bytes, records.iter_mut());
+    records
+}
+
+/// The compiler's own words, as a diagnostic.
+pub fn refused(message: &str) -> Diagnostic {
     let mut lines = message.lines();
     let first = lines.next().unwrap_or_default();
     let diagnostic = Diagnostic::new(Kind::Compile, first);
     lines.take(10).fold(diagnostic, Diagnostic::note)
 }
 
-/// An engine that takes every proposal that the module uses and Wasmtime can compile for the target.
-fn engine(
+/// An engine that takes every proposal that the module uses and Wasmtime can compile for the target, after a
+/// last adjustment.
+pub fn adjusted_engine(
     bytes: &[u8],
     configuration: &Configuration,
     job: &Job,
     is_parallel: bool,
+    adjust: &dyn Fn(&mut Config),
 ) -> wasmtime::Result<Engine> {
     let mut config = config(configuration, job, is_parallel)?;
     // NB: Wasmtime inlines nothing where stacks may be switched.
@@ -224,6 +244,7 @@ fn engine(
     } else if job.inlining.is_done(configuration.embedding) {
         config.compiler_inlining(wasmtime::Inlining::Yes);
     }
+    adjust(&mut config);
     Engine::new(&config)
 }
 
@@ -254,7 +275,10 @@ fn switches_stacks(bytes: &[u8]) -> bool {
 fn config(configuration: &Configuration, job: &Job, is_parallel: bool) -> wasmtime::Result<Config> {
     let target = Target::parse(&configuration.target).map_err(wasmtime::Error::msg)?;
     let mut config = Config::new();
-    config.target(&target.triple.to_string())?;
+    // NB: A target that is named has none of this machine's features.
+    if configuration.target != Target::HOST {
+        config.target(&target.triple.to_string())?;
+    }
     config.collector(match configuration.collector {
         Collector::Copying => wasmtime::Collector::Copying,
         Collector::Drc => wasmtime::Collector::DeferredReferenceCounting,
@@ -287,7 +311,7 @@ fn config(configuration: &Configuration, job: &Job, is_parallel: bool) -> wasmti
 }
 
 /// Why the module is not valid, if it is not.
-fn validate(bytes: &[u8]) -> Result<()> {
+pub fn validate(bytes: &[u8]) -> Result<()> {
     let features = WasmFeatures::WASM3
         | WasmFeatures::CUSTOM_PAGE_SIZES
         | WasmFeatures::SHARED_EVERYTHING_THREADS

@@ -30,6 +30,9 @@ pub fn command(directory: &Path) -> Command {
         .current_dir(directory)
         .env_remove("CLICOLOR_FORCE")
         .env_remove("NO_COLOR")
+        .env_remove("CLIF_GC_BLESS")
+        // Whether somebody built them is no part of the output.
+        .env("CLIF_GC_ASSERTIONS", "")
         .env("COLUMNS", "100");
     command
 }

@@ -18,7 +18,7 @@ use crate::pipeline::accepted::Known;
 use crate::pipeline::blame::{self, Equalities};
 use crate::pipeline::interest::{Interest, interest};
 use crate::pipeline::verify::{verify_emission, verify_layer, verify_lowering};
-use crate::report::function_report::{FunctionReport, Refusal, Sink, Undone};
+use crate::report::function_report::{FunctionReport, Judged, Refusal, Sink, Undone};
 use crate::report::input::{Compiled, Input};
 use crate::report::listing::{Line, listing};
 use crate::rewrite::event::pass_of;
@@ -76,6 +76,7 @@ impl GcVerifier for Verifier {
             Box::new(Guard {
                 interest,
                 judge: Rewrites::new(self.options, isa.endianness()),
+                hears: self.sink.hears_rewrites(),
                 refusals: Vec::new(),
                 refused_in: Vec::new(),
                 undone: Vec::new(),
@@ -112,6 +113,8 @@ impl GcVerifier for Verifier {
 struct Guard {
     interest: Interest,
     judge: Rewrites,
+    /// Is the sink told of every rewrite?
+    hears: bool,
     /// The rewrites that were refused.
     refusals: Vec<Refusal>,
     refused_in: Vec<Line>,
@@ -157,7 +160,18 @@ struct Guard {
 impl FunctionGuard for Guard {
     fn rewrite(&mut self, func: &Function, rewrite: Rewrite) -> Answer {
         self.rewrites += 1;
-        if let Some(violation) = self.judge.judge(func, rewrite) {
+        // NB: Once it is judged, it is taken for done.
+        let about_references = self.hears && self.judge.is_about_references(func, rewrite);
+        let violation = self.judge.judge(func, rewrite);
+        if self.hears {
+            let judged = Judged {
+                rewrite,
+                about_references,
+                violation: violation.as_ref(),
+            };
+            self.sink.judged(func, judged);
+        }
+        if let Some(violation) = violation {
             if self.mode == settings::GcVerifier::Enforce {
                 return self.refuse(func, pass_of(rewrite), violation);
             }

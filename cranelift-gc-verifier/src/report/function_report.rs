@@ -3,8 +3,8 @@
 use crate::finding::report::{Report, Violation};
 use crate::report::input::Input;
 use crate::report::listing::Line;
-use cranelift_codegen::gc_verifier::Pass;
-use cranelift_codegen::ir::UserFuncName;
+use cranelift_codegen::gc_verifier::{Pass, Rewrite};
+use cranelift_codegen::ir::{Function, UserFuncName};
 
 /// A rewrite that did not happen.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,4 +63,25 @@ pub trait Sink: Send + Sync {
     /// Functions without anything of interest, references or safepoints with stack maps, are not
     /// reported. Functions are compiled on any thread and in any order.
     fn function(&self, report: FunctionReport);
+
+    /// Is it told of every rewrite that is judged ([`Sink::judged`])?
+    fn hears_rewrites(&self) -> bool {
+        false
+    }
+
+    /// A rewrite was judged, and is about to be done or refused.
+    fn judged(&self, func: &Function, judged: Judged<'_>) {
+        let _ = (func, judged);
+    }
+}
+
+/// A rewrite that was judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Judged<'a> {
+    /// The rewrite.
+    pub rewrite: Rewrite,
+    /// Do references take part in it, or what is made of them?
+    pub about_references: bool,
+    /// What is wrong with it.
+    pub violation: Option<&'a Violation>,
 }

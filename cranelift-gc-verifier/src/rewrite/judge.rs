@@ -23,7 +23,7 @@
 //! nothing is lost but the optimization.
 
 use super::classes::Classes;
-use super::event::{pass_of, rule_of};
+use super::event::{Subject, pass_of, rule_of, subject};
 use super::merged_trap::Traps;
 use super::phis::Phis;
 use super::scene::Scene;
@@ -106,6 +106,19 @@ impl Rewrites {
         self.phis.clear();
         self.graph = None;
         self.inconclusive.clear();
+    }
+
+    /// Do references take part in `rewrite`, or what is made of them?
+    pub(crate) fn is_about_references(&mut self, func: &Function, rewrite: Rewrite) -> bool {
+        let Subject { values, insts } = subject(rewrite);
+        let mut values = values.into_iter().flatten();
+        let mut insts = insts.into_iter().flatten();
+        values.any(|value| self.classes.touches(func, value))
+            || insts.any(|inst| {
+                let mut results = func.dfg.inst_results(inst).iter();
+                self.classes.operands_touch(func, inst)
+                    || results.any(|&result| self.classes.touches(func, result))
+            })
     }
 
     /// What could not be judged.

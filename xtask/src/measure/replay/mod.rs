@@ -6,6 +6,7 @@
 //! and after which pass. A fault that changes no input's code fails: the corpus does not reach it.
 
 mod corpus;
+pub mod culprits;
 mod list;
 pub mod mutants;
 mod observe;

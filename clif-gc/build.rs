@@ -1,0 +1,41 @@
+//! Puts the ISLE rules of the optimizer into the program, so that it can show the rule that it names.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=CLIF_GC_CRANELIFT");
+    let cranelift = std::env::var_os("CLIF_GC_CRANELIFT").map(PathBuf::from);
+    let cranelift = cranelift.unwrap_or_else(|| {
+        let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
+        Path::new(&here).join("../upstream/cranelift/codegen")
+    });
+    let rules = cranelift.join("src/opts");
+    println!("cargo::rerun-if-changed={}", rules.display());
+    let mut files: Vec<PathBuf> = std::fs::read_dir(&rules)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "isle")
+        })
+        .collect();
+    files.sort();
+    let mut source = String::from("&[\n");
+    for file in files {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        println!("cargo::rerun-if-changed={}", file.display());
+        writeln!(
+            source,
+            "    ({:?}, include_str!({:?})),",
+            format!("src/opts/{name}"),
+            file.to_string_lossy()
+        )
+        .expect("writing to a string does not fail");
+    }
+    source.push_str("]\n");
+    let out = std::env::var_os("OUT_DIR").expect("cargo sets it");
+    std::fs::write(Path::new(&out).join("isle.rs"), source).expect("the file can be written");
+}
