@@ -363,3 +363,48 @@ fn the_optimizer_asks_for_a_hoist_and_for_a_remat() {
     assert!(asked(&hoist("")).iter().filter(is_hoist).count() >= 2);
     assert!(asked(&remat("")).iter().filter(is_remat).count() >= 1);
 }
+
+/// A fault that only shows after the e-graph pass, because that knows that the value is the reference, is one of the
+/// input. To undo the pass would hide it.
+#[test]
+fn a_fault_of_the_input_is_not_hidden_by_undoing_the_pass_that_shows_it() {
+    let text = |value: u32| {
+        format!(
+            "function %roundabout(i32) -> i32 {{
+                fn0 = %collect()
+            block0(v0 ! gcref(any, nullable): i32):
+                v1 = bnot v0
+                v2 = bnot v1
+                v3 = iconst.i32 0
+                call fn0()
+                return v{value}
+            }}"
+        )
+    };
+    for target in TARGETS {
+        for mode in ["check", "enforce"] {
+            let compiled = |value| {
+                let reports = Reports::default();
+                let program = Program::parse(&text(value));
+                let mut context =
+                    context(program.main(), Some(reports.verifier(Options::default())));
+                let result = context
+                    .compile(&*isa(target, mode), &mut ControlPlane::default())
+                    .map(drop)
+                    .map_err(|error| error.inner);
+                drop(context);
+                (result, reports.take().pop())
+            };
+            let (result, report) = compiled(2);
+            match mode {
+                "check" => assert!(result.is_ok()),
+                _ => assert!(matches!(result, Err(CodegenError::GcVerifier(_)))),
+            }
+            let report = report.expect("it has a reference");
+            assert_eq!(report.layer, Pass::Input);
+            assert_eq!(report.report.codes(), [Code::Gcv01]);
+            assert_eq!(report.undone, []);
+            assert!(compiled(3).0.is_ok());
+        }
+    }
+}
