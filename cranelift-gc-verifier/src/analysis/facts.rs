@@ -41,7 +41,8 @@ impl<'a> Facts<'a> {
         let (cfg, body, safepoints) = Graph::renewed(graph, func, |cfg| {
             let body = read(func, cfg);
             let safepoints = body.safepoints.clone();
-            (body, safepoints)
+            let always_traps = body.always_traps;
+            (body, safepoints, always_traps)
         });
         let slots = Slots::new(func, &cfg, &body, &safepoints, collector, history);
         let values = Values::new(func, &cfg, &body, &slots, history);

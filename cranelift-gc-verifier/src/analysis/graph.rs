@@ -24,18 +24,24 @@ pub(crate) struct Graph {
 
 impl Graph {
     /// Its parts for `func`, which are made anew if they hold no more: the graph, and of the safepoints those
-    /// that `find` finds in it.
+    /// that `find` finds in it. That tells also whether it came to an instruction that always traps.
+    ///
+    /// NB: Few functions have any, and who reads all instructions notices them sooner than another walk does.
     pub(crate) fn renewed<T>(
         graph: Option<Graph>,
         func: &Function,
-        find: impl FnOnce(&Cfg) -> (T, Vec<Safepoint>),
+        find: impl Fn(&Cfg) -> (T, Vec<Safepoint>, bool),
     ) -> (Cfg, T, Safepoints) {
-        let last = graph.filter(|graph| graph.is_exactly_of(func));
-        let (cfg, safepoints) = match last {
+        let last = graph.filter(|graph| !graph.is_narrowed && graph.cfg.is_whole_graph_of(func));
+        let (mut cfg, mut safepoints) = match last {
             Some(graph) => (graph.cfg, Some(graph.safepoints)),
-            None => (Cfg::new(func), None),
+            None => (Cfg::whole(func), None),
         };
-        let (found, all) = find(&cfg);
+        let (mut found, mut all, always_traps) = find(&cfg);
+        if always_traps {
+            (cfg, safepoints) = (Cfg::new(func), None);
+            (found, all, _) = find(&cfg);
+        }
         let safepoints = match safepoints.filter(|last| last.all == all) {
             Some(last) => last,
             None => Safepoints::numbered(&cfg, all),
@@ -185,7 +191,7 @@ mod tests {
         question.add(Some(entry));
         assert!(graph.keeps_up_with(&func, &question) && graph.is_narrowed);
         assert!(!graph.keeps_up_with(&func, &Question::Everything));
-        let nothing = |_: &Cfg| ((), Vec::new());
+        let nothing = |_: &Cfg| ((), Vec::new(), false);
         let (cfg, ..) = Graph::renewed(Some(graph), &func, nothing);
         assert_eq!(cfg.len(), 3);
         let join = cfg.node(func.layout.last_block().expect("there is one"));

@@ -70,6 +70,15 @@ pub(crate) fn is_opaque(opcode: Opcode) -> bool {
     class(opcode) == Class::Opaque
 }
 
+/// May the instruction make an integer of its operands alone?
+pub(crate) fn is_integer_function(opcode: Opcode) -> bool {
+    match class(opcode) {
+        Class::Whole | Class::Int | Class::Wide | Class::Convert => true,
+        Class::Float => opcode == Opcode::Fcmp,
+        Class::Opaque | Class::Unknown => false,
+    }
+}
+
 /// Which of the functions below knows an opcode.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {

@@ -13,11 +13,9 @@
 //! Frontiers: Sreedhar, Gao, "A Linear Time Algorithm for Placing φ-Nodes" (POPL 1995).
 
 pub(crate) use crate::ir::constant::constant;
-use crate::ir::constant::{always_traps, evaluate};
+use crate::ir::constant::{always_traps, evaluate, may_always_trap};
 use crate::ir::steps::{self, Analysis};
-use cranelift_codegen::ir::{
-    Block, BlockArg, BlockCall, Function, Inst, InstructionData, Opcode, Value,
-};
+use cranelift_codegen::ir::{Block, BlockArg, BlockCall, Function, Inst, InstructionData, Value};
 use smallvec::{SmallVec, smallvec};
 
 /// A block's number in reverse post-order.
@@ -71,8 +69,19 @@ pub(crate) struct Cfg {
 impl Cfg {
     /// Compute the graph of `func`.
     pub(crate) fn new(func: &Function) -> Self {
-        let mut cfg = Cfg::default();
-        cfg.ends = Ends::new(func);
+        Cfg::with(func, Ends::new(func))
+    }
+
+    /// The same of a function of which no instruction always traps.
+    pub(crate) fn whole(func: &Function) -> Self {
+        Cfg::with(func, Ends::default())
+    }
+
+    fn with(func: &Function, ends: Ends) -> Self {
+        let mut cfg = Cfg {
+            ends,
+            ..Cfg::default()
+        };
         let walk = Walk::new(func, &cfg.ends);
         cfg.node_of = walk.node_of;
         cfg.blocks = walk.post_order;
@@ -89,10 +98,17 @@ impl Cfg {
     ///
     /// NB: Blocks that cannot be reached do not matter, and which can be is told by the edges.
     pub(crate) fn is_graph_of(&self, func: &Function) -> bool {
+        self.ends == Ends::new(func) && self.has_all_edges(func)
+    }
+
+    /// Is this the graph of `func` as it stands, if no instruction of that always traps?
+    pub(crate) fn is_whole_graph_of(&self, func: &Function) -> bool {
+        self.ends.0.is_empty() && self.has_all_edges(func)
+    }
+
+    fn has_all_edges(&self, func: &Function) -> bool {
         let is_same = |node: Node| self.has_edges(func, node);
-        func.layout.entry_block() == self.blocks.first().copied()
-            && self.ends == Ends::new(func)
-            && self.nodes().all(is_same)
+        func.layout.entry_block() == self.blocks.first().copied() && self.nodes().all(is_same)
     }
 
     /// Take out the edges that `block` has no more in `func`. Returns whether there were any, or nothing if
@@ -570,15 +586,7 @@ impl Ends {
         // NB: All that were ever made stand side by side, and most are of other opcodes.
         for index in 0..func.dfg.num_insts() as u32 {
             let inst = Inst::from_u32(index);
-            let may_be = matches!(
-                func.dfg.insts[inst].opcode(),
-                Opcode::Trapz
-                    | Opcode::Trapnz
-                    | Opcode::Udiv
-                    | Opcode::Sdiv
-                    | Opcode::Urem
-                    | Opcode::Srem
-            );
+            let may_be = may_always_trap(&func.dfg.insts[inst]);
             if may_be
                 && always_traps(func, inst)
                 && let Some(block) = func.layout.inst_block(inst)

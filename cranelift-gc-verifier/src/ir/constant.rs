@@ -9,7 +9,7 @@
 //! **Math.** An instruction on constants is what [`eval`] makes of them. Besides, whatever `x` is:
 //! `x - x = x ^ x = 0`, `x & 0 = x * 0 = 0`, `x = x`, and a choice between equal constants is that constant.
 
-use crate::ir::arithmetic::{Outcome, Question, eval};
+use crate::ir::arithmetic::{Outcome, Question, eval, is_integer_function};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Type, Value, ValueDef};
 use smallvec::SmallVec;
@@ -48,6 +48,21 @@ pub(crate) fn evaluate(func: &Function, value: Value) -> Option<u128> {
     Evaluation { func, visits }.value(value)
 }
 
+/// Is an instruction of this `format` one of which [`always_traps`] need be asked?
+#[inline]
+pub(crate) fn may_always_trap(format: &InstructionData) -> bool {
+    match format {
+        InstructionData::CondTrap { .. } => true,
+        InstructionData::Binary { opcode, .. } => {
+            matches!(
+                opcode,
+                Opcode::Udiv | Opcode::Sdiv | Opcode::Urem | Opcode::Srem
+            )
+        }
+        _ => false,
+    }
+}
+
 /// Does no execution get past `inst`?
 ///
 /// Of instructions that trap, those are known that trap on integers.
@@ -79,8 +94,12 @@ impl Evaluation<'_> {
             return None;
         };
         let data = &func.dfg.insts[inst];
+        // NB: Most values are loaded, returned or passed.
+        if !is_integer_function(data.opcode()) {
+            return None;
+        }
         let ty = func.dfg.value_type(value);
-        if !ty.is_int() || is_of_this_execution(data.opcode()) {
+        if !ty.is_int() {
             return None;
         }
         self.visits = self.visits.checked_sub(1)?;
@@ -142,11 +161,6 @@ impl Evaluation<'_> {
             Outcome::Undefined | Outcome::Opaque | Outcome::Unknown => None,
         }
     }
-}
-
-/// Is what `opcode` yields another thing in each execution? Most values are loaded, returned or passed.
-fn is_of_this_execution(opcode: Opcode) -> bool {
-    opcode.is_call() || opcode.can_load() || opcode.can_store() || opcode == Opcode::StackAddr
 }
 
 /// Does `x cond x` hold?

@@ -1,6 +1,7 @@
 //! Reads a function into its [`Body`].
 
 use crate::ir::cfg::{Cfg, Node, constant, destinations};
+use crate::ir::constant::{always_traps, may_always_trap};
 use crate::ir::instruction::{
     Access, Kind, Passed, access_of, guarded_address, kinds, passed_by, relies_on,
 };
@@ -70,6 +71,9 @@ impl Reader<'_> {
     fn inst(&mut self, node: Node, inst: Inst) {
         let func = self.func;
         let data = func.dfg.insts[inst];
+        if may_always_trap(&data) {
+            self.body.always_traps |= always_traps(func, inst);
+        }
         let kind = self.kinds[data.opcode() as usize];
         if kind.is(Kind::STACK_ADDR) {
             return self.stack_addr(inst, &data);

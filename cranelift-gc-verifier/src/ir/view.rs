@@ -152,6 +152,8 @@ pub(crate) struct Body {
     /// The safepoints that may collect.
     pub(crate) safepoints: Vec<Safepoint>,
     pub(crate) traps: Traps,
+    /// Was there an instruction that always traps?
+    pub(crate) always_traps: bool,
     /// In order.
     pub(crate) slot_accesses: Vec<SlotAccess>,
     /// For each slot whose address is used otherwise the first instruction to do so.
@@ -191,6 +193,7 @@ impl Body {
             aliases,
             safepoints,
             traps,
+            always_traps,
             slot_accesses,
             escapes,
             guarded,
@@ -206,6 +209,7 @@ impl Body {
         aliases.get_mut().clear();
         safepoints.clear();
         traps.clear();
+        *always_traps = false;
         slot_accesses.clear();
         escapes.clear();
         guarded.clear();
