@@ -30,8 +30,12 @@ pub enum Hard {
     CopiesWithoutMoves,
     /// Loop parameters that are passed round.
     RotatingParameters,
-    /// A stack map whose entries overlap.
-    OverlappingEntries,
+    /// The same, where all of them are one value.
+    RotatingConstants,
+    /// Blocks of which each can leave to the same one.
+    Exits,
+    /// A stack map with many entries in one slot.
+    EntriesOfOneSlot,
     /// One stack slot of many references.
     OneSlot,
     /// As many blocks as slots.
@@ -74,7 +78,7 @@ const REFERENCE: &str = " ! gcref(struct, nullable)";
 
 impl Hard {
     /// All of them.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::Respilled,
         Self::Maps,
         Self::Nested,
@@ -85,7 +89,9 @@ impl Hard {
         Self::RootedInBlocks,
         Self::CopiesWithoutMoves,
         Self::RotatingParameters,
-        Self::OverlappingEntries,
+        Self::RotatingConstants,
+        Self::Exits,
+        Self::EntriesOfOneSlot,
         Self::OneSlot,
         Self::BlocksAndSlots,
         Self::Selects,
@@ -136,8 +142,10 @@ impl Hard {
             Self::RootedWithoutMoves => rooted(text, size, 0),
             Self::RootedInBlocks => rooted(text, size, 1),
             Self::CopiesWithoutMoves => copies(text, size),
-            Self::RotatingParameters => rotating(text, size),
-            Self::OverlappingEntries => overlapping(text, size),
+            Self::RotatingParameters => rotating(text, size, true),
+            Self::RotatingConstants => rotating(text, size, false),
+            Self::Exits => exits(text, size),
+            Self::EntriesOfOneSlot => entries(text, size),
             Self::OneSlot => one_slot(text, size),
             Self::BlocksAndSlots => blocks_and_slots(text, size),
             Self::Selects => selects(text, size),
@@ -396,7 +404,7 @@ fn copies(text: &mut Writer, size: usize) {
     text.line("return v1");
 }
 
-fn rotating(text: &mut Writer, size: usize) {
+fn rotating(text: &mut Writer, size: usize, is_mixed: bool) {
     entry(text);
     let count = (size / 3).max(2);
     let values = references(text, count.min(size / 4));
@@ -405,9 +413,11 @@ fn rotating(text: &mut Writer, size: usize) {
         let names: Vec<String> = values.iter().map(|value| format!("v{value}")).collect();
         names.join(", ")
     };
-    // NB: All are the same but the last, which arrives everywhere in the end.
+    // NB: Where not all are the same, the last one arrives everywhere in the end.
     let mut first = vec![values[0]; values.len()];
-    first[values.len() - 1] = values[1 % values.len()];
+    if is_mixed {
+        first[values.len() - 1] = values[1 % values.len()];
+    }
     text.line(&format!("jump block{head}({})", list(&first)));
     let params: Vec<Value> = values.iter().map(|_| text.value()).collect();
     let declared: Vec<String> = params
@@ -429,7 +439,24 @@ fn rotating(text: &mut Writer, size: usize) {
     text.line(&format!("return v{sum}"));
 }
 
-fn overlapping(text: &mut Writer, size: usize) {
+fn exits(text: &mut Writer, size: usize) {
+    entry(text);
+    let addresses = text.slots(1);
+    spill(text, 0, addresses[0]);
+    let exit = text.block();
+    while text.insts + 4 < size {
+        let next = text.block();
+        text.line("call fn0(), stack_map=[i32 @ ss0+0]");
+        text.line(&format!("brif v1, block{next}, block{exit}"));
+        text.begin(next, "");
+    }
+    text.line(&format!("jump block{exit}"));
+    text.begin(exit, "");
+    let value = reload(text, 0, addresses[0]);
+    text.line(&format!("return v{value}"));
+}
+
+fn entries(text: &mut Writer, size: usize) {
     let _ = writeln!(
         text.preamble,
         "    ss0 = explicit_slot {}, align = 4",
