@@ -31,7 +31,10 @@ fn known(func: &Function) -> String {
     let new: Vec<_> = defined.iter().map(|&v| info.new_object(v)).collect();
     let of_insts: Vec<_> = insts(func)
         .into_iter()
-        .map(|inst| (info.spill_origin(inst), info.initializing(inst)))
+        .map(|inst| {
+            let is_mutable = info.is_gc_mutable_load(inst);
+            (info.spill_origin(inst), info.initializing(inst), is_mutable)
+        })
         .collect();
     let types: Vec<_> = info
         .types()
@@ -125,6 +128,9 @@ fn annotate(func: &mut Function, random: &mut Random) {
         }
         if random.percent(20) {
             info.set_initializing(inst, values[random.below(values.len())]);
+        }
+        if opcode.can_load() && !opcode.can_store() && random.percent(30) {
+            info.set_gc_mutable_load(inst);
         }
     }
     for callee in callees.into_iter().filter(|_| random.percent(50)) {
@@ -220,7 +226,7 @@ function %f(i32, i64) -> i32, i32 fast {
 
 block0(v0 ! gcref(struct 3, nullable): i32, v1: i64):
     v12 ! gcref(any, nonnull) ! needs_stack_map -> v0
-    v2 ! gcheapbase = load.i64 notrap region0 v1
+    v2 ! gcheapbase = load.i64 notrap region0 v1 ! gc_mutable
     v3 = uextend.i64 v0
     v4 ! gcderived(v0) = iadd v2, v3
     v5 ! gcref(any, nonnull) = load.i32 notrap region1 v4
@@ -284,6 +290,9 @@ fn all_forms_are_understood() {
     assert_eq!(info.spill_origin(of(Opcode::Load)[2]), Some(value(5)));
     assert_eq!(info.spill_origin(of(Opcode::Load)[1]), None);
     assert_eq!(info.initializing(of(Opcode::Call)[0]), Some(value(21)));
+    let is_mutable = |inst: &Inst| info.is_gc_mutable_load(*inst);
+    let mutable: Vec<bool> = of(Opcode::Load).iter().map(is_mutable).collect();
+    assert_eq!(mutable, [true, false, false]);
 }
 
 /// Replaces the first of each pair by the second, and reads what comes of it.
@@ -405,7 +414,19 @@ fn mistakes_are_named_with_their_line() {
             "! initializing v21",
             "! initialising v21",
             23,
-            "unknown annotation 'initialising' of the instruction: there are spill, reload and initializing",
+            "unknown annotation 'initialising' of the instruction: there are spill, reload, initializing and gc_mutable",
+        ),
+        (
+            "region0 v1 ! gc_mutable",
+            "region0 v1 ! gc_mutable ! gc_mutable",
+            17,
+            "duplicate annotation 'gc_mutable'",
+        ),
+        (
+            "! spill v5",
+            "! gc_mutable",
+            22,
+            "store is not rewritten: only a load reads what is",
         ),
         (
             "! gc_mutable",
@@ -522,9 +543,12 @@ fn a_cache_tells_facts_and_settings_apart() {
         " ! needs_stack_map -> v0",
         " ! spill v5",
         " ! initializing v21",
+        "v1 ! gc_mutable",
     ] {
         let replacement = if annotation.contains("->") {
             " -> v0"
+        } else if annotation == "v1 ! gc_mutable" {
+            "v1"
         } else {
             ""
         };

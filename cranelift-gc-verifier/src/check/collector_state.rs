@@ -5,8 +5,8 @@
 //! from before a collection (GCV07); every use that is reported takes a value of it that was loaded
 //! before a safepoint which rewrites it (GCV06 for pointers, GCV07 for the rest).
 //!
-//! **Strength.** What such state is, is the producer's word: alias regions that a collection rewrites, and
-//! facts of loads, parameters and results. A load of a reference needs no word: under a collector that moves, no
+//! **Strength.** What such state is, is the producer's word: loads and alias regions that a collection
+//! rewrites, and facts of loads, parameters and results. A load of a reference needs no word: under a collector that moves, no
 //! reference in memory stays what it was. State that comes with the heap is rewritten once, by the callee that makes
 //! the heap, and its loads may be declared not to change. Relied on are addresses, what is returned, passed to a callee or stored
 //! outside of the frame, and what decides a branch. Of a slot, what is loaded is what all stores that get there
@@ -52,7 +52,7 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         })
         .collect();
     for Memory { inst, access } in body.accesses() {
-        let Some(what) = source(func, access, collector, &regions) else {
+        let Some(what) = source(func, *inst, access, collector, &regions) else {
             continue;
         };
         findings.counts.rewritten_loads += 1;
@@ -130,12 +130,16 @@ enum Region {
 
 fn source(
     func: &Function,
+    inst: Inst,
     access: &Access,
     collector: GcCollector,
     regions: &[Region],
 ) -> Option<Source> {
     let result = access.result?;
     let region = access.flags.alias_region();
+    if func.dfg.gc_info.is_gc_mutable_load(inst) {
+        return Some(Source::State);
+    }
     match region.map(|region| regions[region.as_u32() as usize]) {
         Some(Region::Rewritten) => return Some(Source::State),
         Some(Region::Late) => return Some(Source::Late),
