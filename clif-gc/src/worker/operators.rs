@@ -38,7 +38,7 @@ fn names(bytes: &[u8]) -> BTreeMap<u64, String> {
             .flat_map(|reader| reader.into_iter_with_offsets())
             .map_while(Result::ok)
         {
-            names.insert(offset as u64, name(&operator));
+            names.insert(wide(offset), name(&operator));
         }
     }
     names
@@ -90,4 +90,10 @@ mod tests {
         );
         assert_eq!(name(&Operator::I31GetS), "i31.get_s");
     }
+}
+
+/// An offset in a module. It has another type in other releases of wasmparser.
+pub fn wide(offset: impl TryInto<u64>) -> u64 {
+    let offset = offset.try_into().ok();
+    offset.expect("an offset has 64 bits at most")
 }

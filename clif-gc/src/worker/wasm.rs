@@ -1,7 +1,7 @@
 //! Compiles Wasm modules.
 
 use super::names::{Key, ModuleNames};
-use super::operators::name_operators;
+use super::operators::{name_operators, wide};
 use super::source::{Module, component};
 use super::watch::Watch;
 use super::{Tools, Work, emit, panics, sink};
@@ -323,7 +323,7 @@ pub fn validate(bytes: &[u8]) -> Result<()> {
     match Validator::new_with_features(features).validate_all(bytes) {
         Ok(_) => Ok(()),
         Err(error) => {
-            let offset = error.offset() as u64;
+            let offset = wide(error.offset());
             Err(Box::new(invalid(error.message(), offset)))
         }
     }

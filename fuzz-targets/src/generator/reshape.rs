@@ -5,6 +5,7 @@
 //! leaves a block does so under a condition that no compiler knows, what is dropped goes to a
 //! global, and there are allocations, hence safepoints, between any two instructions.
 
+use std::ops::Range;
 use wasmparser::{
     BinaryReader, FuncValidator, FuncValidatorAllocations, FunctionBody, Operator, OperatorsReader,
     Parser, Payload, RefType, SectionLimited, TypeRef, ValType, ValidPayload, Validator,
@@ -83,7 +84,7 @@ pub fn reshape(wasm: &[u8], random: &mut Random) -> Vec<u8> {
             bodies = count;
             leb(&mut code, bodies as usize);
         } else if let Some((id, range)) = payload.as_section() {
-            section(&mut out, id, &wasm[range]);
+            section(&mut out, id, bytes(wasm, range));
         }
     }
     out
@@ -98,7 +99,7 @@ impl Module {
             let Some((id, range)) = payload.as_section() else {
                 continue;
             };
-            let mut contents = wasm[range].to_vec();
+            let mut contents = bytes(wasm, range).to_vec();
             match payload {
                 Payload::TypeSection(reader) => {
                     contents = append(wasm, &reader, &[STRUCTURE, THROWS]);
@@ -144,12 +145,12 @@ impl Module {
         let mut reader = body.get_binary_reader();
         let start = reader.original_position();
         function.read_locals(&mut reader).expect("valid locals");
-        let mut out = wasm[start..reader.original_position()].to_vec();
+        let mut out = bytes(wasm, start..reader.original_position()).to_vec();
         let mut reader = OperatorsReader::new(reader);
         while !reader.eof() {
             let start = reader.original_position();
             let operator = reader.read().expect("a well-formed operator");
-            let raw = &wasm[start..reader.original_position()];
+            let raw = bytes(wasm, start..reader.original_position());
             let written = out.len();
             self.rewrite(&operator, raw, function, random, &mut out);
             let mut written = BinaryReader::new(&out[written..], start);
@@ -280,11 +281,18 @@ impl Module {
 fn append<T>(wasm: &[u8], section: &SectionLimited<'_, T>, items: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::new();
     leb(&mut out, section.count() as usize + items.len());
-    let contents = &wasm[section.range()];
+    let contents = bytes(wasm, section.range());
     let count = contents.iter().position(|byte| byte & 0x80 == 0);
     out.extend(&contents[count.expect("a section starts with a count") + 1..]);
     out.extend(items.concat());
     out
+}
+
+/// A part of the module. Offsets have another type in other releases of wasmparser.
+fn bytes<T: TryInto<usize>>(wasm: &[u8], range: Range<T>) -> &[u8] {
+    let [start, end] = [range.start, range.end].map(|offset| offset.try_into().ok());
+    let range = start.zip(end).map(|(start, end)| start..end);
+    &wasm[range.expect("the module is in memory")]
 }
 
 fn section(out: &mut Vec<u8>, id: u8, contents: &[u8]) {
