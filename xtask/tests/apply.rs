@@ -334,3 +334,52 @@ fn commits_are_not_made_on_top_of_other_changes() {
         .run(&tree.args(&["--commits", "--allow-dirty"]));
     assert_eq!(both.status.code(), Some(2));
 }
+
+#[test]
+fn a_checkout_of_the_other_base_gets_its_patches() {
+    let tree = Tree::new();
+    tree.project.add_base(&lines(&[(2, "another line")]));
+    // The fixture's root manifest is that of the test of bases.
+    let text = "[workspace.package]\nversion = \"0.1.0\"\n\n[workspace.dependencies]\n\
+                outer = \"=1.0.0\"\nother = \"0.1\"\n";
+    tree.project.write("Cargo.toml", text);
+    let manifest = tree.read("Cargo.toml").replace("1.0.3", "2.0.7");
+    tree.write("Cargo.toml", &manifest);
+    tree.write(
+        LIB,
+        &lines(&[(2, "another line"), (10, "of another release")]),
+    );
+    tree.commit();
+    let rebase = ["patches", "rebase", "--onto", "2.0.0"];
+    let messages = tree.project.fails(&rebase);
+    assert!(
+        messages.contains("outer-say-one.patch does not apply"),
+        "{messages}"
+    );
+    let git = |args: &[&str]| {
+        let output = Command::new("git")
+            .current_dir(tree.project.root().join("upstream-2"))
+            .args(["-c", "user.name=Zoë", "-c", "user.email=zoe@example.org"])
+            .args(args)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_EDITOR", "true")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{args:?}");
+    };
+    let patched = lines(&[(2, "another line"), (3, "one"), (30, "one")]);
+    tree.project.write(&format!("upstream-2/{LIB}"), &patched);
+    git(&["add", "--all"]);
+    git(&["am", "--continue"]);
+    tree.project.ok(&rebase);
+    tree.project.ok(&["patches", "refresh", "--base", "2"]);
+    tree.ok(&[]);
+    let expected = [
+        (2, "another line"),
+        (3, "one"),
+        (10, "of another release"),
+        (20, "two"),
+        (30, "one"),
+    ];
+    assert_eq!(tree.read(LIB), lines(&expected));
+}

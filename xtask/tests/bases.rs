@@ -154,6 +154,39 @@ fn an_overlay_that_makes_the_same_change_is_told_and_removed() {
 }
 
 #[test]
+fn an_overlay_that_was_left_behind_is_found_and_taken_along() {
+    let project = rebased();
+    // The patch of the series comes to say more, and the overlay does not.
+    project.git(&["reset", "--quiet", "--hard", "HEAD~2"]);
+    let more = lines(&[(3, "one"), (30, "one"), (38, "more")]);
+    project.commit("outer: Say one", LIB, &more);
+    let two = lines(&[(3, "one"), (20, "two"), (30, "one"), (38, "more")]);
+    project.commit("outer: Say two", LIB, &two);
+    project.ok(&["patches", "refresh"]);
+    let messages = project.fails(&["patches", "check"]);
+    let expected = "patches/2/outer-say-one.patch: was made for another version";
+    assert!(messages.contains(expected), "{messages}");
+
+    project.ok(&["bootstrap", "--base", "2"]);
+    let (code, text) = run(&project, &["patches", "rebase", "--onto", "2.0.0"]);
+    assert_eq!(code, 0, "{text}");
+    let expected = [
+        (2, "another line"),
+        (3, "one"),
+        (20, "two"),
+        (30, "one"),
+        (38, "more"),
+    ];
+    assert_eq!(project.read(&format!("upstream-2/{LIB}")), lines(&expected));
+    project.ok(&["patches", "refresh", "--base", "2"]);
+    let overlay = project.read("patches/2/outer-say-one.patch");
+    assert!(
+        overlay.contains("+// more") && overlay.contains("\nReplaces: "),
+        "{overlay}"
+    );
+}
+
+#[test]
 fn a_patch_of_one_base_alone_is_refused() {
     let project = rebased();
     project.write(&format!("upstream-2/{LIB}"), "// other\n");

@@ -69,6 +69,15 @@ impl Git {
         command
     }
 
+    /// Takes over how conflicts were resolved in another repository (`git rerere`).
+    pub fn take_resolutions(&self, other: &Git) -> Result<()> {
+        let name = ".git/rr-cache";
+        if other.dir.join(name).exists() {
+            copy(&other.dir.join(name), &self.dir.join(name))?;
+        }
+        Ok(())
+    }
+
     /// Lets commits that a person makes here be by the author of `commit`, so that a series has one.
     pub fn commit_as_author_of(&self, commit: &str) -> Result<()> {
         for (setting, field) in [("user.name", "%an"), ("user.email", "%ae")] {
@@ -142,6 +151,21 @@ impl Git {
         .iter()
         .any(|name| self.dir.join(".git").join(name).exists())
     }
+}
+
+/// Copies a directory; what is there already stays.
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    fs_err::create_dir_all(to)?;
+    for entry in fs_err::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else if !to.exists() {
+            fs_err::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
 }
 
 /// Runs git in `dir` with the user's view of the repository around it, for the questions that

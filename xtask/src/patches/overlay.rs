@@ -1,6 +1,7 @@
 //! `patches/50/`: the patches that another base has instead of those of the series.
 //!
-//! A patch is in there only while it makes another change: what `git patch-id` tells.
+//! A patch is in there only while it makes another change: what `git patch-id` tells. It says below `---`
+//! which change of the series it stands for (`Replaces:`), so that one that was left behind is found.
 
 use crate::base::git;
 use crate::series::Series;
@@ -47,6 +48,10 @@ pub fn write(dir: &Path, series: &Series, common: &Series) -> Result<Vec<String>
     let mut changes = Vec::new();
     for (patch, common) in series.patches().zip(common.patches()) {
         let path = dir.join(&patch.name);
+        let patch = match patch.text == common.text {
+            true => patch.clone(),
+            false => replacing(patch, common)?,
+        };
         let old = fs_err::read_to_string(&path).ok();
         let verb = match (&old, patch.text == common.text) {
             (None, true) => continue,
@@ -66,6 +71,25 @@ pub fn write(dir: &Path, series: &Series, common: &Series) -> Result<Vec<String>
     Ok(changes)
 }
 
+/// The patch with the block of the common one, and the line that says what it stands for.
+fn replacing(patch: &Patch, common: &Patch) -> Result<Patch> {
+    let block = common.block().unwrap_or_default();
+    let block = format!("{block}\n{}", replaces(common)?);
+    Ok(patch.with_block(Some(block.trim_start())))
+}
+
+fn replaces(common: &Patch) -> Result<String> {
+    let id = git::patch_id(&common.text).with_context(|| common.name.clone())?;
+    Ok(format!("Replaces: {}", id.get(..12).unwrap_or(&id)))
+}
+
+/// Whether a patch of an overlay was made for the patch of the series that is there now.
+pub fn is_current(patch: &Patch, common: &Patch) -> Result<bool> {
+    let line = replaces(common)?;
+    let mut block = patch.block().unwrap_or_default().lines();
+    Ok(block.any(|of_block| of_block == line))
+}
+
 /// What is wrong with the files of an overlay.
 pub fn problems(dir: &Path, base: &str, common: &Series) -> Result<Vec<String>> {
     let mut problems = Vec::new();
@@ -81,6 +105,14 @@ pub fn problems(dir: &Path, base: &str, common: &Series) -> Result<Vec<String>> 
         };
         let text = fs_err::read_to_string(entry.path())?;
         let patch = Patch { name, text };
+        if !is_current(&patch, of_series)? {
+            problems.push(format!(
+                "patches/{base}/{}: was made for another version of the patch of the series; `cargo xtask \
+                 patches rebase` takes the change along, or, if there is none to take along, \
+                 `cargo xtask patches refresh --base {base}` says so",
+                patch.name
+            ));
+        }
         if is_same(&patch, of_series)? {
             problems.push(format!(
                 "patches/{base}/{}: makes the same change as the patch of the series; \

@@ -5,6 +5,7 @@
 //! resolved before are resolved the same way (`git rerere`). At a new conflict it stops; when that is
 //! resolved, the same command goes on.
 
+use super::overlay;
 use crate::base::git::Git;
 use crate::base::project::Project;
 use crate::base::{cargo, lock};
@@ -106,8 +107,15 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
         target.upstream_name(),
         progress.applied.len()
     );
+    let common = Series::load(&default)?;
     for (patch, file) in series.files().skip(count) {
-        let how = apply(&git, file)?;
+        // An overlay that was made for another version of the patch would lose what changed since.
+        let common = common
+            .find(&patch.name)
+            .context("both bases have all patches")?;
+        let is_stale = patch.text != common.text && !overlay::is_current(patch, common)?;
+        let of_default = default.patches().join(&patch.name);
+        let how = apply(&git, if is_stale { &of_default } else { file })?;
         progress.applied.push(how);
         progress.write(&git)?;
         if how == How::Conflict {
@@ -157,13 +165,10 @@ fn start(default: &Project, target: &Project, pins: &Pins, onto: &str) -> Result
     // The files that the patches were made for, so that they can be merged.
     for other in [default.upstream(), target.upstream()] {
         if Git::at(&other).exists() {
-            let other = other.to_string_lossy().into_owned();
+            let other = other.to_string_lossy();
             git.run(["fetch", "--quiet", "--no-tags", &other, "HEAD"])?;
         }
-        let resolutions = other.join(".git/rr-cache");
-        if resolutions.exists() {
-            copy(&resolutions, &git.dir().join(".git/rr-cache"))?;
-        }
+        git.take_resolutions(&Git::at(&other))?;
     }
     let progress = Progress {
         onto: onto.into(),
@@ -176,20 +181,6 @@ fn start(default: &Project, target: &Project, pins: &Pins, onto: &str) -> Result
     }
     fs_err::rename(&temporary.dir, target.upstream())?;
     Ok(progress)
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs_err::create_dir_all(to)?;
-    for entry in fs_err::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &to)?;
-        } else if !to.exists() {
-            fs_err::copy(entry.path(), to)?;
-        }
-    }
-    Ok(())
 }
 
 /// Applies one patch; a conflict is left in the tree.

@@ -114,6 +114,7 @@ fn build(
     }
     if git.dir().exists() {
         mtime::carry_over(git.dir(), new.dir())?;
+        new.take_resolutions(&git)?;
         // The index remembers times.
         new.run(["update-index", "-q", "--refresh"])?;
     }

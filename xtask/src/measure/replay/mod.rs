@@ -45,10 +45,10 @@ pub struct Args {
     #[arg(long, short, value_name = "N")]
     jobs: Option<NonZeroUsize>,
     /// Export the commits in upstream-faults/ to patches/faults/, and do nothing else
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["names", "others", "markdown", "jobs"])]
     refresh: bool,
     /// Make upstream-faults/, and do nothing else
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = ["names", "others", "markdown", "jobs"])]
     bootstrap: bool,
 }
 

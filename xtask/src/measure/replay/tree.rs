@@ -6,14 +6,14 @@ use crate::base::hex::hex;
 use crate::base::lock;
 use crate::base::mtime;
 use crate::base::project::Project;
-use crate::patches::refresh;
+use crate::patches::{overlay, refresh};
 use crate::series::Series;
 use crate::upstream::bootstrap::{self, LocalWork, Report};
 use crate::upstream::stamp::Stamp;
 use crate::upstream::tree::Tree;
 use anyhow::{Context, Result, ensure};
 use sha2::{Digest, Sha256};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Brings upstream-faults/ up to date. A tree with work in it is used as it is, if it was made from
 /// what is there now, and is never replaced.
@@ -131,6 +131,22 @@ impl Drop for Temporary {
     }
 }
 
+/// Writes the series of the default base.
+fn write(dir: &Path, series: &Series) -> Result<()> {
+    for patch in series.patches() {
+        fs_err::write(dir.join(&patch.name), &patch.text)?;
+    }
+    fs_err::write(dir.join("series"), series.text())?;
+    for entry in fs_err::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".patch") && series.find(&name).is_none() {
+            fs_err::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
 /// Exports the commits of upstream-faults/ to patches/faults.
 pub fn refresh(project: &Project) -> Result<()> {
     let _lock = lock::take(project, "faults")?;
@@ -143,17 +159,14 @@ pub fn refresh(project: &Project) -> Result<()> {
     let head = git.head()?;
     let base = base(&git, &upstream, &head)?;
     let old = Series::load_from(&project.faults(), project.faults_overlay().as_deref())?;
-    let new = refresh::export(&git, &base, &head, old)?;
+    let mut new = refresh::export(&git, &base, &head, old)?;
     let dir = project.faults();
-    for patch in new.patches() {
-        fs_err::write(dir.join(&patch.name), &patch.text)?;
-    }
-    fs_err::write(dir.join("series"), new.text())?;
-    for entry in fs_err::read_dir(&dir)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".patch") && new.find(&name).is_none() {
-            fs_err::remove_file(entry.path())?;
+    match project.faults_overlay() {
+        None => write(&dir, &new)?,
+        Some(of_base) => {
+            let common = Series::load_from(&dir, None)?;
+            overlay::share(&mut new, &common)?;
+            overlay::write(&of_base, &new, &common)?;
         }
     }
     if base == upstream.head()? {

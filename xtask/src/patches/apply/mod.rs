@@ -18,6 +18,7 @@ use crate::base::failpoint::failpoint;
 use crate::base::git::{self, Git};
 use crate::base::project::Project;
 use crate::upstream::bootstrap::{self, LocalWork, Report};
+use crate::upstream::pins;
 use crate::upstream::stamp::Stamp;
 use anyhow::{Context, Result, bail, ensure};
 use changes::Changes;
@@ -49,7 +50,7 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
         return reverse(&target);
     }
     let layout = Layout::load(project)?;
-    target.check_version(&layout.release)?;
+    let project = &target.base(project, &layout.release)?;
     if Record::exists(&target.git_dir) {
         bail!(
             "the series is in {} already; `--reverse` takes it out",
@@ -136,8 +137,10 @@ impl Target {
         )
     }
 
+    /// The project on the base that the checkout is of; `release` is that of the default base.
+    ///
     /// Patch releases differ by little: a change that collides with one is a conflict, and told.
-    fn check_version(&self, release: &str) -> Result<()> {
+    fn base(&self, project: &Project, release: &str) -> Result<Project> {
         let found = self.version();
         let Some(found) = found else {
             bail!(
@@ -145,15 +148,30 @@ impl Target {
                 self.dir.display()
             );
         };
-        let is_release = found
-            .strip_prefix(release)
-            .is_some_and(|rest| rest.starts_with('.'));
-        ensure!(
-            is_release,
-            "{} is Wasmtime {found}, and the series is for {release}.x",
-            self.dir.display()
-        );
-        Ok(())
+        let mut bases = vec![(release.to_string(), project.on_default())];
+        for base in pins::all_bases(project)? {
+            let on = pins::on_base(project.on_default(), Some(&base))?;
+            if on.base().is_some() {
+                bases.push((format!("{base}.0"), on));
+            }
+        }
+        let known: Vec<_> = bases
+            .iter()
+            .map(|(release, _)| format!("{release}.x"))
+            .collect();
+        let is_of = |release: &str| {
+            let rest = found.strip_prefix(release);
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        let base = bases.into_iter().find(|(release, _)| is_of(release));
+        let (_, project) = base.with_context(|| {
+            format!(
+                "{} is Wasmtime {found}, and the series is for {}",
+                self.dir.display(),
+                known.join(" and ")
+            )
+        })?;
+        Ok(project)
     }
 
     fn version(&self) -> Option<String> {
