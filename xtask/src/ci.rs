@@ -2,7 +2,7 @@
 
 use crate::base::cargo::{self, succeed};
 use crate::base::project::Project;
-use crate::measure::{identity, replay};
+use crate::measure::{identity, replay, units};
 use crate::patches::check;
 use crate::tidy;
 use crate::upstream::bootstrap::{self, LocalWork, Report};
@@ -22,16 +22,43 @@ const STEPS: &[Step] = &[
     ("tidy", tidy::run),
     ("fmt", fmt),
     ("clippy", clippy),
+    ("units", units::run),
     ("doc", doc),
     ("test", |project| test(project, &[])),
     ("patches check", |project| check::run(project, false, false)),
     ("identity", |project| identity::run(project, &[])),
 ];
 
+/// On another base: what may come out differently there. The rest of it is a command.
+const STEPS_OF_OTHERS: &[Step] = &[
+    ("bootstrap", |project| {
+        bootstrap::run(project, LocalWork::Keep, Report::All)
+    }),
+    ("clippy", |project| clippy_of(project, PACKAGES_OF_OTHERS)),
+    ("test", |project| {
+        test(project, &selection(PACKAGES_OF_OTHERS))
+    }),
+    ("patches check", |project| check::run(project, false, false)),
+];
+
+/// The filetests, the tests of the seam, and those of the command line.
+const PACKAGES_OF_OTHERS: &[&str] = &["gc-filetests", "seam-tests", "clif-gc"];
+
+fn selection(packages: &[&str]) -> Vec<OsString> {
+    let packages = packages.iter();
+    packages
+        .map(|package| format!("--package={package}").into())
+        .collect()
+}
+
 /// Runs all steps; stops at the first that fails.
 pub fn run(project: &Project) -> Result<()> {
     let start = Instant::now();
-    for (name, step) in STEPS {
+    let steps = match project.base() {
+        None => STEPS,
+        Some(_) => STEPS_OF_OTHERS,
+    };
+    for (name, step) in steps {
         eprintln!("==> {name}");
         let start = Instant::now();
         step(project).with_context(|| format!("ci failed in step `{name}`"))?;
@@ -69,6 +96,12 @@ fn fmt(project: &Project) -> Result<()> {
             .args(["--check", "--edition", "2024"])
             .args([identity::PROBE, replay::PROBE].map(|probe| project.root().join(probe))),
     )
+}
+
+fn clippy_of(project: &Project, packages: &[&str]) -> Result<()> {
+    let mut command = in_root(project, &["clippy", "--locked", "--release"]);
+    command.args(selection(packages));
+    succeed(command.args(["--all-targets", "--", "-D", "warnings"]))
 }
 
 fn clippy(project: &Project) -> Result<()> {

@@ -12,6 +12,15 @@ use std::process::{Command, ExitCode, Stdio};
 
 const PACKAGE: &str = "clif-gc";
 
+/// How programs are built; what is selected besides them is the example that unites features.
+pub const BUILD: [&str; 5] = [
+    "build",
+    "--release",
+    "--workspace",
+    "--example",
+    "unite-features",
+];
+
 /// Builds clif-gc and runs it with the arguments, in the user's directory. Its standard output
 /// is its own, its exit code ours.
 pub fn run(project: &Project, args: &[OsString]) -> Result<ExitCode> {
@@ -43,10 +52,9 @@ pub fn build(project: &Project, target: &[&str], name: &str) -> Result<PathBuf> 
         "there is no Cargo.toml in {}",
         dir.display()
     );
-    // NB: Cargo unites the features of the packages that are selected. With all of them, a plain `cargo
-    // build` finds Wasmtime built. Tests have features of their own, by their dependencies.
-    let build = ["build", "--release", "--workspace"];
-    let mut child = cargo::build_command(project, &dir, &build)
+    // NB: Cargo unites the features of the packages that are selected, and along with an example also those
+    // of dev-dependencies: so the program has the features that it has in tests, and Wasmtime is built once.
+    let mut child = cargo::build_command(project, &dir, &BUILD)
         .args(target)
         .arg("--message-format=json-render-diagnostics")
         .stdout(Stdio::piped())

@@ -13,7 +13,7 @@ mod tidy;
 mod upstream;
 
 use crate::base::project::Project;
-use crate::measure::{cost, false_alarms, fuzz, identity, replay};
+use crate::measure::{cost, false_alarms, fuzz, identity, replay, units};
 use crate::patches::{apply, check, rebase, refresh, status};
 use crate::upstream::bootstrap::{LocalWork, Report};
 use crate::upstream::{bootstrap, pins};
@@ -57,6 +57,8 @@ enum Task {
     },
     /// Run everything that has to hold before a change is merged
     Ci,
+    /// Check that clif-gc is built with the features of the tests, so that nothing is built twice
+    Units,
     /// Check what no compiler checks: file sizes, forgotten macros, machine paths, links
     Tidy,
     /// Compare the code that patched and unpatched crates generate, byte by byte
@@ -145,6 +147,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Patches(Patches::Apply(args)) => apply::run(&project, &args)?,
         Task::Test { args } => ci::test(&project, &args)?,
         Task::Ci => ci::run(&project)?,
+        Task::Units => units::run(&project)?,
         Task::Tidy => tidy::run(&project)?,
         Task::Identity { paths } => identity::run(&project, &paths)?,
         Task::Replay(args) => return replay::run(&project, &args),

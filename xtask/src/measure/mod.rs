@@ -5,3 +5,4 @@ pub mod false_alarms;
 pub mod fuzz;
 pub mod identity;
 pub mod replay;
+pub mod units;

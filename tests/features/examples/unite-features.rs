@@ -1,0 +1,3 @@
+//! That it is built is all that is wanted of it.
+
+fn main() {}
