@@ -130,12 +130,12 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
     }
     fs_err::remove_file(Progress::path(&git))?;
     print!("{}", table(&series, &progress));
+    let base = target.base_argument();
     eprintln!(
-        "rebase: {}/ is Wasmtime {onto} with {} patches; `cargo xtask patches refresh{}` exports \
-         them, and `cargo xtask patches check{0}` compiles them",
+        "rebase: {}/ is Wasmtime {onto} with {} patches; `cargo xtask patches refresh{base}` exports \
+         them, and `cargo xtask patches check{base}` compiles them",
         target.upstream_name(),
         progress.applied.len(),
-        target.base_argument(),
     );
     Ok(())
 }
