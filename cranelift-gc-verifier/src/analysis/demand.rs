@@ -121,7 +121,9 @@ impl Demand {
 /// Does `inst` do more than to compute, so that its operands decide what the function does?
 fn acts(func: &Function, inst: Inst) -> bool {
     let opcode = func.dfg.insts[inst].opcode();
+    // NB: A load traps by its address, whether or not what it loads is used.
     opcode.can_store()
+        || opcode.can_load()
         || opcode.can_trap()
         || opcode.other_side_effects()
         || opcode.is_call()

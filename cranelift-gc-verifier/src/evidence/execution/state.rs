@@ -82,7 +82,9 @@ fn observed(func: &Function, cfg: &Cfg) -> EntitySet<Value> {
         let block = cfg.block(node);
         for inst in func.layout.block_insts(block) {
             let opcode = func.dfg.insts[inst].opcode();
+            // NB: A load traps by its address, whether or not what it loads is used.
             let acts = opcode.can_store()
+                || opcode.can_load()
                 || opcode.can_trap()
                 || opcode.other_side_effects()
                 || opcode.is_call()
