@@ -82,6 +82,11 @@ pub struct VerifyArgs {
     #[arg(long, value_name = "N")]
     pub min_subjects: Option<u64>,
 
+    /// Exit with 3 unless at least this share of the dereferences was judged, in percent, over all files and
+    /// configurations.
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    pub min_judged: Option<f64>,
+
     /// Give up on a file after this many seconds.
     #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: u64,
@@ -697,5 +702,13 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
+    }
+}
+
+/// A share in percent.
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=100.0).contains(&share) => Ok(share),
+        Ok(_) | Err(_) => Err("a number between 0 and 100 is expected".to_string()),
     }
 }

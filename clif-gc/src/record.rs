@@ -1,7 +1,9 @@
 //! What was found, in a form that crosses the pipe from the child process.
 
 use crate::excerpt::Excerpt;
+use cranelift_gc_verifier::Unjudged;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// The verdict on a function.
@@ -88,6 +90,15 @@ impl FunctionRecord {
     }
 }
 
+/// Counts of dereferences that were not judged, by reason, with those reasons that there are.
+pub fn by_reason(counts: [u64; Unjudged::ALL.len()]) -> BTreeMap<&'static str, u64> {
+    let reasons = Unjudged::ALL.into_iter().map(Unjudged::as_str);
+    reasons
+        .zip(counts)
+        .filter(|&(_, count)| count > 0)
+        .collect()
+}
+
 /// How many subjects were looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
@@ -105,6 +116,8 @@ pub struct Counts {
     pub guarded: u64,
     /// Those of them whose guards were not looked for.
     pub unjudged: u64,
+    /// The same by reason, in the order of [`Unjudged::ALL`].
+    pub unjudged_by: [u64; Unjudged::ALL.len()],
     /// Emitted records of stack maps.
     pub records: u64,
     /// Entries of those records.

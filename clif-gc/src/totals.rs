@@ -3,7 +3,7 @@
 use crate::configuration::Configuration;
 use crate::exit::Exit;
 use crate::outcome::Entry;
-use crate::record::{Counts, FunctionRecord, Verdict};
+use crate::record::{Counts, FunctionRecord, Verdict, by_reason};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -28,6 +28,8 @@ pub struct Totals {
     pub guarded: u64,
     /// Those of them whose guards were not looked for.
     pub unjudged: u64,
+    /// The same by reason.
+    pub unjudged_by: BTreeMap<&'static str, u64>,
     /// Emitted records of stack maps that were compared with CLIF.
     pub records: u64,
     /// Entries of those records.
@@ -52,6 +54,16 @@ pub struct Totals {
     pub files_rejected: u64,
     /// Files that could not be judged, or not in full.
     pub files_failed: u64,
+}
+
+impl Totals {
+    /// The share of the dereferences that was judged, in percent. Of none, all were.
+    pub fn judged_percent(&self) -> f64 {
+        match self.dereferences {
+            0 => 100.0,
+            all => (all - self.unjudged) as f64 * 100.0 / all as f64,
+        }
+    }
 }
 
 /// What is kept of the files that were shown.
@@ -91,6 +103,7 @@ impl Tally {
             typed,
             guarded,
             unjudged,
+            unjudged_by,
             records,
             record_entries,
             rewrites,
@@ -105,6 +118,9 @@ impl Tally {
         totals.typed += typed;
         totals.guarded += guarded;
         totals.unjudged += unjudged;
+        for (reason, count) in by_reason(unjudged_by) {
+            *totals.unjudged_by.entry(reason).or_default() += count;
+        }
         totals.records += records;
         totals.record_entries += record_entries;
         totals.rewrites += rewrites;
@@ -122,18 +138,27 @@ impl Tally {
         }
     }
 
-    /// How the command ends, if at least `min_subjects` safepoints are asked for.
-    pub fn exit(&self, min_subjects: Option<u64>) -> Exit {
+    /// How the command ends, if at least `min_subjects` safepoints are asked for, and at least `min_judged` percent
+    /// of the dereferences.
+    pub fn exit(&self, min_subjects: Option<u64>, min_judged: Option<f64>) -> Exit {
         let totals = &self.totals;
         if totals.functions_rejected > 0 {
             Exit::Rejected
         } else if totals.errors > 0 {
             Exit::Unusable
-        } else if totals.functions_inconclusive > 0 || self.lacks_subjects(min_subjects) {
+        } else if totals.functions_inconclusive > 0
+            || self.lacks_subjects(min_subjects)
+            || self.lacks_judged(min_judged)
+        {
             Exit::Inconclusive
         } else {
             Exit::Verified
         }
+    }
+
+    /// Was a smaller share of the dereferences judged than `min_judged` percent?
+    pub fn lacks_judged(&self, min_judged: Option<f64>) -> bool {
+        min_judged.is_some_and(|min| self.totals.judged_percent() < min)
     }
 
     /// Were fewer safepoints looked at than `min_subjects`?

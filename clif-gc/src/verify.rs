@@ -134,11 +134,12 @@ impl<'a> Printer<'a> {
 
     fn finish(self) -> Exit {
         let args = self.args;
-        let exit = self.tally.exit(args.min_subjects);
+        let exit = self.tally.exit(args.min_subjects, args.min_judged);
         let summary = Summary {
             tally: &self.tally,
             mode: args.mode,
             min_subjects: args.min_subjects,
+            min_judged: args.min_judged,
             exit,
         };
         match args.output.format {
@@ -148,6 +149,9 @@ impl<'a> Printer<'a> {
         }
         if self.tally.lacks_subjects(args.min_subjects) {
             render::to_stderr(&summary.too_few_subjects());
+        }
+        if self.tally.lacks_judged(args.min_judged) {
+            render::to_stderr(&summary.too_little_judged());
         }
         exit
     }

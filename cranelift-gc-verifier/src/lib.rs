@@ -20,15 +20,17 @@ pub use cranelift_codegen::gc_verifier::{
 pub use cranelift_codegen::ir::GcCollector;
 pub use finding::about::About;
 pub use finding::code::{Checks, Code};
-pub use finding::error::{Deed, GcError, Given, Held, Movable, NonReference, NotKept, Unjustified};
+pub use finding::error::{
+    Contradiction, Deed, GcError, Given, Held, Movable, NonReference, NotKept, Unjustified,
+};
 pub use finding::hazard::{Hazard, Hazards};
 pub use finding::map_fault::{Area, MapFault};
 pub use finding::options::Options;
-pub use finding::report::{Counts, Inconclusive, Report, Verdict, Violation};
+pub use finding::report::{Counts, Inconclusive, Report, Unjudged, Verdict, Violation};
 pub use finding::witness::{Role, Step, Witness};
 pub use ir::steps::{Analysis, Steps};
 pub use machine::call_ends::Machine;
-pub use pipeline::interest::is_of_interest;
+pub use pipeline::interest::{is_of_interest, is_watched};
 pub use pipeline::verify::{
     counted, verify_emission, verify_function, verify_lowering, verify_rewritten,
 };

@@ -6,10 +6,11 @@ use crate::diagnostic::Diagnostic;
 use crate::outcome::Entry;
 use crate::record::{
     FunctionRecord, InconclusiveRecord, StepRecord, UndoneRecord, Verdict as FunctionVerdict,
-    ViolationRecord,
+    ViolationRecord, by_reason,
 };
 use crate::totals::Totals;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Changes when a consumer has to.
 const SCHEMA_VERSION: u32 = 1;
@@ -97,6 +98,7 @@ struct Function<'a> {
     typed: u64,
     guarded: u64,
     unjudged: u64,
+    unjudged_by: BTreeMap<&'static str, u64>,
     records: u64,
     record_entries: u64,
     rewrites: u64,
@@ -195,6 +197,7 @@ fn function<'a>(configuration: &'a Configuration, record: &'a FunctionRecord) ->
         typed: counts.typed,
         guarded: counts.guarded,
         unjudged: counts.unjudged,
+        unjudged_by: by_reason(counts.unjudged_by),
         records: counts.records,
         record_entries: counts.record_entries,
         rewrites: counts.rewrites,

@@ -16,6 +16,8 @@ pub struct Summary<'a> {
     pub mode: Mode,
     /// How many safepoints were asked for.
     pub min_subjects: Option<u64>,
+    /// What share of the dereferences was asked for, in percent.
+    pub min_judged: Option<f64>,
     /// How the command ends.
     pub exit: Exit,
 }
@@ -62,6 +64,9 @@ impl Summary<'_> {
                 thousands(totals.unjudged)
             ),
         );
+        if totals.unjudged > 0 {
+            row("not judged", counted(totals.unjudged_by.iter()));
+        }
         row(
             "records",
             format!(
@@ -121,16 +126,18 @@ impl Summary<'_> {
 
     fn inconclusive(&self) -> String {
         let count = thousands(self.tally.totals.inconclusive);
-        let mut reasons: Vec<_> = self.tally.reasons.iter().collect();
-        reasons.sort_by_key(|&(reason, count)| (std::cmp::Reverse(*count), reason));
-        let reasons: Vec<String> = reasons
-            .into_iter()
-            .map(|(reason, count)| format!("{reason} {}", thousands(*count)))
-            .collect();
-        match reasons.is_empty() {
+        match self.tally.reasons.is_empty() {
             true => count,
-            false => format!("{count} ({})", reasons.join(", ")),
+            false => format!("{count} ({})", counted(self.tally.reasons.iter())),
         }
+    }
+
+    /// Why `--min-judged` was not reached.
+    pub fn too_little_judged(&self) -> String {
+        let word = paint(WARNING, "inconclusive");
+        let share = percent(self.tally.totals.judged_percent());
+        let min = self.min_judged.unwrap_or_default();
+        format!("{word}: {share} of the dereferences judged, --min-judged asks for {min} %\n")
     }
 
     fn verdict(&self) -> (Style, &'static str, String) {
@@ -187,11 +194,34 @@ fn nothing(totals: &Totals) -> String {
 }
 
 fn verified(totals: &Totals) -> String {
-    format!(
+    let holds = format!(
         "every check holds at {} on {}",
         plural(totals.safepoints, "safepoint"),
         plural(totals.references, "reference"),
-    )
+    );
+    match totals.unjudged {
+        0 => holds,
+        _ => {
+            let share = percent(totals.judged_percent());
+            format!("{holds}; {share} of the dereferences were judged")
+        }
+    }
+}
+
+/// A share, rounded down: what is not all is never shown as 100 %.
+fn percent(share: f64) -> String {
+    format!("{:.2} %", (share * 100.0).floor() / 100.0)
+}
+
+/// Reasons with how often each was given, the most frequent first.
+fn counted<'a, T: AsRef<str> + Ord>(reasons: impl Iterator<Item = (T, &'a u64)>) -> String {
+    let mut reasons: Vec<(T, u64)> = reasons.map(|(reason, &n)| (reason, n)).collect();
+    reasons.sort_by(|(a, m), (b, n)| n.cmp(m).then_with(|| a.cmp(b)));
+    let reasons: Vec<String> = reasons
+        .into_iter()
+        .map(|(reason, count)| format!("{} {}", reason.as_ref(), thousands(count)))
+        .collect();
+    reasons.join(", ")
 }
 
 /// The targets, collectors, optimization levels and embeddings, if the configurations are all their

@@ -56,6 +56,7 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
         typed,
         guarded,
         unjudged,
+        unjudged_by,
         records,
         record_entries,
     } = found.counts;
@@ -70,6 +71,7 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
             typed,
             guarded,
             unjudged,
+            unjudged_by,
             records,
             record_entries,
             rewrites: *rewrites,

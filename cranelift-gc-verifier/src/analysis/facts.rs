@@ -4,14 +4,15 @@ use crate::analysis::demand::{ArgsOf, Demand};
 use crate::analysis::freshness::Freshness;
 use crate::analysis::graph::{Graph, Known};
 use crate::analysis::history::History;
+use crate::analysis::origin::{self, Origin};
 use crate::analysis::provenance::{Class, Values};
 use crate::analysis::slots::Slots;
 use crate::analysis::version::{Safepoints, Version};
 use crate::ir::cfg::Cfg;
-use crate::ir::instruction::passed_on;
+use crate::ir::instruction::{Passed, passed_on};
 use crate::ir::reader::read;
 use crate::ir::view::Body;
-use cranelift_codegen::ir::{Function, GcCollector, Inst, Value};
+use cranelift_codegen::ir::{Function, GcCollector, GcFact, Inst, Value};
 use std::cell::OnceCell;
 
 /// The function, its graph, and the results of the analyses. The checks read nothing else.
@@ -64,7 +65,13 @@ impl<'a> Facts<'a> {
 
     /// What is of use while the rewrites of the next pass are judged.
     pub(crate) fn into_known(mut self) -> Known {
-        let classes = self.values.take(&self.body);
+        let mut classes = self.values.take(&self.body);
+        for class in &mut classes {
+            // NB: The judgement of single rewrites leaves what is opaque to the look at the whole function.
+            if matches!(*class, Class::Opaque | Class::Payload) {
+                *class = Class::Plain;
+            }
+        }
         self.body.put_back();
         let graph = Graph {
             cfg: self.cfg,
@@ -90,11 +97,39 @@ impl<'a> Facts<'a> {
 
     /// Does `inst` make a reference by cutting a plain value to size?
     pub(crate) fn is_cut_to_size(&self, inst: Inst) -> bool {
-        let mut operands = passed_on(self.func, inst).operands();
+        let mut operands = passed_on(self.func, inst).operands().into_iter();
         operands.all(|operand| {
             let operand = self.func.dfg.resolve_aliases(operand);
             self.values.class(operand) == Class::Plain
         })
+    }
+
+    /// What `value` has to do with those references that it is computed of which `is_suspect`.
+    pub(crate) fn origin(
+        &self,
+        value: Value,
+        is_suspect: impl Fn(Value) -> bool,
+    ) -> Option<Origin> {
+        let is_suspect = |value| {
+            self.values.class(value) != Class::Plain
+                && self.is_taken_as_it_is(value)
+                && is_suspect(value)
+        };
+        origin::of(self.func, &self.values.reshaped, value, &is_suspect)
+    }
+
+    /// Is `value` no more than what it is called: a reference, or something that comes from elsewhere?
+    fn is_taken_as_it_is(&self, value: Value) -> bool {
+        let fact = self.func.dfg.gc_info.fact(value);
+        let is_made = || {
+            let inst = self.func.dfg.value_def(value).inst();
+            let found = self.values.reshaped.get(value);
+            inst.is_some_and(|inst| !matches!(passed_on(self.func, inst), Passed::Nothing))
+                || found.is_some_and(|found| found.is_certain)
+        };
+        self.values.class(value) == Class::Reference
+            || matches!(fact, Some(GcFact::Derived { .. }))
+            || !is_made()
     }
 
     fn demand(&self) -> &Demand {

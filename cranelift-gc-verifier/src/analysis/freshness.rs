@@ -15,7 +15,7 @@ use crate::analysis::version::{Safepoints, Version};
 use crate::ir::cfg::Cfg;
 use crate::ir::instruction::Kind;
 use crate::ir::view::{Body, Item};
-use cranelift_codegen::ir::{Function, GcCollector, Value};
+use cranelift_codegen::ir::{Function, GcCollector, GcFact, Value};
 
 /// The version at which each value is fresh.
 pub(crate) struct Freshness(Vec<Version>);
@@ -89,7 +89,7 @@ impl Walk<'_> {
         let Some(first) = item.result.expand() else {
             return;
         };
-        // NB: Nothing but a call makes more than one.
+        // NB: Nothing but a call makes more than one that could differ in that.
         if item.kind.is(Kind::CALLS) {
             for &result in func.dfg.inst_results(item.inst) {
                 self.set(result, now);
@@ -102,21 +102,58 @@ impl Walk<'_> {
         let age = match self.passed_age(item) {
             Some(age) => age,
             None if self.stays_valid(item) => Version::AGELESS,
-            None => now,
+            None => self.reshaped_age(first, now).unwrap_or(now),
         };
-        self.set(first, age);
+        // NB: Of the results of a sum, only the first one is it.
+        let results = func.dfg.inst_results(item.inst);
+        let results = match item.kind.is(Kind::OPAQUE) {
+            true => results,
+            false => &results[..1],
+        };
+        for &result in results {
+            self.set(result, age);
+        }
     }
 
     /// The version at which what `item` hands on is fresh. Nothing, if it makes a reference by cutting
     /// a plain value to size.
     fn passed_age(&self, item: &Item) -> Option<Version> {
-        if !item.kind.is(Kind::PASSES) {
+        if !item.kind.is(Kind::MAKES) {
             return None;
         }
-        let [a, b] = self.body.operands(item);
-        let is_cut_to_size = [a, b].iter().all(|&v| self.values.class(v) == Class::Plain);
-        let age = |value: Value| self.ages[value.as_u32() as usize];
-        (!is_cut_to_size).then(|| age(a).meet(age(b)))
+        let operands = self.body.made_of(self.func, item);
+        let is_cut_to_size = operands
+            .iter()
+            .all(|&v| self.values.class(v) == Class::Plain);
+        let ages = operands.iter().map(|&operand| self.age(operand));
+        (!is_cut_to_size).then(|| ages.fold(Version::AGELESS, Version::meet))
+    }
+
+    fn age(&self, value: Value) -> Version {
+        self.ages[value.as_u32() as usize]
+    }
+
+    /// The version at which what `value` is loaded as from a slot that nobody follows is fresh.
+    fn reshaped_age(&self, value: Value, now: Version) -> Option<Version> {
+        let found = self.values.reshaped.get(value)?;
+        if let Some(index) = found.renewed.filter(|_| found.is_certain) {
+            return Some(Safepoints::version_after(index as usize));
+        }
+        let stored = found.stored.iter();
+        let stored = stored.filter(|&&value| self.values.class(value) != Class::Plain);
+        let ages = stored.map(|&value| match self.age(value) {
+            // NB: What is stored later, around a loop, has no age yet.
+            Version::AGELESS if !found.is_certain => Version::MIXED,
+            age => age,
+        });
+        let age = ages.fold(Version::AGELESS, Version::meet);
+        if found.is_certain || age == now {
+            return Some(age);
+        }
+        // NB: Whoever says that it is a reference is taken at his word; what was stale where it was stored is
+        // rejected there.
+        let fact = self.func.dfg.gc_info.fact(value);
+        (!fact.is_some_and(GcFact::is_traced)).then_some(Version::MIXED)
     }
 
     /// Does `item` load a reference from where it stays for good, so that it is alive for good?

@@ -42,7 +42,8 @@ fn parents(facts: &Facts<'_>, value: Value, parents: &mut Vec<Value>) {
         ValueDef::Param(..) => parents.extend(facts.args().of(value)),
         ValueDef::Result(inst, _) => {
             let passed = passed_on(func, inst);
-            let operands = passed.operands().map(|v| func.dfg.resolve_aliases(v));
+            let operands = passed.operands();
+            let operands = operands.iter().map(|&v| func.dfg.resolve_aliases(v));
             parents.extend(operands.filter(|&v| facts.values.class(v) != Class::Plain));
             if let (Passed::Nothing, Some(reload)) = (passed, facts.slots.reload_of(value)) {
                 parents.extend(reload.hold.origins());

@@ -1,6 +1,7 @@
 //! What holds at the points of a function.
 
 pub(crate) mod address;
+pub(crate) mod class;
 pub(crate) mod demand;
 pub(crate) mod facts;
 pub(crate) mod freshness;
@@ -8,7 +9,9 @@ pub(crate) mod graph;
 pub(crate) mod history;
 pub(crate) mod keepalive;
 pub(crate) mod nullness;
+pub(crate) mod origin;
 pub(crate) mod provenance;
+pub(crate) mod reshaped;
 pub(crate) mod rooted;
 pub(crate) mod slots;
 pub(crate) mod sources;

@@ -1,43 +1,43 @@
 //! Which values are GC references, and which are derived from them.
 //!
-//! **Claim.** Every value is plain, a reference, or derived from references.
+//! **Claim.** Every value is plain, a reference, derived from references, or computed of them in a way that
+//! is not followed.
 //!
 //! **Strength.** What is called a reference is one. Where the producer gives facts, as Wasmtime does
 //! from the types of Wasm, every reference is found, whether or not it was declared; elsewhere, one that
 //! nobody declared, that no stack map names, and that does not meet one at a block parameter is not.
 //!
-//! **Math.** The least assignment, in the order plain < reference < derived, such that
+//! **Math.** The least assignment, in the order plain < payload < reference < derived < opaque, such that
 //!
 //! * a value whose fact is that it is a traced reference is one, as is one that was declared to need
 //!   inclusion in stack maps, or that is stored where a stack map names it, or loaded from there, or from
 //!   a slot that holds one;
+//! * a value whose fact is that it is derived is;
 //! * a value whose fact is that it is something else, such as an i31, is plain;
 //! * a block parameter is what some argument for it is;
-//! * `select` is what its arms are; `uextend`, `iadd` and `isub` of a reference, or of what is
-//!   derived from one, are derived.
+//! * what an instruction makes of its operands is what its row says ([`Kind`]): one of them, a sum with one of
+//!   them as a part, which is derived, or opaque;
+//! * what is loaded from a stack slot otherwise than it was stored there is what [`reshaped`](super::reshaped) says.
 //!
-//! Constants and other pure results are plain: null, and the i31 that arithmetic makes, do not age.
+//! What is shifted out of a reference as out of an i31 is a payload, and so is what is computed of that. It is an
+//! integer, and a block parameter that is given one is plain.
+//!
+//! Constants, comparisons and counts are plain: null, and the i31 that arithmetic makes of an integer, do not
+//! age.
 
+pub(crate) use crate::analysis::class::Class;
 use crate::analysis::history::History;
+use crate::analysis::reshaped::Reshaped;
 use crate::analysis::slots::{Hold, Slots};
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::gc_info::is_untraced;
-use crate::ir::instruction::Kind;
+use crate::ir::instruction::{Kind, payload_of};
 use crate::ir::steps::{self, Analysis};
 use crate::ir::view::{BlockPass, Body, Def, Item};
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::ir::{Function, InstructionData, Opcode, Value, ValueDef};
-
-/// What a value is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Class {
-    /// Neither of the others, as far as is known.
-    Plain,
-    /// A GC reference.
-    Reference,
-    /// A pointer that is computed from references.
-    Derived,
-}
+use cranelift_codegen::ir::{Function, GcFact, InstructionData, Opcode, Value, ValueDef};
+use cranelift_codegen::packed_option::PackedOption;
+use smallvec::SmallVec;
 
 /// After so many sweeps, values are followed one by one.
 const MAX_SWEEPS: u32 = 4;
@@ -57,6 +57,8 @@ pub(crate) struct Values {
     seeds: EntitySet<Value>,
     /// Those that stand for values which do not age, by a rewrite.
     untraced: EntitySet<Value>,
+    /// What loads from stack slots that nobody follows find there.
+    pub(crate) reshaped: Reshaped,
 }
 
 impl Values {
@@ -72,10 +74,17 @@ impl Values {
             classes: vec![Class::Plain; func.dfg.num_values()],
             seeds: EntitySet::new(),
             untraced: history.untraced().clone(),
+            reshaped: Reshaped::new(body, slots),
         };
         for (value, fact) in func.dfg.gc_info.facts() {
-            if fact.is_traced() {
-                values.seed_one(func, body, value);
+            match fact {
+                GcFact::Derived { .. } => {
+                    values.raise(body.resolve(func, value), Class::Derived);
+                }
+                GcFact::Ref { traced: true, .. } => {
+                    values.seed_one(func, body, value);
+                }
+                GcFact::Ref { traced: false, .. } | GcFact::HeapBase | GcFact::Scalar => {}
             }
         }
         values.seed(func, body, slots);
@@ -90,9 +99,11 @@ impl Values {
                 again |= values.visit_block(func, body, node);
             }
             again |= values.seed_reloads(func, body, slots);
+            again |= values.reshape(func, cfg, body);
         }
-        if again {
+        while again {
             values.follow(func, cfg, body, slots);
+            again = values.reshape(func, cfg, body);
         }
         values
     }
@@ -104,8 +115,9 @@ impl Values {
         // What each value goes into: the index of an item, of a pass, or of a reload.
         let mut uses = Vec::new();
         for (index, item) in (0..).zip(body.items()) {
-            if item.kind.is(Kind::PASSES) {
-                uses.extend(body.operands(item).map(|value| (value, Goes::Item(index))));
+            if item.kind.is(Kind::MAKES) {
+                let operands = body.made_of(func, item).into_iter();
+                uses.extend(operands.map(|value| (value, Goes::Item(index))));
             }
         }
         let passes: Vec<BlockPass> = cfg
@@ -131,16 +143,20 @@ impl Values {
             let first = uses.partition_point(|&(of, _)| of < value);
             for &(_, into) in uses[first..].iter().take_while(|&&(of, _)| of == value) {
                 steps::count(Analysis::Provenance, 1);
-                let raised = match into {
-                    Goes::Item(index) => self.visit_item(func, body, &body.items()[index as usize]),
-                    Goes::Pass(index) => self.visit_pass(func, &passes[index as usize]),
+                match into {
+                    Goes::Item(index) => {
+                        let item = &body.items()[index as usize];
+                        pending.extend(self.visit_item(func, body, item));
+                    }
+                    Goes::Pass(index) => {
+                        pending.extend(self.visit_pass(func, &passes[index as usize]));
+                    }
                     Goes::Reload(index) => {
                         let result = slots.reloads[index as usize].result;
                         let raised = self.seed_one(func, body, result);
-                        raised.then(|| body.resolve(func, result))
+                        pending.extend(raised.then(|| body.resolve(func, result)));
                     }
-                };
-                pending.extend(raised);
+                }
             }
         }
     }
@@ -170,12 +186,25 @@ impl Values {
         let mut raised = false;
         for reload in &slots.reloads {
             let held = reload.hold.origins();
-            let of_reference = held.iter().any(|&value| self.class(value) != Class::Plain);
+            let of_reference = held.iter().any(|&value| self.class(value) > Class::Payload);
             // NB: A slot that a stack map names may serve as plain memory elsewhere.
             if reload.expected.is_some() || of_reference {
                 raised |= self.seed_one(func, body, reload.result);
             }
         }
+        raised
+    }
+
+    /// Returns whether something was raised.
+    fn reshape(&mut self, func: &Function, cfg: &Cfg, body: &Body) -> bool {
+        let mut raised = false;
+        let mut reshaped = core::mem::take(&mut self.reshaped);
+        for (value, class) in reshaped.classes(func, cfg, body, |data| self.class(data)) {
+            if !self.is_untraced(func, value) {
+                raised |= self.raise(value, class);
+            }
+        }
+        self.reshaped = reshaped;
         raised
     }
 
@@ -193,7 +222,11 @@ impl Values {
             && !self.is_untraced(func, value)
             && match body.def(value) {
                 Def::Param => true,
-                Def::Item(index) => is_opaque(&func.dfg.insts[body.items()[index as usize].inst]),
+                Def::Item(index) => {
+                    let item = &body.items()[index as usize];
+                    is_opaque(&func.dfg.insts[item.inst])
+                        || is_computed_reference(func, item, value)
+                }
                 // It may be in code that cannot be reached.
                 Def::Elsewhere => match func.dfg.value_def(value) {
                     ValueDef::Param(..) => true,
@@ -221,7 +254,7 @@ impl Values {
     /// Returns whether a block before this one, or this one, has to be visited again.
     fn visit_block(&mut self, func: &Function, body: &Body, node: Node) -> bool {
         for item in body.items_of(node) {
-            if item.kind.is(Kind::PASSES) {
+            if item.kind.is(Kind::MAKES) {
                 self.visit_item(func, body, item);
             }
         }
@@ -234,30 +267,59 @@ impl Values {
         again
     }
 
-    /// Returns the result of `item`, which hands something on, if that was raised.
-    fn visit_item(&mut self, func: &Function, body: &Body, item: &Item) -> Option<Value> {
-        let class = self.result_class(body, item);
+    /// Returns those results of `item`, which makes something of its operands, that were raised.
+    fn visit_item(&mut self, func: &Function, body: &Body, item: &Item) -> SmallVec<[Value; 2]> {
+        let class = self.result_class(func, body, item);
         if class == Class::Plain {
-            return None;
+            return SmallVec::new();
         }
-        let result = item.result.expand()?;
-        (!self.is_untraced(func, result) && self.raise(result, class)).then_some(result)
+        // NB: Of the results of a sum, only the first one is it.
+        let results = func.dfg.inst_results(item.inst);
+        let count = match item.kind.is(Kind::OPAQUE) {
+            true => results.len(),
+            false => 1,
+        };
+        let mut raised = SmallVec::new();
+        for &result in &results[..count] {
+            let is_said = matches!(func.dfg.gc_info.fact(result), Some(GcFact::Derived { .. }));
+            if !is_said && !self.is_untraced(func, result) && self.raise(result, class) {
+                raised.push(result);
+            }
+        }
+        raised
     }
 
     /// Returns the parameter of `pass` if that was raised.
     fn visit_pass(&mut self, func: &Function, pass: &BlockPass) -> Option<Value> {
         let BlockPass { arg, param, .. } = *pass;
         let class = self.class(arg);
-        let is_raised = class > self.class(param)
+        let is_raised = class > Class::Payload
+            && class > self.class(param)
             && func.dfg.value_type(arg) == func.dfg.value_type(param)
             && !self.is_untraced(func, param)
             && self.raise(param, class);
         is_raised.then_some(param)
     }
 
-    fn result_class(&self, body: &Body, item: &Item) -> Class {
+    fn result_class(&self, func: &Function, body: &Body, item: &Item) -> Class {
+        if item.kind.is(Kind::OPAQUE) {
+            let operands = body.made_of(func, item);
+            let class = operands.iter().map(|&operand| self.class(operand)).max();
+            return match class.unwrap_or(Class::Plain) {
+                class @ (Class::Plain | Class::Payload) => class,
+                Class::Reference if payload_of(func, &func.dfg.insts[item.inst]).is_some() => {
+                    Class::Payload
+                }
+                Class::Reference | Class::Derived | Class::Opaque => Class::Opaque,
+            };
+        }
         let [a, b] = body.operands(item).map(|operand| self.class(operand));
         match a.max(b) {
+            class @ (Class::Plain | Class::Payload | Class::Opaque) => class,
+            // NB: A part of a reference, and one in another guise, are not followed.
+            Class::Reference | Class::Derived if !can_be_pointer(func, item.result) => {
+                Class::Opaque
+            }
             Class::Reference if item.kind.is(Kind::DERIVED) => Class::Derived,
             class => class,
         }
@@ -291,6 +353,23 @@ impl Values {
             .map(|&c| u32::from(c == Class::Reference));
         references.sum::<u32>().into()
     }
+}
+
+/// Has this result, if there is one, a type that references or pointers have?
+fn can_be_pointer(func: &Function, result: PackedOption<Value>) -> bool {
+    let ty = result.map(|result| func.dfg.value_type(result));
+    ty.is_none_or(|ty| ty.is_int() && (32..=64).contains(&ty.bits()))
+}
+
+/// Does `item` compute `value` of integers, though its fact is that it is a reference?
+///
+/// NB: An i31 is made of an integer by `bor`, and null is a constant; both do not age.
+fn is_computed_reference(func: &Function, item: &Item, value: Value) -> bool {
+    let is_traced = || {
+        let fact = func.dfg.gc_info.fact(value);
+        fact.is_some_and(GcFact::is_traced)
+    };
+    item.kind.is(Kind::DERIVED) && is_traced()
 }
 
 /// Does the value of `inst` come from elsewhere, and not from its operands?

@@ -217,8 +217,10 @@ impl<'a> Scene<'a> {
             return None;
         };
         let passed = passed_on(self.func, inst);
-        let operands = passed.operands().map(|v| self.func.dfg.resolve_aliases(v));
+        let operands = passed.operands();
         let operands: Vec<Value> = operands
+            .iter()
+            .map(|&v| self.func.dfg.resolve_aliases(v))
             .filter(|&v| self.values.class(v) != Class::Plain)
             .collect();
         // NB: What is made of plain values only was cut to size, and is a reference from there on.
@@ -254,7 +256,7 @@ impl<'a> Scene<'a> {
                 {
                     Some(Thing::Value(a))
                 }
-                Passed::Same(_) | Passed::Derived(_) => None,
+                Passed::Same(_) | Passed::Derived(_) | Passed::Opaque(_) => None,
                 Passed::Nothing => match self.slots.content_of(value) {
                     Some(Content::Value(held)) if self.func.dfg.value_type(held) == ty => {
                         Some(Thing::Value(held))

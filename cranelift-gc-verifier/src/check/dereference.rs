@@ -24,12 +24,12 @@ use crate::analysis::facts::Facts;
 use crate::analysis::nullness::dominating;
 use crate::analysis::nullness::equal_words::Alike;
 use crate::analysis::nullness::flow::Flow;
-use crate::analysis::nullness::invariant::Settled;
+use crate::analysis::nullness::invariant::{Dependence, Settled};
 use crate::analysis::nullness::path::{self, Replay};
 use crate::analysis::nullness::proofs::Proofs;
 use crate::analysis::nullness::reload_roots::Roots;
 use crate::analysis::nullness::scratch::{Scratch, Subject};
-use crate::analysis::nullness::sites::{self, Site, Sites};
+use crate::analysis::nullness::sites::{Site, Sites};
 use crate::analysis::provenance::Values;
 use crate::analysis::slots::Slots;
 use crate::check::i31_payload;
@@ -38,23 +38,20 @@ use crate::evidence::recheck::{Flaw, NOT_OURS, defines};
 use crate::evidence::steps::point_step;
 use crate::finding::error::GcError;
 use crate::finding::hazard::{Hazard, Hazards};
-use crate::finding::report::Inconclusive;
+use crate::finding::report::{Counts, Inconclusive, Unjudged};
 use crate::finding::witness::{Role, Step};
-use crate::ir::cfg::{Cfg, Node};
+use crate::ir::cfg::{Cfg, Node, constant};
+use crate::ir::instruction::Kind;
 use crate::ir::path::Point;
 use crate::ir::view::{Body, Traps};
-use cranelift_codegen::ir::{Function, InstructionData, Value};
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Value};
 use std::collections::BTreeMap;
 
 /// What is found.
 #[derive(Default)]
 struct Guards {
-    /// Dereferences that the type allows.
-    typed: u64,
-    /// Dereferences that are guarded.
-    guarded: u64,
-    /// Dereferences that nothing can be said about.
-    unjudged: u64,
+    /// What was found of each reference that is dereferenced.
+    outcomes: Vec<(Inst, Outcome)>,
     errors: Vec<(GcError, Vec<Step>)>,
     inconclusive: Vec<Inconclusive>,
     proofs: Proofs,
@@ -70,17 +67,42 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         &facts.values,
         &facts.history.proofs,
     );
-    let counts = &mut findings.counts;
-    let judged = found.errors.len() + found.inconclusive.len();
-    let judged = judged as u64 + found.typed + found.guarded;
-    (counts.typed, counts.guarded) = (found.typed, found.guarded);
-    // NB: What a fact says is a reference may be dereferenced though it does not age, as what the null
-    // collector allocates; and an address that is no site is a dereference all the same.
-    counts.dereferences = counts.dereferences.max(judged + found.unjudged);
-    counts.unjudged = counts.dereferences - judged;
+    count(found.outcomes, &mut findings.counts);
     findings.inconclusive.extend(found.inconclusive);
     findings.extend(found.errors);
     findings.proofs = found.proofs;
+}
+
+/// What is found of a dereference, or of one of the references that it may dereference: the worst last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    /// The type allows it.
+    Typed,
+    /// It is guarded.
+    Guarded,
+    /// Nothing can be said about it.
+    Unjudged(Unjudged),
+    /// It is inconclusive.
+    Open,
+    /// It is wrong.
+    Wrong,
+}
+
+/// Count the dereferences in `counts`, of which each is as good as the worst of its references.
+fn count(mut outcomes: Vec<(Inst, Outcome)>, counts: &mut Counts) {
+    outcomes.sort_unstable();
+    for of_inst in outcomes.chunk_by(|a, b| a.0 == b.0) {
+        counts.dereferences += 1;
+        match of_inst.last() {
+            Some((_, Outcome::Typed)) => counts.typed += 1,
+            Some((_, Outcome::Guarded)) => counts.guarded += 1,
+            Some((_, Outcome::Unjudged(why))) => {
+                counts.unjudged += 1;
+                counts.unjudged_by[*why as usize] += 1;
+            }
+            Some((_, Outcome::Open | Outcome::Wrong)) | None => {}
+        }
+    }
 }
 
 /// Judge the dereferences of `func`, of which those in `proofs` were guarded before.
@@ -92,9 +114,6 @@ fn judge(
     values: &Values,
     proofs: &Proofs,
 ) -> Guards {
-    if func.dfg.gc_info.facts().next().is_none() && proofs.is_empty() {
-        return Guards::default();
-    }
     let sites = Sites::new(func, cfg, body, values, proofs);
     let mut proofs = proofs.clone();
     if !sites.typed.is_empty() || !sites.open.is_empty() {
@@ -103,9 +122,12 @@ fn judge(
     for &(inst, reference) in &sites.typed {
         proofs.add(inst, reference, Hazards::default());
     }
+    let typed = sites.typed.iter();
+    let typed = typed.map(|&(inst, _)| (inst, Outcome::Typed));
+    let unjudged = sites.unjudged.iter();
+    let unjudged = unjudged.map(|&(inst, why)| (inst, Outcome::Unjudged(why)));
     let mut guards = Guards {
-        typed: sites.typed.len() as u64,
-        unjudged: sites.unjudged,
+        outcomes: typed.chain(unjudged).collect(),
         proofs,
         ..Guards::default()
     };
@@ -113,7 +135,7 @@ fn judge(
     let is_later = core::mem::replace(&mut guards.proofs.is_later, true);
     let payloads = i31_payload::sites(func, cfg, body, is_later);
     if !open.is_empty() || !payloads.is_empty() {
-        let roots = Roots::new(func, cfg, slots);
+        let roots = Roots::new(func, cfg, slots, &values.reshaped);
         let judge = Judge {
             func,
             cfg,
@@ -168,6 +190,7 @@ pub(super) fn recheck(
         is: &is,
         start,
         traps: &traps,
+        chosen: None,
     };
     let mut replay = Replay::new(subject, word);
     for step in steps.iter().filter(|step| step.role == Role::Through) {
@@ -195,15 +218,37 @@ impl Guards {
     }
 
     fn settle(&mut self, site: &Site) {
-        self.guarded += 1;
-        self.proofs.add(site.inst, site.reference, site.hazards);
+        self.outcomes.push((site.inst, Outcome::Guarded));
+        self.prove(site);
+    }
+
+    /// NB: What may dereference one of several references is not held against a pass.
+    fn prove(&mut self, site: &Site) {
+        if site.is_certain && site.chosen.is_none() {
+            self.proofs.add(site.inst, site.reference, site.hazards);
+        }
     }
 
     fn leave_open(&mut self, site: &Site) {
-        self.inconclusive.push(Inconclusive::UndecidedGuard {
+        if !site.has_type {
+            return self.leave_unjudged(site, Unjudged::UnknownType);
+        }
+        // NB: What a pass made of what was judged need not be understood again.
+        if site.was_guarded && (!site.is_certain || site.chosen.is_some()) {
+            return self.leave_unjudged(site, Unjudged::Computed);
+        }
+        self.outcomes.push((site.inst, Outcome::Open));
+        let open = Inconclusive::UndecidedGuard {
             inst: site.inst,
             value: site.reference,
-        });
+        };
+        if !self.inconclusive.contains(&open) {
+            self.inconclusive.push(open);
+        }
+    }
+
+    fn leave_unjudged(&mut self, site: &Site, why: Unjudged) {
+        self.outcomes.push((site.inst, Outcome::Unjudged(why)));
     }
 }
 
@@ -232,12 +277,12 @@ impl Judge<'_> {
             let reference = self.roots.of(site.reference);
             site.hazards = self.roots.narrow(self.func, site.reference, site.hazards);
             if site.hazards.is_empty() {
-                guards.typed += 1;
-                guards.proofs.add(site.inst, site.reference, site.hazards);
+                guards.outcomes.push((site.inst, Outcome::Typed));
+                guards.prove(&site);
                 continue;
             }
             if site.was_guarded && self.roots.is_from_elsewhere(self.func, reference) {
-                guards.unjudged += 1;
+                guards.leave_unjudged(&site, Unjudged::UnknownSlot);
                 continue;
             }
             sites.push((reference, site));
@@ -246,17 +291,58 @@ impl Judge<'_> {
         sites.sort_by_key(|&(reference, _)| reference);
         let (references, sites): (Vec<Value>, Vec<Site>) = sites.into_iter().unzip();
         let mut scratch = self.scratch(references.iter().copied());
+        let unusual = self.unusual_words(scratch.settled());
         let mut rest = &sites[..];
         for references in references.chunk_by(|a, b| a == b) {
             let reference = references[0];
             let (sites, others) = rest.split_at(references.len());
             rest = others;
             let start = Point::of_value(self.func, self.cfg, reference);
-            match start.filter(|_| sites::is_opaque(self.func, reference)) {
-                Some(start) => self.group(reference, start, sites, &mut scratch, guards),
-                None => guards.unjudged += sites.len() as u64,
+            let Some(start) = start else {
+                // NB: What it is reloaded for is gone.
+                for site in sites {
+                    guards.leave_unjudged(site, Unjudged::Replaced);
+                }
+                continue;
+            };
+            let unusual = unusual.iter().filter(|&&(of, _)| of == reference);
+            let unusual: Vec<u32> = unusual.map(|&(_, word)| word).collect();
+            self.group((reference, start), (sites, &unusual), &mut scratch, guards);
+        }
+    }
+
+    /// The i31s that references, which are told with them, are compared with, or that such are made of as are: those
+    /// pass where others do not.
+    fn unusual_words(&self, settled: &Settled) -> Vec<(Value, u32)> {
+        let mut words = Vec::new();
+        for item in self.body.items() {
+            if !item.kind.is(Kind::COMPARES) {
+                continue;
+            }
+            let [a, b] = self.body.operands(item);
+            for (value, other) in [(a, b), (b, a)] {
+                let Some(n) = constant(self.func, other).filter(|&n| n != 0) else {
+                    continue;
+                };
+                let Dependence::One(reference) = settled.depends_on(value) else {
+                    continue;
+                };
+                let n = n as u32;
+                let candidates = [
+                    n,
+                    n.wrapping_add(1),
+                    n.wrapping_sub(1),
+                    n.wrapping_mul(2).wrapping_add(1),
+                ];
+                let is_unusual =
+                    |word: &u32| word % 2 == 1 && !Hazard::I31.representatives().contains(word);
+                let candidates = candidates.into_iter().filter(is_unusual);
+                words.extend(candidates.map(|word| (reference, word)));
             }
         }
+        words.sort_unstable();
+        words.dedup();
+        words
     }
 
     /// What it takes to follow `references`, for all of them.
@@ -289,6 +375,7 @@ impl Judge<'_> {
                 is: &|value| self.roots.of(value) == reference,
                 start,
                 traps: &self.body.traps,
+                chosen: None,
             };
             scratch.find_region(self.cfg, start, sites);
             let (hazard, word) = (Hazard::Null, 0);
@@ -296,7 +383,7 @@ impl Judge<'_> {
                 continue;
             };
             for site in sites.iter().filter(|site| flow.reaches(site)) {
-                if let Some(path) = path::path(&flow, subject, word, site) {
+                if let path::Found::Path(path) = path::path(&flow, subject, word, site) {
                     let found = Found { hazard, word };
                     guards.errors.push(error(subject, found, site, &path));
                 }
@@ -307,9 +394,8 @@ impl Judge<'_> {
     /// Judge all sites of `reference`.
     fn group(
         &self,
-        reference: Value,
-        start: Point,
-        sites: &[Site],
+        (reference, start): (Value, Point),
+        (sites, unusual): (&[Site], &[u32]),
         scratch: &mut Scratch,
         guards: &mut Guards,
     ) {
@@ -321,10 +407,23 @@ impl Judge<'_> {
             is: &is,
             start,
             traps: &self.body.traps,
+            chosen: None,
         };
         let mut far = Vec::new();
         let mut near = Vec::<&Site>::new();
         for site in sites {
+            if !self.cfg.dominates(start.node, site.node) {
+                guards.leave_unjudged(site, Unjudged::BlockParameter);
+                continue;
+            }
+            if site.chosen.is_some() {
+                self.chosen_site(subject, site, scratch, guards);
+                continue;
+            }
+            if !unusual.is_empty() && site.hazards.contains(Hazard::I31) {
+                far.push(*site);
+                continue;
+            }
             // NB: Sites come in the order of the walk: of two in one block, the first one dominates.
             let is_behind = |before: &&Site| {
                 before.hazards.and(site.hazards) == site.hazards
@@ -340,7 +439,35 @@ impl Judge<'_> {
             }
         }
         if !far.is_empty() {
-            self.far_sites(subject, &far, scratch, guards);
+            self.far_sites(subject, (&far, unusual), scratch, guards);
+        }
+    }
+
+    /// Judge a site at which the reference is one of several that are chosen between.
+    fn chosen_site(
+        &self,
+        subject: Subject,
+        site: &Site,
+        scratch: &mut Scratch,
+        guards: &mut Guards,
+    ) {
+        let is_known = |(condition, _): &(Value, bool)| {
+            let point = Point::of_value(self.func, self.cfg, *condition);
+            // NB: What is computed again on the way may be something else by then.
+            point.is_some_and(|point| {
+                point.node == site.node || self.cfg.dominates(point.node, subject.start.node)
+            })
+        };
+        let subject = Subject {
+            chosen: site.chosen.filter(is_known),
+            ..subject
+        };
+        match dominating::is_guarded(subject, scratch.settled(), site) {
+            true => guards.settle(site),
+            false => {
+                let sites = core::slice::from_ref(site);
+                self.far_sites(subject, (sites, &[]), scratch, guards);
+            }
         }
     }
 
@@ -348,7 +475,7 @@ impl Judge<'_> {
     fn far_sites(
         &self,
         subject: Subject,
-        sites: &[Site],
+        (sites, unusual): (&[Site], &[u32]),
         scratch: &mut Scratch,
         guards: &mut Guards,
     ) {
@@ -362,7 +489,11 @@ impl Judge<'_> {
         for hazard in Hazard::ALL {
             group.alike = None;
             if sites.iter().any(|site| site.hazards.contains(hazard)) {
-                for &word in hazard.representatives() {
+                let unusual = match hazard {
+                    Hazard::Null => &[],
+                    Hazard::I31 => unusual,
+                };
+                for &word in hazard.representatives().iter().chain(unusual) {
                     group.try_word(Found { hazard, word }, scratch, guards);
                 }
             }
@@ -371,7 +502,7 @@ impl Judge<'_> {
             match state {
                 State::Guarded => guards.settle(site),
                 State::Open => guards.leave_open(site),
-                State::Wrong(_) => {}
+                State::Wrong(_) => guards.outcomes.push((site.inst, Outcome::Wrong)),
             }
         }
     }
@@ -425,12 +556,14 @@ impl Group<'_> {
                 continue;
             }
             match path::path(&flow, self.subject, word, site) {
-                Some(path) => {
+                path::Found::Path(path) if site.is_certain => {
                     *state = State::Wrong(hazard);
                     guards.errors.push(error(self.subject, found, site, &path));
                 }
-                None if *state == State::Guarded => *state = State::Open,
-                None => {}
+                path::Found::Path(_) | path::Found::Unclear if *state == State::Guarded => {
+                    *state = State::Open;
+                }
+                path::Found::Path(_) | path::Found::Unclear | path::Found::None => {}
             }
         }
         self.alike = flow.into_alike();

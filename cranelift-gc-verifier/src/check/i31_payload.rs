@@ -116,11 +116,15 @@ fn site(inst: Inst, node: crate::ir::cfg::Node, reference: Value) -> Site {
     hazards.insert(Hazard::Null);
     Site {
         inst,
+        at: inst,
         node,
         reference,
         hazards,
         was_guarded: false,
         has_trapz: false,
+        chosen: None,
+        is_certain: true,
+        has_type: true,
     }
 }
 

@@ -9,6 +9,7 @@
 
 pub(crate) mod collector_state;
 pub(crate) mod dereference;
+pub(crate) mod fact;
 pub(crate) mod i31_payload;
 pub(crate) mod initialization;
 pub(crate) mod layout;
@@ -38,6 +39,7 @@ const CHECKS: &[fn(&Facts, &mut Findings)] = &[
     initialization::check,
     unstored_word::check,
     layout::check,
+    fact::check,
     stale_use::check,
     // NB: This one counts what `stale_use` has not counted as a dereference.
     dereference::check,

@@ -1,8 +1,8 @@
 //! Asks the `recheck` beside each check whether a witness shows what its error says.
 
 use super::{
-    collector_state, dereference, initialization, layout, lost_trap, reload, stack_map, stale_use,
-    unstored_word,
+    collector_state, dereference, fact, initialization, layout, lost_trap, reload, stack_map,
+    stale_use, unstored_word,
 };
 use crate::evidence::recheck::{Flaw, NOT_OURS, ends_at, path};
 use crate::finding::error::GcError;
@@ -38,6 +38,7 @@ pub(crate) fn recheck(
         GcError::UninitializedObject { .. } => initialization::recheck(func, error, steps),
         GcError::UnstoredWord { .. } => unstored_word::recheck(func, cfg, error, steps),
         GcError::FieldMoved { .. } => layout::recheck(func, error),
+        GcError::FactContradicted { .. } => fact::recheck(func, error),
         GcError::MembershipChanged { .. }
         | GcError::UnsoundForwarding { .. }
         | GcError::RepresentationChanged { .. }

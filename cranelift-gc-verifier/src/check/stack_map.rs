@@ -10,6 +10,7 @@
 //! just before the safepoint.
 
 use crate::analysis::facts::Facts;
+use crate::analysis::origin::Origin;
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::entry;
 use crate::analysis::slots::{Hold, Location, Root};
@@ -18,6 +19,7 @@ use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{Flaw, NOT_OURS, starts_at_entry, stores_to};
 use crate::evidence::slot_path;
 use crate::finding::error::{GcError, Held, NonReference};
+use crate::finding::report::Inconclusive;
 use crate::finding::witness::Step;
 use cranelift_codegen::ir::{Function, Inst, Type, Value, types};
 
@@ -60,7 +62,9 @@ fn check_roots(facts: &Facts, findings: &mut Findings) {
 fn is_reference(facts: &Facts, sources: &mut Sources, root: &Root) -> bool {
     let ty = facts.slots.locations[root.loc as usize].ty;
     match root.hold {
-        Hold::Is { .. } | Hold::Conflict(..) => culprit(facts, sources, root, ty).is_none(),
+        Hold::Is { .. } | Hold::Conflict(..) => {
+            culprit(facts, sources, root, ty).is_none() && unclear(facts, root, ty).is_none()
+        }
         Hold::Unset | Hold::Partial | Hold::MaybeUnset => false,
     }
 }
@@ -79,6 +83,27 @@ fn culprit(
     };
     let mut stored = stored.into_iter();
     stored.find_map(|value| Some((value, why_no_reference(facts, sources, value, ty)?)))
+}
+
+/// What was stored in what `root` names, and is computed of references in a way that is not understood.
+fn unclear(facts: &Facts, root: &Root, ty: Type) -> Option<Value> {
+    let stored = match root.hold {
+        Hold::Is { data, .. } => vec![data],
+        Hold::Conflict(..) => facts.slots.stored_in(root.content),
+        Hold::Unset | Hold::Partial | Hold::MaybeUnset => Vec::new(),
+    };
+    let mut stored = stored.into_iter();
+    stored.find(|&value| is_unclear(facts, value, ty))
+}
+
+/// Is it not understood whether `data`, in a slot of type `ty`, is a reference?
+fn is_unclear(facts: &Facts, data: Value, ty: Type) -> bool {
+    facts.func.dfg.value_type(data) == ty
+        && facts.values.class(data) == Class::Opaque
+        && !matches!(
+            facts.origin(data, |_| true),
+            Some(Origin::Is(_) | Origin::Derived(_))
+        )
 }
 
 fn check_root(
@@ -104,6 +129,10 @@ fn check_root(
         value,
         why,
     };
+    if let Some(value) = unclear(facts, root, ty) {
+        let unclear = Inconclusive::OpaqueRoot { inst, value };
+        return findings.inconclusive.push(unclear);
+    }
     match root.hold {
         Hold::Unset => findings.reject_unset(facts, uninitialized(Held::Unset), root.loc),
         Hold::MaybeUnset => findings.reject_unset(facts, uninitialized(Held::MaybeUnset), root.loc),
@@ -118,6 +147,14 @@ fn check_root(
                 findings.reject_unmapped(facts, inst, origin, root.loc);
             }
         }
+    }
+}
+
+/// Is `data`, which is computed of references, one of them?
+fn is_reference_again(facts: &Facts, data: Value) -> bool {
+    match facts.origin(data, |_| true) {
+        Some(Origin::Is(of)) => facts.values.class(of) == Class::Reference,
+        Some(Origin::Nothing | Origin::Derived(_) | Origin::Opaque(_)) | None => false,
     }
 }
 
@@ -142,8 +179,14 @@ fn why_no_reference(
 
 /// The same of what `value` is made of, if it is not another value as it is.
 fn why_not_itself(facts: &Facts, value: Value, ty: Type) -> Option<NonReference> {
-    if facts.values.class(value) == Class::Derived {
-        return Some(NonReference::Derived);
+    match facts.values.class(value) {
+        Class::Derived if !is_reference_again(facts, value) => {
+            return Some(NonReference::Derived);
+        }
+        Class::Opaque if matches!(facts.origin(value, |_| true), Some(Origin::Derived(_))) => {
+            return Some(NonReference::Derived);
+        }
+        Class::Plain | Class::Payload | Class::Reference | Class::Derived | Class::Opaque => {}
     }
     if let Some(why) = why_no_reference_by_making(facts.func, value) {
         return Some(why);
@@ -161,7 +204,7 @@ fn why_not_itself(facts: &Facts, value: Value, ty: Type) -> Option<NonReference>
 fn is_computed(facts: &Facts, value: Value) -> bool {
     let func = facts.func;
     let made = func.dfg.value_def(value).inst();
-    let Some(inst) = made.filter(|_| facts.values.class(value) == Class::Plain) else {
+    let Some(inst) = made.filter(|_| facts.values.class(value) <= Class::Payload) else {
         return false;
     };
     let opcode = func.dfg.insts[inst].opcode();
@@ -170,7 +213,8 @@ fn is_computed(facts: &Facts, value: Value) -> bool {
     }
     let args = func.dfg.inst_args(inst).iter();
     let mut args = args.map(|&arg| func.dfg.resolve_aliases(arg));
-    args.any(|arg| facts.values.class(arg) != Class::Plain)
+    // NB: An i31 may be made of the payload of another one.
+    args.any(|arg| facts.values.class(arg) > Class::Payload)
 }
 
 /// Does the path show what the location holds?

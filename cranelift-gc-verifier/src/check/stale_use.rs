@@ -12,8 +12,8 @@
 //! [`freshness`](crate::analysis::freshness)). A use of `v` at `p` that needs a fresh reference is right when
 //! `age(v) = version(p)`.
 
-use crate::analysis::demand::UseKind;
 use crate::analysis::facts::Facts;
+use crate::analysis::origin::Origin;
 use crate::analysis::provenance::Class;
 use crate::analysis::rooted::Rooted;
 use crate::analysis::version::{Safepoints, Version};
@@ -21,8 +21,9 @@ use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{
     Flaw, NOT_OURS, crosses, defines, defines_part, is_not_repeated, passes,
 };
-use crate::evidence::stale_path::{self, StaleUse};
+use crate::evidence::stale_path::{self, StaleOrigin, StaleUse};
 use crate::finding::error::GcError;
+use crate::finding::report::Inconclusive;
 use crate::finding::witness::Step;
 use crate::ir::cfg::Node;
 use crate::ir::instruction::{Access, Kind};
@@ -74,30 +75,47 @@ impl Uses<'_> {
     fn check_uses(&mut self, item: &Item, now: Version) {
         let func = self.facts.func;
         if let Some(&Access { addr, data, .. }) = self.facts.body.access(item) {
-            self.check_use(item.inst, addr, UseKind::Address, now);
-            if let Some(data) = data {
-                self.check_use(item.inst, data, UseKind::Escape, now);
+            self.check_use(item.inst, addr, now);
+            if let Some(data) = data
+                && !self.is_kept_to_itself(item.inst, data, now)
+            {
+                self.check_use(item.inst, data, now);
             }
             if item.kind.is(Kind::SWAPS) {
                 let expected = func.dfg.inst_args(item.inst)[1];
-                self.check_use(item.inst, expected, UseKind::Escape, now);
+                self.check_use(item.inst, expected, now);
             }
-        } else if item.kind.is(Kind::CALLS.or(Kind::RETURNS)) {
+        } else if item.kind.is(Kind::HANDS_OUT) {
             for &arg in func.dfg.inst_args(item.inst) {
-                self.check_use(item.inst, arg, UseKind::Escape, now);
+                self.check_use(item.inst, arg, now);
             }
         } else if item.kind.is(Kind::COMPARES) {
             self.check_comparison(item, now);
         }
     }
 
-    fn check_use(&mut self, inst: Inst, value: Value, kind: UseKind, now: Version) {
+    /// Is it a store to a stack slot of something stale that is computed of references? It does no harm before it is
+    /// loaded, and is as old then as it was; what stack maps name is judged there.
+    fn is_kept_to_itself(&self, inst: Inst, data: Value, now: Version) -> bool {
+        let facts = self.facts;
+        let class = facts.values.class(facts.body.resolve(facts.func, data));
+        if class <= Class::Reference || !facts.is_stale(data, now) {
+            return false;
+        }
+        let body = &facts.body;
+        let mut accesses = body.slot_accesses.iter();
+        let slot = accesses.find(|at| at.inst == inst).map(|at| at.slot);
+        slot.is_some_and(|slot| {
+            let is_followed = facts.slots.locations.iter().any(|at| at.slot == slot);
+            let is_judged = !is_followed || class == Class::Opaque;
+            is_judged && !body.escapes.contains_key(&slot)
+        })
+    }
+
+    fn check_use(&mut self, inst: Inst, value: Value, now: Version) {
         let value = self.facts.body.resolve(self.facts.func, value);
         if self.facts.values.class(value) == Class::Plain {
             return;
-        }
-        if kind == UseKind::Address {
-            self.findings.counts.dereferences += 1;
         }
         if self.facts.is_stale(value, now) {
             self.reject_stale(StaleUse {
@@ -141,7 +159,7 @@ impl Uses<'_> {
         if self.facts.collector != GcCollector::Moving
             || args
                 .iter()
-                .any(|&arg| self.facts.values.class(arg) == Class::Plain)
+                .any(|&arg| self.facts.values.class(arg) <= Class::Payload)
         {
             return;
         }
@@ -205,6 +223,49 @@ impl Uses<'_> {
         comparisons
     }
 
+    /// What is stale in a stale value; or what that is computed of in a way that is not followed, if anything.
+    fn stale_origin(
+        &self,
+        stale: StaleUse,
+        is_kept: &dyn Fn(Value, Inst) -> bool,
+    ) -> Option<Result<StaleOrigin, Option<Value>>> {
+        let facts = self.facts;
+        let class = facts.values.class(stale.value);
+        let as_it_is = || stale_path::stale_origin(facts, stale, is_kept).map(Ok);
+        if class == Class::Reference {
+            return as_it_is();
+        }
+        let found = facts.origin(stale.value, |value| facts.is_stale(value, stale.now));
+        let is_opaque = |value| facts.values.class(value) == Class::Opaque;
+        let computed_of = |of| stale_path::computed_of(facts, stale, of, is_kept).map(Ok);
+        match found {
+            Some(Origin::Nothing) => Some(Err(None)),
+            // NB: It is a number.
+            None if class == Class::Payload => Some(Err(None)),
+            Some(Origin::Opaque(of)) => Some(Err(Some(of))),
+            Some(Origin::Is(of) | Origin::Derived(of)) if is_opaque(of) => Some(Err(Some(of))),
+            None if class == Class::Opaque => Some(Err(Some(stale.value))),
+            Some(Origin::Is(of)) if class == Class::Opaque => computed_of((of, false)),
+            Some(Origin::Derived(of)) if class == Class::Opaque => computed_of((of, true)),
+            Some(Origin::Is(_) | Origin::Derived(_)) | None => as_it_is(),
+        }
+    }
+
+    /// The stale value of `stale` is computed of something in a way that is not followed, if it is of anything.
+    fn leave_open(&mut self, stale: StaleUse, of: Option<Value>) {
+        let Some(of) = of else {
+            return;
+        };
+        let unclear = Inconclusive::OpaqueReference {
+            inst: stale.inst,
+            value: stale.value,
+            of,
+        };
+        if !self.findings.inconclusive.contains(&unclear) {
+            self.findings.inconclusive.push(unclear);
+        }
+    }
+
     /// A value that is used after a safepoint which it did not survive.
     fn reject_stale(&mut self, stale: StaleUse) {
         let StaleUse {
@@ -226,10 +287,14 @@ impl Uses<'_> {
             self.facts.collector == GcCollector::NonMoving
                 && rooted.is_kept(self.facts, value, at, after)
         };
-        let Some(origin) = stale_path::stale_origin(self.facts, stale, is_kept) else {
-            return self
-                .findings
-                .contradiction("a value is stale, but nothing that it is made of");
+        let origin = match self.stale_origin(stale, &is_kept) {
+            Some(Ok(origin)) => origin,
+            Some(Err(of)) => return self.leave_open(stale, of),
+            None => {
+                return self
+                    .findings
+                    .contradiction("a value is stale, but nothing that it is made of");
+            }
         };
         let facts = self.facts;
         let is_moving = facts.collector == GcCollector::Moving;

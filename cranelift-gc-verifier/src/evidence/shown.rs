@@ -108,6 +108,7 @@ fn claims(func: &Function, error: &GcError) -> Option<Vec<Claim>> {
         GcError::MovableLoad { .. }
         | GcError::TrapLost { .. }
         | GcError::FieldMoved { .. }
+        | GcError::FactContradicted { .. }
         | GcError::UnsoundForwarding { .. }
         | GcError::RepresentationChanged { .. }
         | GcError::MembershipChanged { .. }

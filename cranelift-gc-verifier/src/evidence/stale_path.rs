@@ -53,8 +53,20 @@ pub(crate) fn stale_origin(
     let mut deriving = None;
     let mut handed_on = Vec::new();
     while let ValueDef::Result(inst, _) = facts.func.dfg.value_def(value) {
+        if let Some(stored) = stored_for(facts, value, stale.now) {
+            if facts.values.class(value) != facts.values.class(stored) {
+                deriving = Some(inst);
+            }
+            handed_on.push(value);
+            value = stored;
+            continue;
+        }
         let passed = passed_on(facts.func, inst);
-        if matches!(passed, Passed::Nothing) || facts.is_cut_to_size(inst) {
+        let is_origin = match passed {
+            Passed::Nothing | Passed::Opaque(_) => true,
+            Passed::Same(_) | Passed::Derived(_) => facts.is_cut_to_size(inst),
+        };
+        if is_origin {
             break;
         }
         if matches!(passed, Passed::Derived(_)) {
@@ -63,6 +75,7 @@ pub(crate) fn stale_origin(
         handed_on.push(value);
         let operands = passed
             .operands()
+            .into_iter()
             .map(|operand| facts.func.dfg.resolve_aliases(operand))
             .filter(|&operand| facts.is_stale(operand, stale.now));
         let operands: SmallVec<[Value; 2]> = operands.collect();
@@ -88,6 +101,32 @@ pub(crate) fn stale_origin(
         }
     }
     Some(origin)
+}
+
+/// The same for a value of which `base` was found to be the reference, or a part of the sum.
+pub(crate) fn computed_of(
+    facts: &Facts<'_>,
+    stale: StaleUse,
+    (base, is_derived): (Value, bool),
+    is_kept: impl Fn(Value, Inst) -> bool,
+) -> Option<StaleOrigin> {
+    let of_base = StaleUse {
+        value: base,
+        ..stale
+    };
+    let mut origin = stale_origin(facts, of_base, is_kept)?;
+    origin.handed_on.push(stale.value);
+    if is_derived {
+        origin.derived = Some(stale.value);
+    }
+    Some(origin)
+}
+
+/// The stale value that was stored to a slot, if `value` is loaded from there as it was.
+fn stored_for(facts: &Facts<'_>, value: Value, now: Version) -> Option<Value> {
+    let found = facts.values.reshaped.get(value)?;
+    let stored = found.whole().filter(|_| found.renewed.is_none())?;
+    facts.is_stale(stored, now).then_some(stored)
 }
 
 /// A reference that `value`, which is derived from some, is derived from.

@@ -8,6 +8,7 @@ use crate::finding::rewrite_error;
 use core::fmt;
 use cranelift_codegen::ir::{Inst, StackSlot, Type, Value};
 
+pub use super::gcv13::Contradiction;
 pub use super::rewrite_error::{Deed, Given, NotKept, Unjustified};
 
 /// What a stack slot was found to hold.
@@ -322,6 +323,15 @@ pub enum GcError {
         /// The number of the first such field, as the supertype counts.
         field: u32,
     },
+    /// [`Code::Gcv13`]: the fact of `value`, which `inst` defines, is contradicted.
+    FactContradicted {
+        /// The instruction that defines it, or the first one of the block that does.
+        inst: Inst,
+        /// The value.
+        value: Value,
+        /// By what.
+        why: Contradiction,
+    },
     /// [`Code::Gcv09`]: the stack map of `inst` is not what became of it after CLIF.
     LostStackMap {
         /// The safepoint.
@@ -346,7 +356,9 @@ impl GcError {
             GcError::UnguardedDereference { .. } => Code::Gcv10,
             GcError::GuardRemoved { .. } | GcError::TrapLost { .. } => Code::Gcv16,
             GcError::UnsoundForwarding { .. } => Code::Gcv08,
-            GcError::RepresentationChanged { .. } | GcError::FieldMoved { .. } => Code::Gcv13,
+            GcError::RepresentationChanged { .. }
+            | GcError::FieldMoved { .. }
+            | GcError::FactContradicted { .. } => Code::Gcv13,
             GcError::MembershipChanged { .. } => Code::Gcv14,
             GcError::UnequalRewrite { .. } => Code::Gcv15,
             GcError::LostStackMap { .. } => Code::Gcv09,
@@ -373,6 +385,7 @@ impl GcError {
             | GcError::UnsoundForwarding { inst, .. }
             | GcError::RepresentationChanged { inst, .. }
             | GcError::FieldMoved { inst, .. }
+            | GcError::FactContradicted { inst, .. }
             | GcError::MembershipChanged { inst, .. }
             | GcError::UnequalRewrite { inst, .. }
             | GcError::LostStackMap { inst, .. } => inst,
@@ -393,7 +406,8 @@ impl GcError {
             | GcError::UnstoredWord { value, .. }
             | GcError::UnguardedDereference { value, .. }
             | GcError::GuardRemoved { value, .. }
-            | GcError::TrapLost { value, .. } => Some(value),
+            | GcError::TrapLost { value, .. }
+            | GcError::FactContradicted { value, .. } => Some(value),
             GcError::NonReferenceRoot { value, .. } | GcError::UnsoundForwarding { value, .. } => {
                 value
             }
@@ -437,6 +451,7 @@ impl GcError {
             | GcError::UnsoundForwarding { .. }
             | GcError::RepresentationChanged { .. }
             | GcError::FieldMoved { .. }
+            | GcError::FactContradicted { .. }
             | GcError::MembershipChanged { .. }
             | GcError::UnequalRewrite { .. } => "a collection can happen here".to_string(),
         }
@@ -453,6 +468,7 @@ impl GcError {
             GcError::FieldMoved {
                 subtype, supertype, ..
             } => gcv13::at_start(subtype, supertype),
+            GcError::FactContradicted { value, why, .. } => gcv13::at_definition(value, why),
             _ => "the value is used here".to_string(),
         }
     }
@@ -568,6 +584,9 @@ impl fmt::Display for GcError {
                 f,
                 "objects of concrete type {subtype} do not have field {field} where those of its supertype {supertype} have it"
             ),
+            GcError::FactContradicted { value, why, .. } => {
+                write!(f, "the fact of {value} cannot hold: it {why}")
+            }
             GcError::StaleDerivedPointer {
                 inst,
                 value,

@@ -79,6 +79,32 @@ impl Hazards {
         Some(hazards)
     }
 
+    /// Those that a reference with `fact` may be that is a raw pointer, as one to a function is; none for any other
+    /// one.
+    pub fn of_pointer(fact: GcFact) -> Option<Hazards> {
+        let GcFact::Ref {
+            kind, nullability, ..
+        } = fact
+        else {
+            return None;
+        };
+        let is_pointer = matches!(kind.heap, GcHeapType::Func | GcHeapType::NoFunc);
+        let mut hazards = Hazards::default();
+        if nullability != GcNullability::NonNull {
+            hazards.insert(Hazard::Null);
+        }
+        is_pointer.then_some(hazards)
+    }
+
+    /// All there are.
+    pub fn all() -> Hazards {
+        let mut hazards = Hazards::default();
+        Hazard::ALL
+            .into_iter()
+            .for_each(|hazard| hazards.insert(hazard));
+        hazards
+    }
+
     /// Add `hazard`.
     pub fn insert(&mut self, hazard: Hazard) {
         self.0 |= 1 << hazard as u8;

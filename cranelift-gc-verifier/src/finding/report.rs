@@ -7,6 +7,51 @@ use core::fmt;
 use core::ops::AddAssign;
 use cranelift_codegen::ir::{Inst, StackSlot, Value};
 
+/// Why the guards of a dereference were not looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Unjudged {
+    /// Nothing is known of the type of the reference.
+    UnknownType,
+    /// The address is a block parameter, and what it is made of is not the same on all ways, or not known.
+    BlockParameter,
+    /// The address is loaded from memory, or comes from a callee.
+    UnknownAddress,
+    /// The address is made of too many values.
+    LongAddress,
+    /// A pass put something else in the place of the reference.
+    Replaced,
+    /// A pass chose between references, or computed one.
+    Computed,
+    /// The reference is reloaded from a slot that is not followed.
+    UnknownSlot,
+}
+
+impl Unjudged {
+    /// All of them.
+    pub const ALL: [Unjudged; 7] = [
+        Unjudged::UnknownType,
+        Unjudged::BlockParameter,
+        Unjudged::UnknownAddress,
+        Unjudged::LongAddress,
+        Unjudged::Replaced,
+        Unjudged::Computed,
+        Unjudged::UnknownSlot,
+    ];
+
+    /// A stable word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Unjudged::UnknownType => "unknown-type",
+            Unjudged::BlockParameter => "address-by-block-parameter",
+            Unjudged::UnknownAddress => "unknown-address",
+            Unjudged::LongAddress => "long-address",
+            Unjudged::Replaced => "replaced-reference",
+            Unjudged::Computed => "computed-reference",
+            Unjudged::UnknownSlot => "unknown-slot",
+        }
+    }
+}
+
 /// How many subjects a verification looked at, so that nothing passes by being overlooked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -27,9 +72,10 @@ pub struct Counts {
     pub objects: u64,
     /// Dereferences that are guarded against what the type does not exclude.
     pub guarded: u64,
-    /// Dereferences whose guards were not looked for: nothing is known of the reference, it is made by a
-    /// computation, or the address arrives as a block parameter.
+    /// Dereferences whose guards were not looked for.
     pub unjudged: u64,
+    /// The same by reason, in the order of [`Unjudged::ALL`].
+    pub unjudged_by: [u64; Unjudged::ALL.len()],
     /// Emitted records of stack maps that were compared.
     pub records: u64,
     /// Entries of those records.
@@ -48,6 +94,7 @@ impl AddAssign for Counts {
             objects,
             guarded,
             unjudged,
+            unjudged_by,
             records,
             record_entries,
         } = other;
@@ -60,6 +107,9 @@ impl AddAssign for Counts {
         self.objects += objects;
         self.guarded += guarded;
         self.unjudged += unjudged;
+        for (sum, count) in self.unjudged_by.iter_mut().zip(unjudged_by) {
+            *sum += count;
+        }
         self.records += records;
         self.record_entries += record_entries;
     }
@@ -134,6 +184,24 @@ pub enum Inconclusive {
         /// The access.
         inst: Inst,
     },
+    /// Something that is computed of a reference, in a way that is not followed, is used after a safepoint that
+    /// the reference did not survive.
+    OpaqueReference {
+        /// The use.
+        inst: Inst,
+        /// What is used.
+        value: Value,
+        /// What it is computed of.
+        of: Value,
+    },
+    /// A stack map names a slot that holds something that is computed of a reference, in a way that is not
+    /// followed.
+    OpaqueRoot {
+        /// The safepoint.
+        inst: Inst,
+        /// What the slot holds.
+        value: Value,
+    },
     /// Lowering made several calls of a safepoint, and its stack map is attached to one that
     /// need not be the safepoint itself.
     AmbiguousCall {
@@ -168,6 +236,8 @@ impl Inconclusive {
             Inconclusive::NoPath { .. } => "no-path",
             Inconclusive::MisplacedNote { .. } => "misplaced-note",
             Inconclusive::DynamicSlot { .. } => "dynamic-slot",
+            Inconclusive::OpaqueReference { .. } => "opaque-reference",
+            Inconclusive::OpaqueRoot { .. } => "opaque-root",
             Inconclusive::AmbiguousCall { .. } => "ambiguous-call",
             Inconclusive::TooMuchWork { .. } => "too-much-work",
             Inconclusive::Malformed { .. } => "malformed",
@@ -205,6 +275,14 @@ impl fmt::Display for Inconclusive {
             Inconclusive::DynamicSlot { inst } => write!(
                 f,
                 "{inst} accesses a reference in a dynamic stack slot, which is not followed"
+            ),
+            Inconclusive::OpaqueReference { inst, value, of } => write!(
+                f,
+                "{inst} uses {value}, which is computed of {of} in a way that is not followed, after a safepoint"
+            ),
+            Inconclusive::OpaqueRoot { inst, value } => write!(
+                f,
+                "the stack map of {inst} names a slot that holds {value}, which is computed of a reference in a way that is not followed"
             ),
             Inconclusive::AmbiguousCall { inst } => write!(
                 f,

@@ -3,7 +3,7 @@
 use crate::ir::cfg::{Cfg, Node, constant, destinations};
 use crate::ir::constant::{always_traps, may_always_trap};
 use crate::ir::instruction::{
-    Access, Kind, Passed, access_of, guarded_address, kinds, passed_by, relies_on,
+    Access, Kind, Passed, access_of, guarded_address, kinds, passed_by, relies_on, tells_few_bits,
 };
 use crate::ir::safepoint::{Safepoint, collects};
 use crate::ir::view::{BlockPass, Body, Item, Memory, SlotAccess, Watched};
@@ -78,10 +78,10 @@ impl Reader<'_> {
         if kind.is(Kind::STACK_ADDR) {
             return self.stack_addr(inst, &data);
         }
-        debug_assert!(
-            kind.is(Kind::PASSES) || matches!(passed_by(&data), Passed::Nothing),
-            "what passes something on is known to"
-        );
+        let kind = match kind.is(Kind::OPAQUE) && tells_few_bits(func, &data) {
+            true => kind.without(Kind::OPAQUE),
+            false => kind,
+        };
         let is_item = kind.is(Kind::ITEM);
         let def = match is_item {
             true => self.body.items.len() as u32 + 2,
@@ -144,12 +144,18 @@ impl Reader<'_> {
             InstructionData::IntCompare { args, .. } | InstructionData::IntAddTrap { args, .. } => {
                 args
             }
-            InstructionData::CondTrap { arg, .. } | InstructionData::Brif { arg, .. } => [arg; 2],
-            _ if kind.is(Kind::PASSES) => match passed_by(data) {
+            InstructionData::CondTrap { arg, .. }
+            | InstructionData::Brif { arg, .. }
+            | InstructionData::BranchTable { arg, .. } => [arg; 2],
+            _ if kind.is(Kind::MAKES) => match passed_by(self.func, data) {
                 Passed::Same([Some(a), b]) | Passed::Derived([Some(a), b]) => [a, b.unwrap_or(a)],
-                // NB: An opcode may come in another format than the one that is followed.
+                Passed::Opaque(operands) => match operands[..] {
+                    [a] => [a; 2],
+                    [a, b] => [a, b],
+                    _ => return (kind, nothing),
+                },
                 Passed::Nothing | Passed::Same([None, _]) | Passed::Derived([None, _]) => {
-                    return (kind.without(Kind::PASSES.or(Kind::ADDS_UP)), nothing);
+                    return (kind.without(Kind::MAKES.or(Kind::ADDS_UP)), nothing);
                 }
             },
             _ => return (kind, nothing),

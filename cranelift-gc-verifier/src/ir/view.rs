@@ -16,6 +16,7 @@ use crate::ir::instruction::{Access, Kind};
 use crate::ir::safepoint::Safepoint;
 use cranelift_codegen::ir::{Function, Inst, StackSlot, Value};
 use cranelift_codegen::packed_option::{PackedOption, ReservedValue};
+use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
@@ -252,8 +253,20 @@ impl Body {
     /// The two operands of `item`, aliases resolved: those that are compared, or that it hands on or
     /// derives from; one that is alone stands twice.
     pub(crate) fn operands(&self, item: &Item) -> [Value; 2] {
-        debug_assert!(!item.kind.is(Kind::MEMORY.or(Kind::CALLS).or(Kind::RETURNS)));
+        debug_assert!(!item.kind.is(Kind::MEMORY.or(Kind::HANDS_OUT)));
         item.operands
+    }
+
+    /// What the results of `item`, which [makes](Kind::MAKES) something, are made of.
+    pub(crate) fn made_of(&self, func: &Function, item: &Item) -> SmallVec<[Value; 3]> {
+        match item.operands[0].is_reserved_value() {
+            // NB: There is no room for three.
+            true => {
+                let args = func.dfg.inst_args(item.inst).iter();
+                args.map(|&arg| self.resolve(func, arg)).collect()
+            }
+            false => SmallVec::from_slice(&item.operands),
+        }
     }
 
     /// What `value` is an alias of, or itself.

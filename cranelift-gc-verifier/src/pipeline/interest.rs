@@ -27,7 +27,13 @@ pub(crate) fn interest(func: &Function) -> Interest {
     }
 }
 
-/// Does `func` have references, safepoints with stack maps, or state that a collection rewrites?
+/// Is `func` verified when it is compiled?
+pub fn is_watched(func: &Function) -> bool {
+    interest(func) == Interest::References
+}
+
+/// Does `func` have references, safepoints with stack maps, state that a collection rewrites, or anything else
+/// that a check asks about?
 pub fn is_of_interest(func: &Function) -> bool {
     let has_stack_map = || {
         let mut insts = func.dfg.insts_with_user_stack_maps();
@@ -43,5 +49,11 @@ pub fn is_of_interest(func: &Function) -> bool {
         let is_known = !info.gc_mutable().is_empty() || !info.gc_late().is_empty();
         is_known && regions.any(|(_, data)| is_state(data.user_id))
     };
-    !info.is_empty() || has_mutable_region() || has_stack_map()
+    // NB: What is not traced needs no root, and yet it may be dereferenced, and its fact may be wrong.
+    !info.is_empty()
+        || info.facts().next().is_some()
+        || info.new_objects().next().is_some()
+        || info.types().next().is_some()
+        || has_mutable_region()
+        || has_stack_map()
 }

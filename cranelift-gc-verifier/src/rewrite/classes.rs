@@ -175,9 +175,10 @@ fn made_of(func: &Function, value: Value, mut what: impl FnMut(Value) -> What) -
         ValueDef::Param(..) => return What::Plain,
     };
     let passed = passed_on(func, inst);
-    let class = passed.operands().map(what).max().unwrap_or(What::Plain);
+    let class = passed.followed().map(what).max().unwrap_or(What::Plain);
     match passed {
         Passed::Derived(_) if class != What::Plain => What::Derived,
-        Passed::Nothing | Passed::Same(_) | Passed::Derived(_) => class,
+        // NB: What is opaque is left to the look at the whole function.
+        Passed::Nothing | Passed::Same(_) | Passed::Derived(_) | Passed::Opaque(_) => class,
     }
 }

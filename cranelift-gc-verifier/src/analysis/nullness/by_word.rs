@@ -128,6 +128,7 @@ pub(crate) struct While<'a, 's> {
     settled: &'s Settled<'a>,
     reference: Value,
     word: u32,
+    chosen: Option<(Value, bool)>,
 }
 
 impl<'a, 's> While<'a, 's> {
@@ -136,7 +137,13 @@ impl<'a, 's> While<'a, 's> {
             settled,
             reference,
             word,
+            chosen: None,
         }
+    }
+
+    /// And while this condition holds, or does not.
+    pub(crate) fn and(self, chosen: Option<(Value, bool)>) -> Self {
+        While { chosen, ..self }
     }
 }
 
@@ -149,6 +156,11 @@ impl Known for While<'_, '_> {
             });
         }
         self.settled.bits(value)
+    }
+
+    fn holds(&self, value: Value) -> Option<bool> {
+        let (condition, holds) = self.chosen?;
+        (condition == value).then_some(holds)
     }
 
     fn resolve(&self, _: &Function, value: Value) -> Value {

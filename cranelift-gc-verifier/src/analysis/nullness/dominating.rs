@@ -45,8 +45,11 @@ pub(crate) fn is_guarded(subject: Subject, settled: &Settled, site: &Site) -> bo
     if !subject.cfg.dominates(subject.start.node, site.node) {
         return false;
     }
-    let words = Words::of(site.hazards);
-    let left = near.left(site.node, Some(site.inst), words, MAX_DEPTH);
+    let mut words = Words::of(site.hazards);
+    if let Some((condition, holds)) = subject.chosen {
+        words = near.with(condition, holds, words, MAX_DEPTH);
+    }
+    let left = near.left(site.node, Some(site.at), words, MAX_DEPTH);
     left.is_empty()
 }
 
@@ -128,8 +131,10 @@ impl Near<'_, '_> {
             return self.with(arg, edge.dest == 0, words, depth);
         }
         let (settled, reference) = (self.settled, self.subject.reference);
+        let chosen = self.subject.chosen;
         words.filter(|word| {
-            way_along(func, cfg, &While::new(settled, reference, word), edge) != Way::Never
+            let known = While::new(settled, reference, word).and(chosen);
+            way_along(func, cfg, &known, edge) != Way::Never
         })
     }
 
@@ -137,7 +142,13 @@ impl Near<'_, '_> {
     fn with(&mut self, condition: Value, wanted: bool, words: Words, depth: u32) -> Words {
         let (settled, reference) = (self.settled, self.subject.reference);
         let condition = settled.resolve(condition);
-        match settled.depends_on(condition) {
+        let chosen = self.subject.chosen;
+        let depends_on = match chosen.is_some_and(|(choice, _)| choice != condition) {
+            // NB: The choice may have a say, too.
+            true => Dependence::Anything,
+            false => settled.depends_on(condition),
+        };
+        match depends_on {
             Dependence::One(value) if value == reference => {
                 words.without(settled.truths(reference, condition).certainly(!wanted))
             }
@@ -150,7 +161,7 @@ impl Near<'_, '_> {
                 _ => words,
             },
             Dependence::Anything => words.filter(|word| {
-                let known = While::new(settled, reference, word);
+                let known = While::new(settled, reference, word).and(chosen);
                 truth(self.subject.func, &known, condition) != Truth::Certain(!wanted)
             }),
         }

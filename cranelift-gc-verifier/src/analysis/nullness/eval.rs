@@ -11,6 +11,7 @@
 //! **Math.** Bits are ordered unknown < constant < varying < unsure. Integers are evaluated exactly, modulo
 //! their width.
 
+use crate::finding::hazard::{Hazard, Hazards};
 use crate::ir::cfg::constant;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Type, Value, ValueDef};
@@ -74,6 +75,12 @@ pub(crate) trait Known {
         func.dfg.resolve_aliases(value)
     }
 
+    /// Is it assumed that `value`, which must not be an alias, is other than zero, or that it is zero?
+    fn holds(&self, value: Value) -> Option<bool> {
+        let _ = value;
+        None
+    }
+
     /// Whether `condition` holds, if that was found before.
     fn truth(&self, condition: Value) -> Option<Truth> {
         let _ = condition;
@@ -89,6 +96,9 @@ impl<F: Fn(Value) -> Option<Bits>> Known for F {
 
 /// How many operations are evaluated for one value. Conditions are small.
 const FUEL: u32 = 128;
+
+/// How deep bits are followed that are zero whatever a value is.
+const MAX_DEPTH: u32 = 8;
 
 /// Evaluates in one function; `known` says what is known of a value beside its definition.
 pub(crate) struct Eval<'a> {
@@ -114,6 +124,10 @@ pub(crate) fn truth(func: &Function, known: &dyn Known, value: Value) -> Truth {
 
 impl Eval<'_> {
     fn truth(&mut self, value: Value) -> Truth {
+        let value = self.known.resolve(self.func, value);
+        if let Some(holds) = self.known.holds(value) {
+            return Truth::Certain(holds);
+        }
         match self.value(value) {
             Bits::Unknown => Truth::Unknown,
             Bits::Const { n, .. } => Truth::Certain(n != 0),
@@ -186,6 +200,11 @@ impl Eval<'_> {
                 opcode: Opcode::Select | Opcode::SelectSpectreGuard,
                 args,
             } => self.select(args),
+            InstructionData::LoadNoOffset {
+                opcode: Opcode::Bitcast,
+                arg,
+                ..
+            } if !ty.is_vector() && !self.func.dfg.value_type(arg).is_vector() => self.value(arg),
             // What is in memory, and what a callee returns, does not depend on the reference
             // unless it is handed to the latter.
             _ if is_load(self.func, inst) => Bits::Varying,
@@ -231,7 +250,86 @@ impl Eval<'_> {
         if let Some(bits) = absorb(opcode, b, ty) {
             return bits;
         }
+        if opcode == Opcode::Band
+            && let Some(bits) = self.masked_out([(a, args[0]), (b, args[1])])
+        {
+            return bits;
+        }
         self.combine(a, b, |a, b| binary(opcode, ty, a, b))
+    }
+
+    /// Zero, if a mask leaves of a value that varies only bits that are zero whatever it is.
+    fn masked_out(&self, operands: [(Bits, Value); 2]) -> Option<Bits> {
+        let (mask, value) = match operands {
+            [(Bits::Const { n, .. }, _), (Bits::Varying, value)]
+            | [(Bits::Varying, value), (Bits::Const { n, .. }, _)] => (n, value),
+            _ => return None,
+        };
+        let left = mask & !self.zeros(value, MAX_DEPTH);
+        (left == 0).then_some(Bits::Const {
+            n: 0,
+            of_reference: false,
+        })
+    }
+
+    /// Bits of `value` that are zero whatever it is made of.
+    fn zeros(&self, value: Value, depth: u32) -> u64 {
+        let value = self.known.resolve(self.func, value);
+        let ty = self.func.dfg.value_type(value);
+        if !is_word(ty) {
+            return 0;
+        }
+        if let Some(n) = constant(self.func, value) {
+            return !n & mask(ty);
+        }
+        let (Some(inst), Some(depth)) = (self.definition(value), depth.checked_sub(1)) else {
+            return 0;
+        };
+        match self.func.dfg.insts[inst] {
+            InstructionData::Binary { opcode, args } => {
+                let zeros = || args.map(|arg| self.zeros(arg, depth));
+                match opcode {
+                    Opcode::Band => {
+                        let [a, b] = zeros();
+                        a | b
+                    }
+                    Opcode::Bor => {
+                        let [a, b] = zeros();
+                        a & b
+                    }
+                    Opcode::Iadd => {
+                        let [a, b] = zeros().map(u64::trailing_ones);
+                        let [x, y] = args.map(|arg| self.known.resolve(self.func, arg));
+                        // NB: Twice the same is a multiple of two.
+                        let count = a.min(b) + u32::from(x == y);
+                        1u64.checked_shl(count).map_or(u64::MAX, |bit| bit - 1) & mask(ty)
+                    }
+                    Opcode::Imul => {
+                        let [a, b] = zeros().map(u64::trailing_ones);
+                        1u64.checked_shl(a + b).map_or(u64::MAX, |bit| bit - 1) & mask(ty)
+                    }
+                    Opcode::Ishl => match constant(self.func, args[1]) {
+                        Some(by) => {
+                            let by = by % u64::from(ty.bits());
+                            (self.zeros(args[0], depth) << by | ((1 << by) - 1)) & mask(ty)
+                        }
+                        None => 0,
+                    },
+                    _ => 0,
+                }
+            }
+            InstructionData::Unary {
+                opcode: Opcode::Uextend,
+                arg,
+            } => {
+                let from = self.func.dfg.value_type(arg);
+                match is_word(from) {
+                    true => self.zeros(arg, depth) | mask(ty) & !mask(from),
+                    false => 0,
+                }
+            }
+            _ => 0,
+        }
     }
 
     fn combine(&self, a: Bits, b: Bits, f: impl FnOnce(u64, u64) -> Option<u64>) -> Bits {
@@ -273,12 +371,36 @@ impl Eval<'_> {
                 of_reference: false,
             };
         }
+        let values = [a, b];
         let a = self.value(a);
-        if a == Bits::Varying {
+        if a == Bits::Varying && self.func.dfg.gc_info.fact(values[0]).is_none() {
             return Bits::Varying;
         }
         let b = self.value(b);
-        self.combine(a, b, |a, b| Some(u64::from(compare(cond, ty, a, b))))
+        let are_unequal = match (a, b) {
+            (Bits::Const { n, .. }, Bits::Varying) => self.is_never(values[1], n),
+            (Bits::Varying, Bits::Const { n, .. }) => self.is_never(values[0], n),
+            _ => false,
+        };
+        match cond {
+            IntCC::Equal | IntCC::NotEqual if are_unequal => Bits::Const {
+                n: u64::from(cond == IntCC::NotEqual),
+                of_reference: true,
+            },
+            _ => self.combine(a, b, |a, b| Some(u64::from(compare(cond, ty, a, b)))),
+        }
+    }
+
+    /// Does the type of `value` say that it is not `n`?
+    fn is_never(&self, value: Value, n: u64) -> bool {
+        let fact = self.func.dfg.gc_info.fact(value);
+        let Some(hazards) = fact.and_then(Hazards::of) else {
+            return false;
+        };
+        match n {
+            0 => !hazards.contains(Hazard::Null),
+            _ => n % 2 == 1 && !hazards.contains(Hazard::I31),
+        }
     }
 
     fn select(&mut self, [cond, yes, no]: [Value; 3]) -> Bits {

@@ -51,7 +51,14 @@ impl Known for Flow<'_, '_, '_> {
         self.scratch.settled.resolve(value)
     }
 
+    fn holds(&self, value: Value) -> Option<bool> {
+        self.subject.holds(value)
+    }
+
     fn truth(&self, condition: Value) -> Option<Truth> {
+        if self.subject.chosen.is_some() {
+            return None;
+        }
         let reference = self.subject.reference;
         let settled = &self.scratch.settled;
         let truth = settled.truth_while(reference, self.word, condition)?;
@@ -150,7 +157,7 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
         self.is_executable(site.node)
             && self
                 .stop(site.node)
-                .is_none_or(|stop| layout.pp_cmp(site.inst, stop).is_lt())
+                .is_none_or(|stop| layout.pp_cmp(site.at, stop).is_lt())
     }
 
     /// Is control known to take `edge` at times?

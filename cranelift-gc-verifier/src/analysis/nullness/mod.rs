@@ -12,4 +12,5 @@ pub(crate) mod proofs;
 pub(crate) mod reload_roots;
 pub(crate) mod scratch;
 pub(crate) mod sites;
+pub(crate) mod terms;
 pub(crate) mod words;

@@ -18,11 +18,6 @@ impl Proofs {
         self.proofs[inst]
     }
 
-    /// Are there none?
-    pub(crate) fn is_empty(&self) -> bool {
-        self.proofs.keys().len() == 0
-    }
-
     /// Record that the dereference `inst` of `reference` is guarded against `hazards`.
     pub(crate) fn add(&mut self, inst: Inst, reference: Value, hazards: Hazards) {
         self.proofs[inst] = Some((reference, hazards));

@@ -3,6 +3,7 @@
 //! **Claim.** A reload is null, or the i31 that it is, exactly if what it is reloaded for is: a
 //! collection changes the bits of neither.
 
+use crate::analysis::reshaped::Reshaped;
 use crate::analysis::slots::{Hold, Slots};
 use crate::finding::hazard::Hazards;
 use crate::ir::cfg::Cfg;
@@ -22,7 +23,7 @@ const MAX_STEPS: usize = 32;
 
 impl Roots {
     /// Find those of `func`.
-    pub(crate) fn new(func: &Function, cfg: &Cfg, slots: &Slots) -> Self {
+    pub(crate) fn new(func: &Function, cfg: &Cfg, slots: &Slots, reshaped: &Reshaped) -> Self {
         let is_there = |value: Value| {
             let node = match func.dfg.value_def(value) {
                 ValueDef::Result(inst, _) => cfg.node_of_inst(func, inst),
@@ -47,7 +48,7 @@ impl Roots {
             origins: SecondaryMap::new(),
             reloads: Vec::new(),
         };
-        for (reload, origin) in origins {
+        for (reload, origin) in origins.chain(reshaped.wholes()) {
             roots.origins[reload] = origin.into();
             roots.reloads.push(reload);
         }

@@ -107,6 +107,8 @@ pub(crate) struct Subject<'a> {
     pub(crate) start: Point,
     /// The conditional traps of each node.
     pub(crate) traps: &'a Traps,
+    /// It was chosen because this condition holds, or does not.
+    pub(crate) chosen: Option<(Value, bool)>,
 }
 
 impl Subject<'_> {
@@ -118,6 +120,12 @@ impl Subject<'_> {
             traps.partition_point(|&trap| layout.pp_cmp(trap, start).is_le())
         });
         &traps[first..]
+    }
+
+    /// Is it assumed that `value` is other than zero, or that it is zero?
+    pub(crate) fn holds(&self, value: Value) -> Option<bool> {
+        let (condition, holds) = self.chosen?;
+        (condition == value).then_some(holds)
     }
 
     /// The word, or what `others` say.

@@ -1,27 +1,32 @@
-//! Dereferences, and the instructions that may guard them.
+//! Dereferences, and the references that they rely on.
 //!
-//! **Claim.** A site is a load or store whose address is a sum, or a choice between such sums, of
-//! which one term is a reference by its fact.
+//! **Claim.** Every access whose address has to do with a reference is a dereference, and of each there is
+//! either a site for every reference that it may dereference, or a reason why there is none.
 //!
-//! **Strength.** An address that arrives as a block parameter, or of two references, or of a choice between a
-//! reference and something else, is no site: of a choice, a guard on what was chosen is enough. The latter, and
-//! an address of something that was declared a reference and has no fact, is counted.
+//! **Strength.** What an address is made of is followed through sums, choices, stack slots and block parameters
+//! ([`Terms`]). A site is *certain* if the access dereferences the reference whenever it is executed and, of a
+//! choice, the reference was chosen; of an address that is computed in a way that is not followed, a guard
+//! on each reference in it is enough, and where there is none nothing certain can be said.
 
-use crate::analysis::nullness::proofs::Proofs;
+use super::proofs::Proofs;
+use super::terms::{Term, Terms};
 use crate::analysis::provenance::{Class, Values};
 use crate::finding::hazard::Hazards;
+use crate::finding::report::Unjudged;
 use crate::ir::cfg::{Cfg, Node, constant};
 use crate::ir::instruction::Kind;
-use crate::ir::view::{Body, Def};
+use crate::ir::view::Body;
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, GcFact, Inst, Value, ValueDef, types};
 use cranelift_codegen::packed_option::PackedOption;
-use smallvec::SmallVec;
 
 /// A dereference that its reference's type alone does not allow.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Site {
     pub(crate) inst: Inst,
+    /// Where the guards must have been passed: at the dereference, or where a branch hands the reference on.
+    pub(crate) at: Inst,
+    /// The node of that.
     pub(crate) node: Node,
     /// The reference.
     pub(crate) reference: Value,
@@ -31,20 +36,36 @@ pub(crate) struct Site {
     pub(crate) was_guarded: bool,
     /// A `trapz` of just this reference that dominates the site.
     pub(crate) has_trapz: bool,
+    /// The reference is dereferenced only where this condition holds, or does not.
+    pub(crate) chosen: Option<(Value, bool)>,
+    /// Is it dereferenced for certain, then?
+    pub(crate) is_certain: bool,
+    /// Is its type known, or what it was guarded against?
+    pub(crate) has_type: bool,
 }
 
 /// What one walk over a function finds.
+#[derive(Default)]
 pub(crate) struct Sites {
     /// In reverse post-order.
     pub(crate) open: Vec<Site>,
     /// The dereferences that the type allows, with their references.
     pub(crate) typed: Vec<(Inst, Value)>,
-    /// The number of dereferences that nothing can be said about.
-    pub(crate) unjudged: u64,
+    /// The dereferences that nothing can be said about.
+    pub(crate) unjudged: Vec<(Inst, Unjudged)>,
 }
 
 /// The first and the last `trapz` of a value, up to now.
 type Trapz = [PackedOption<Inst>; 2];
+
+/// What it takes to find them.
+struct Finder<'a> {
+    func: &'a Function,
+    cfg: &'a Cfg,
+    values: &'a Values,
+    trapz: SecondaryMap<Value, Trapz>,
+    sites: Sites,
+}
 
 impl Sites {
     /// Find those of `func`.
@@ -55,104 +76,176 @@ impl Sites {
         values: &Values,
         proofs: &Proofs,
     ) -> Self {
-        let mut sites = Sites {
-            open: Vec::new(),
-            typed: Vec::new(),
-            unjudged: 0,
+        let mut finder = Finder {
+            func,
+            cfg,
+            values,
+            trapz: SecondaryMap::new(),
+            sites: Sites::default(),
         };
-        let mut trapz = SecondaryMap::<Value, Trapz>::new();
-        let mut terms = Terms::default();
+        let mut terms = Terms::new(func, cfg, body, values);
         for node in cfg.nodes() {
             for item in body.items_of(node) {
                 let inst = item.inst;
                 if item.kind.is(Kind::TRAPS_ON_ZERO) {
                     let [arg, _] = body.operands(item);
-                    if trapz.keys().len() == 0 {
-                        trapz.resize(func.dfg.num_values());
+                    if finder.trapz.keys().len() == 0 {
+                        finder.trapz.resize(func.dfg.num_values());
                     }
-                    note_trapz(&mut trapz[arg], inst);
+                    note_trapz(&mut finder.trapz[arg], inst);
                 } else if let Some(access) = body.access(item) {
-                    terms.find(func, body, access.addr);
+                    terms.find(access.addr);
                     let proof = proofs.get(inst);
-                    if terms.values.is_empty() && proof.is_none() {
+                    let is_concerned = values.class(access.addr) > Class::Payload;
+                    if terms.is_empty() && proof.is_none() && !is_concerned {
                         continue;
                     }
-                    let open = sites.judge(func, inst, values, &terms, proof);
-                    if let Some((reference, hazards)) = open {
-                        sites.open.push(Site {
-                            inst,
-                            node,
-                            reference,
-                            hazards,
-                            was_guarded: proof.is_some(),
-                            has_trapz: is_trapz_before(func, cfg, &trapz[reference], node),
-                        });
-                    }
+                    let traps = access.flags.trap_code().is_some();
+                    finder.judge((inst, node), (is_concerned, traps), &terms, proof);
                 }
             }
         }
-        sites
+        finder.sites
     }
+}
 
-    /// The reference among the terms of an address, and what it may be, if that needs a guard.
+impl Finder<'_> {
+    /// Find the references that `inst`, which may trap, dereferences, and what they may be, if that needs a guard.
     fn judge(
         &mut self,
-        func: &Function,
-        inst: Inst,
-        values: &Values,
+        (inst, node): (Inst, Node),
+        (is_concerned, traps): (bool, bool),
         terms: &Terms,
         proof: Option<(Value, Hazards)>,
-    ) -> Option<(Value, Hazards)> {
-        let hazards = |value| func.dfg.gc_info.fact(value).and_then(Hazards::of);
-        let is_choice = terms.is_choice;
-        let terms = terms.values.as_slice();
-        let mut of_fact = terms
-            .iter()
-            .filter_map(|&term| Some((term, hazards(term)?)));
-        let first = of_fact.next();
-        if of_fact.next().is_some() || is_choice && first.is_some() {
-            self.unjudged += 1;
-            return None;
-        }
-        let (reference, hazards) = match (first, proof) {
-            // What the pass put in place of the reference may have a weaker type.
-            (Some((term, by_type)), Some((_, guarded))) => (term, by_type.and(guarded)),
-            (Some(found), None) => found,
-            (None, Some((old, guarded))) => {
-                // What the pass replaced everywhere is there no more.
-                let is_there = func.dfg.value_type(old) != types::INVALID;
-                let old = is_there.then(|| func.dfg.resolve_aliases(old));
-                let is_constant = old.is_some_and(|old| constant(func, old).is_some());
-                let term = match (old, terms) {
-                    (Some(old), _) if terms.contains(&old) => old,
-                    // NB: What is left where null took its place is an index, say.
-                    (_, &[term]) if !is_constant && can_be_reference(func, term) => term,
-                    _ => {
-                        self.unjudged += 1;
-                        return None;
-                    }
-                };
-                (term, guarded)
+    ) {
+        let func = self.func;
+        // NB: Null is no address, so that an access that can trap of it is its own guard. An index into a heap that
+        // is null is none that traps.
+        let hazards = |value| {
+            if func.dfg.gc_info.new_object(value).is_some() {
+                return Some(Hazards::default());
             }
-            (None, None) => {
-                if terms
-                    .iter()
-                    .any(|&term| values.class(term) == Class::Reference)
-                {
-                    self.unjudged += 1;
-                }
-                return None;
-            }
+            let fact = func.dfg.gc_info.fact(value)?;
+            let of_pointer = || Hazards::of_pointer(fact).filter(|_| !traps);
+            Hazards::of(fact).or_else(of_pointer)
         };
-        if hazards.is_empty() {
-            self.typed.push((inst, reference));
-            return None;
+        if traps {
+            for term in terms.all() {
+                let fact = func.dfg.gc_info.fact(term.value);
+                if fact.and_then(Hazards::of_pointer).is_some() && term.chosen.is_none() {
+                    if self.trapz.keys().len() == 0 {
+                        self.trapz.resize(func.dfg.num_values());
+                    }
+                    note_trapz(&mut self.trapz[term.value], inst);
+                }
+            }
         }
-        if !is_opaque(func, reference) {
-            self.unjudged += 1;
-            return None;
+        let of_fact = terms
+            .all()
+            .iter()
+            .filter_map(|&term| Some((term, hazards(term.value)?)));
+        let of_fact: smallvec::SmallVec<[(Term, Hazards); 2]> = of_fact.collect();
+        let is_known_before = |by_type: Hazards| match proof {
+            // What the pass put in place of the reference may have a weaker type.
+            Some((_, guarded)) => by_type.and(guarded),
+            None => by_type,
+        };
+        if let Some(&(first, _)) = of_fact.first() {
+            // NB: A sum of several references dereferences something, but which of them is not known.
+            let is_sum = of_fact
+                .iter()
+                .filter(|(term, _)| term.chosen.is_none())
+                .count()
+                > 1;
+            let is_replaced = proof.is_some() && of_fact.len() > 1;
+            let mut is_typed = true;
+            for &(term, by_type) in &of_fact {
+                let hazards = is_known_before(by_type);
+                if !hazards.is_empty() {
+                    is_typed = false;
+                    let term = Term {
+                        is_certain: term.is_certain && !is_sum && !is_replaced,
+                        ..term
+                    };
+                    self.add((inst, node), term, hazards, proof.is_some());
+                }
+            }
+            let is_unknown = |term: &Term| {
+                hazards(term.value).is_none() && self.values.class(term.value) == Class::Reference
+            };
+            if terms.all().iter().any(is_unknown) || terms.why.is_some() {
+                let why = terms.why.unwrap_or(Unjudged::UnknownType);
+                self.sites.unjudged.push((inst, why));
+            } else if is_typed {
+                self.sites.typed.push((inst, first.value));
+            }
+            return;
         }
-        Some((reference, hazards))
+        match proof {
+            Some((old, guarded)) => match self.replacement(old, terms) {
+                Some(term) if guarded.is_empty() => self.sites.typed.push((inst, term.value)),
+                Some(term) => self.add((inst, node), term, guarded, true),
+                None => self.sites.unjudged.push((inst, Unjudged::Replaced)),
+            },
+            None => {
+                let is_reference = |term: &&Term| self.values.class(term.value) == Class::Reference;
+                let mut references = terms.all().iter().filter(is_reference);
+                match (references.next(), references.next(), terms.why) {
+                    // NB: It may be anything; it is judged only if it is guarded against all that there is.
+                    (Some(&term), None, None) => {
+                        let term = Term {
+                            is_certain: false,
+                            ..term
+                        };
+                        self.add((inst, node), term, Hazards::all(), false);
+                    }
+                    (None, ..) if !is_concerned => {}
+                    (.., why) => {
+                        let why = why.unwrap_or(Unjudged::UnknownType);
+                        self.sites.unjudged.push((inst, why));
+                    }
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, (inst, node): (Inst, Node), term: Term, hazards: Hazards, was_guarded: bool) {
+        let func = self.func;
+        let reference = term.value;
+        let (at, node) = term.handed_on.unwrap_or((inst, node));
+        // NB: What is computed may be computed anew for each use: a guard may be on another one.
+        let is_one = is_opaque(func, reference);
+        self.sites.open.push(Site {
+            inst,
+            at,
+            node,
+            reference,
+            hazards,
+            was_guarded,
+            has_trapz: term.handed_on.is_none()
+                && is_trapz_before(func, self.cfg, &self.trapz[reference], node),
+            chosen: term.chosen,
+            is_certain: term.is_certain && term.handed_on.is_none() && is_one,
+            has_type: was_guarded || func.dfg.gc_info.fact(reference).is_some(),
+        });
+    }
+
+    /// What stands for the reference `old` that was dereferenced before the pass, and has no type.
+    fn replacement(&self, old: Value, terms: &Terms) -> Option<Term> {
+        let func = self.func;
+        // What the pass replaced everywhere is there no more.
+        let is_there = func.dfg.value_type(old) != types::INVALID;
+        let old = is_there.then(|| func.dfg.resolve_aliases(old));
+        let is_constant = old.is_some_and(|old| constant(func, old).is_some());
+        let mut all = terms.all().iter();
+        let same = all.find(|term| Some(term.value) == old);
+        match (same, terms.all()) {
+            (Some(term), _) => Some(*term),
+            // NB: What is left where null took its place is an index, say.
+            (None, [term]) if !is_constant && can_be_reference(func, term.value) => Some(*term),
+            (None, _) => None,
+        }
+        .filter(|term| is_opaque(func, term.value))
     }
 }
 
@@ -186,69 +279,7 @@ fn can_be_reference(func: &Function, value: Value) -> bool {
 pub(crate) fn is_opaque(func: &Function, value: Value) -> bool {
     match func.dfg.value_def(value) {
         ValueDef::Param(..) => true,
-        ValueDef::Result(inst, _) => {
-            let opcode = func.dfg.insts[inst].opcode();
-            opcode.is_call() || opcode.can_load()
-        }
+        ValueDef::Result(inst, _) => Kind::of_inst(func, inst).is(Kind::CALLS.or(Kind::LOADS)),
         ValueDef::Union(..) => false,
-    }
-}
-
-/// How many values of an address are looked at.
-const MAX_TERMS: usize = 24;
-
-/// The terms of an address that can be references: of 32 bits.
-#[derive(Default)]
-struct Terms {
-    values: SmallVec<[Value; 4]>,
-    /// Is there a choice between terms of which neither is a constant?
-    is_choice: bool,
-    pending: Vec<Value>,
-}
-
-impl Terms {
-    /// Find those of `addr`, which must not be an alias, in place of what was there.
-    fn find(&mut self, func: &Function, body: &Body, addr: Value) {
-        self.values.clear();
-        self.is_choice = false;
-        self.pending.clear();
-        self.pending.push(addr);
-        for _ in 0..MAX_TERMS {
-            let Some(value) = self.pending.pop() else {
-                break;
-            };
-            if func.dfg.gc_info.fact(value).is_some() {
-                self.add(value);
-                continue;
-            }
-            let def = body.def(value);
-            let mut is_opaque = def == Def::Param;
-            if let Def::Item(index) = def {
-                let item = &body.items()[index as usize];
-                if item.kind.is(Kind::ADDS_UP) {
-                    let [a, b] = body.operands(item);
-                    // NB: Of what adds up, what hands on its operands as they are is a choice.
-                    self.is_choice |= item.kind.is(Kind::SAME)
-                        && a != b
-                        && constant(func, a).is_none()
-                        && constant(func, b).is_none();
-                    self.pending.push(a);
-                    if a != b {
-                        self.pending.push(b);
-                    }
-                    continue;
-                }
-                is_opaque = item.kind.is(Kind::CALLS.or(Kind::LOADS));
-            }
-            if is_opaque && func.dfg.value_type(value) == types::I32 {
-                self.add(value);
-            }
-        }
-    }
-
-    fn add(&mut self, value: Value) {
-        if !self.values.contains(&value) {
-            self.values.push(value);
-        }
     }
 }

@@ -1,0 +1,196 @@
+//! Facts that contradict the code, or themselves.
+//!
+//! **Claim.** The definition of every value that is reported shows that its fact is wrong.
+//!
+//! **Strength.** Asked are the definition alone, and the facts that it names. A constant is what it is; a
+//! sum with one reference in it is none.
+//!
+//! **Math.** GCV13 at a value that
+//!
+//! * is said to be a reference, a derived pointer or a heap base, and has a type that these do not have;
+//! * is a constant that no reference of its kind and nullability is: 0 that is said not to be null, something else
+//!   that is said to be null, or an even number that is said to be an i31;
+//! * is said to be derived of itself, or of what is said to be no reference;
+//! * is said to have nothing to do with references, and is one by its making.
+
+use crate::analysis::facts::Facts;
+use crate::analysis::origin::{self, Origin};
+use crate::analysis::provenance::Class;
+use crate::evidence::findings::Findings;
+use crate::evidence::recheck::{Flaw, NOT_OURS};
+use crate::evidence::steps::point_step;
+use crate::finding::error::{Contradiction, GcError};
+use crate::finding::witness::{Finding, Role};
+use crate::ir::cfg::{Cfg, constant};
+use crate::ir::instruction::{Passed, passed_on};
+use crate::ir::path::Point;
+use cranelift_codegen::ir::{
+    Function, GcFact, GcHeapType, GcKind, GcNullability, Inst, Type, Value, ValueDef, types,
+};
+
+/// Check all facts of `func`.
+pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
+    let Facts {
+        func, cfg, body, ..
+    } = facts;
+    for (value, fact) in func.dfg.gc_info.facts() {
+        // NB: A fact of an alias says less than that of what it stands for, and one of what is gone nothing.
+        if func.dfg.value_type(value) == types::INVALID || body.resolve(func, value) != value {
+            continue;
+        }
+        let otherwise = || made_otherwise(facts, value, fact);
+        let why = contradiction(func, value, fact).or_else(otherwise);
+        if let Some(why) = why {
+            findings.extend(finding(func, cfg, value, why));
+        }
+    }
+}
+
+fn finding(func: &Function, cfg: &Cfg, value: Value, why: Contradiction) -> Option<Finding> {
+    let point = Point::of_value(func, cfg, value)?;
+    let inst = defining(func, value)?;
+    let mut steps = vec![point_step(cfg, point, Role::Definition)];
+    if point.inst.is_none() {
+        let point = Point::at(func, cfg, inst)?;
+        steps.push(point_step(cfg, point, Role::Use));
+    }
+    Some((GcError::FactContradicted { inst, value, why }, steps))
+}
+
+/// The instruction that defines `value`, or the first one of the block that does.
+fn defining(func: &Function, value: Value) -> Option<Inst> {
+    match func.dfg.value_def(value) {
+        ValueDef::Result(inst, _) => Some(inst),
+        ValueDef::Param(block, _) => func.layout.first_inst(block),
+        ValueDef::Union(..) => None,
+    }
+}
+
+/// Is what `error` says so? From the function alone.
+pub(super) fn recheck(func: &Function, error: &GcError) -> Result<(), Flaw> {
+    let GcError::FactContradicted { inst, value, why } = *error else {
+        return Err(NOT_OURS);
+    };
+    is_contradicted(func, inst, value, why)
+        .then_some(())
+        .ok_or("the fact may hold")
+}
+
+fn is_contradicted(func: &Function, inst: Inst, value: Value, why: Contradiction) -> bool {
+    let Some(fact) = func.dfg.gc_info.fact(value) else {
+        return false;
+    };
+    let is_so = match why {
+        Contradiction::IsReference(of) => {
+            let mut made_of = value;
+            // NB: Each step goes to an operand, and more steps than values there are not.
+            let mut steps = func.dfg.num_values();
+            while made_of != of && steps > 0 {
+                steps -= 1;
+                let Some(inst) = func.dfg.value_def(made_of).inst() else {
+                    break;
+                };
+                let operands = passed_on(func, inst).operands();
+                let mut operands = operands.iter().map(|&v| func.dfg.resolve_aliases(v));
+                match operands.find(|&operand| origin::is_made_of(func, operand, of)) {
+                    Some(operand) => made_of = operand,
+                    None => break,
+                }
+            }
+            fact == GcFact::Scalar && made_of == of
+        }
+        Contradiction::Type(_)
+        | Contradiction::Constant(_)
+        | Contradiction::OfItself
+        | Contradiction::OfNoReference(_) => contradiction(func, value, fact) == Some(why),
+    };
+    is_so && defining(func, value) == Some(inst)
+}
+
+/// What in the definition of `value`, or in `fact` itself, contradicts it.
+fn contradiction(func: &Function, value: Value, fact: GcFact) -> Option<Contradiction> {
+    let ty = func.dfg.value_type(value);
+    match fact {
+        GcFact::Ref {
+            kind, nullability, ..
+        } => {
+            if !can_have_type(kind, ty) {
+                return Some(Contradiction::Type(ty));
+            }
+            let n = constant(func, value)?;
+            (!can_be(kind, nullability, n)).then_some(Contradiction::Constant(n))
+        }
+        GcFact::Derived { .. } | GcFact::HeapBase if !is_pointer(ty) => {
+            Some(Contradiction::Type(ty))
+        }
+        GcFact::Derived { base } => {
+            let base = func.dfg.resolve_aliases(base);
+            if base == value {
+                return Some(Contradiction::OfItself);
+            }
+            match func.dfg.gc_info.fact(base) {
+                Some(GcFact::Scalar | GcFact::HeapBase) => Some(Contradiction::OfNoReference(base)),
+                Some(GcFact::Ref { .. } | GcFact::Derived { .. }) | None => None,
+            }
+        }
+        GcFact::HeapBase | GcFact::Scalar => None,
+    }
+}
+
+/// A reference that `value` is or is derived from, though its fact is that it has nothing to do with any.
+fn made_otherwise(facts: &Facts, value: Value, fact: GcFact) -> Option<Contradiction> {
+    let func = facts.func;
+    let inst = func.dfg.value_def(value).inst()?;
+    // NB: What is opaque may be a scalar, as the payload of an i31, and the fact then says so.
+    let is_followed = match passed_on(func, inst) {
+        Passed::Same(_) | Passed::Derived(_) => true,
+        Passed::Nothing | Passed::Opaque(_) => false,
+    };
+    if fact != GcFact::Scalar || !is_followed {
+        return None;
+    }
+    let is_reference = |value| facts.values.class(value) == Class::Reference;
+    match facts.origin(value, is_reference)? {
+        Origin::Is(of) | Origin::Derived(of) => Some(Contradiction::IsReference(of)),
+        Origin::Nothing | Origin::Opaque(_) => None,
+    }
+}
+
+fn is_pointer(ty: Type) -> bool {
+    ty.is_int() && (32..=64).contains(&ty.bits())
+}
+
+/// Can a reference of this kind be of type `ty`?
+fn can_have_type(kind: GcKind, ty: Type) -> bool {
+    match kind.heap {
+        // NB: A continuation is two words.
+        GcHeapType::Cont | GcHeapType::NoCont => ty.is_int(),
+        GcHeapType::Any
+        | GcHeapType::Eq
+        | GcHeapType::I31
+        | GcHeapType::Struct
+        | GcHeapType::Array
+        | GcHeapType::None
+        | GcHeapType::Extern
+        | GcHeapType::NoExtern
+        | GcHeapType::Func
+        | GcHeapType::NoFunc
+        | GcHeapType::Exn
+        | GcHeapType::NoExn => is_pointer(ty),
+    }
+}
+
+/// Can a reference of this kind and nullability be the constant `n`?
+fn can_be(kind: GcKind, nullability: GcNullability, n: u64) -> bool {
+    let is_odd = n % 2 == 1;
+    match (nullability, n) {
+        (GcNullability::NonNull, 0) => false,
+        (GcNullability::Nullable | GcNullability::Null, 0) => true,
+        (GcNullability::Null, _) => false,
+        (GcNullability::NonNull | GcNullability::Nullable, _) => match kind.heap {
+            GcHeapType::Func | GcHeapType::NoFunc | GcHeapType::Cont | GcHeapType::NoCont => true,
+            // NB: An object has no address that the compiler knows.
+            heap => is_odd && heap.may_be_i31(),
+        },
+    }
+}
