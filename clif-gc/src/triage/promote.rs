@@ -49,6 +49,10 @@ pub fn run(args: &PromoteArgs) -> Exit {
         Ok(input) => input,
         Err(exit) => return exit,
     };
+    if args.failure.command.is_some() {
+        to_stderr("error: `promote` runs no commands\n");
+        return Exit::Unusable;
+    }
     let Some(wish) = args.compile.wishes().into_iter().next() else {
         return Exit::Unusable;
     };

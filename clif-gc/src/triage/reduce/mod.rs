@@ -65,6 +65,10 @@ pub fn run(args: &ReduceArgs) -> Exit {
         Ok(input) => input,
         Err(exit) => return exit,
     };
+    if args.failure.command.is_some() {
+        to_stderr("error: `reduce` runs no commands\n");
+        return Exit::Unusable;
+    }
     if input.format() == FileFormat::Script {
         to_stderr("error: a script is not reduced; take the module out of it\n");
         return Exit::Unusable;
