@@ -43,7 +43,6 @@ use cranelift_codegen::gc_verifier::{Pass, Rewrite};
 use cranelift_codegen::ir::{
     Endianness, Function, GcCollector, Inst, InstructionData, Opcode, Value, ValueDef,
 };
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Judges the rewrites of one function.
 pub struct Rewrites {
@@ -96,6 +95,14 @@ impl Rewrites {
     /// What each value is, as it was set.
     pub(crate) fn classes(&self) -> &[Class] {
         self.classes.as_slice()
+    }
+
+    /// Some question came to no answer: what was computed for it is given up.
+    pub(crate) fn reset(&mut self) {
+        self.signatures = Signatures::default();
+        self.traps.clear();
+        self.phis.clear();
+        self.graph = None;
     }
 
     /// The pass was undone: it is as if nothing had been asked since `classes` were set.
@@ -165,11 +172,9 @@ impl Rewrites {
             self.phis.clear();
             self.left = None;
         }
-        // A panic here must not take down a compiler that would do without the verifier.
-        let needs_look = AssertUnwindSafe(|| !self.needs_no_look(func, rewrite));
-        match catch_unwind(needs_look).unwrap_or(true) {
-            true => self.look(func, rewrite),
-            false => None,
+        match self.needs_no_look(func, rewrite) {
+            true => None,
+            false => self.look(func, rewrite),
         }
     }
 
@@ -180,36 +185,24 @@ impl Rewrites {
         if left == 0 {
             return None;
         }
-        // The same goes for this.
         let span = Span::new(left);
-        let judged = catch_unwind(AssertUnwindSafe(|| self.judge_one(func, rewrite)));
+        let violation = self.judge_one(func, rewrite);
         let taken = span.steps();
         self.left = Some(left.saturating_sub(taken.sum()));
-        match judged {
-            // NB: What was given up half way says nothing.
-            _ if self.left == Some(0) => {
-                self.signatures = Signatures::default();
-                let analysis = taken.most().name();
-                self.inconclusive
-                    .push(Inconclusive::TooMuchWork { analysis });
-                None
-            }
-            Ok(None) => {
-                self.done(func, rewrite);
-                None
-            }
-            // NB: It may be done all the same.
-            Ok(violation) => {
-                self.signatures.walks.clear();
-                violation
-            }
-            Err(_) => {
-                self.signatures = Signatures::default();
-                self.graph = None;
-                self.note("a panic while a rewrite was judged");
-                None
-            }
+        // NB: What was given up half way says nothing.
+        if self.left == Some(0) {
+            self.signatures = Signatures::default();
+            let analysis = taken.most().name();
+            self.inconclusive
+                .push(Inconclusive::TooMuchWork { analysis });
+            return None;
         }
+        match violation {
+            None => self.done(func, rewrite),
+            // NB: It may be done all the same.
+            Some(_) => self.signatures.walks.clear(),
+        }
+        violation
     }
 
     /// Is it clear without a closer look that nothing is wrong, and that nothing is learnt?
