@@ -14,13 +14,14 @@
 //! with [`Options::all_rewrites`](crate::Options::all_rewrites) everywhere, which makes it a test
 //! of the optimizer's rules. Inlining is not asked about.
 //!
-//! **Hoisting and rematerialization.** What they do to a value is nothing: a pure value is as fresh as
-//! what it is made of, wherever it is computed. They are wrong where what it is made of is a load
-//! that a collection rewrites, or where its use is across a safepoint; and whether that use is a
-//! dereference or a comparison, which is legal, is told by the function as a whole. So what a pure
-//! value that was merged, hoisted or rematerialized is used for is asked when the pass has ended
-//! (GCV02, GCV06, GCV07), on every path, with a witness. With `enforce` the pass is undone then:
-//! nothing is lost but the optimization.
+//! **Hoisting and rematerialization.** They do not change a value; they change where it is computed. A pure value is as
+//! fresh as what it is made of, wherever it is computed. They are wrong if the value is made of a load that a
+//! collection rewrites, or if a use of it is across a safepoint. Whether that use is a dereference or a comparison, which is
+//! legal, depends on the whole function. So these rewrites are accepted one by one, and the function is verified when the
+//! pass has ended (GCV02, GCV06, GCV07). With `enforce` the pass is undone then, and only the optimization is lost.
+//!
+//! **Math.** A rewrite replaces `e` by `e'` at a place. It is right if `e` and `e'` have the same type, are references or not
+//! alike, are fresh at the same version, and are equal under every assignment.
 
 use super::classes::Classes;
 use super::event::{Subject, pass_of, rule_of, subject};

@@ -5,6 +5,8 @@
 //!
 //! **Strength.** That of [`eval`](super::eval), of which this is the memory: a condition is evaluated once
 //! for all words, in one go if it is made of common operations.
+//!
+//! **Math.** For the words `w` that references are tried as: the vector of `eval(c[r := w])`.
 
 use super::eval::{Bits, Known, Truth, truth};
 use super::invariant::{Dependence, Settled};

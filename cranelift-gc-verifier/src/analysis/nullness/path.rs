@@ -5,6 +5,9 @@
 //!
 //! **Strength.** A path visits a block once at most. Of conditions that do not depend on the
 //! reference, each is taken to go the way of the path by itself.
+//!
+//! **Math.** A breadth-first search over paths, of which each carries the constants of the parameters that it
+//! passed.
 
 use super::branch::{Way, for_each_param, way_along, way_past};
 use super::eval::Bits;

@@ -6,6 +6,9 @@
 //! **Strength.** An address that arrives as a block parameter, or of two references, or of a choice between a
 //! reference and something else, is no site: of a choice, a guard on what was chosen is enough. The latter, and
 //! an address of something that was declared a reference and has no fact, is counted.
+//!
+//! **Math.** The address is `Σ tᵢ` over `iadd`, `uextend` and `uadd_overflow_trap`, or one of two such sums; the reference is the
+//! `tᵢ` whose fact is a reference.
 
 use crate::analysis::nullness::proofs::Proofs;
 use crate::analysis::provenance::{Class, Values};
