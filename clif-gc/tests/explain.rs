@@ -3,6 +3,7 @@
 mod common;
 
 use common::run_in;
+use cranelift_gc_verifier::{About, Code};
 use std::path::Path;
 
 /// The codes whose examples show what they show when they are compiled.
@@ -106,4 +107,64 @@ fn rejected_examples_are_accepted_without_the_check() {
         let options = ["--without-check", code, "--opt-level", level];
         assert!(found(&file, &options).is_empty(), "{file}");
     }
+}
+
+/// The table of all checks.
+fn table() -> String {
+    let rows = Code::ALL.into_iter().map(|code| {
+        let (name, invariant) = (code.name(), code.invariant());
+        format!("| {code} | {name} | {invariant} |\n")
+    });
+    let head = "| code | name | what must hold |\n|---|---|---|\n";
+    head.to_string() + &rows.collect::<String>()
+}
+
+/// A section for each check.
+fn explanations() -> String {
+    let sections = Code::ALL.into_iter().map(|code| {
+        let &About {
+            name,
+            invariant,
+            meaning,
+            bugs,
+            ..
+        } = code.about();
+        let bugs = bugs
+            .iter()
+            .map(|(issues, what)| format!("* {issues}: {what}\n"));
+        let bugs: String = bugs.collect();
+        format!(
+            "## {code} {name}\n\nWhat must hold: {invariant}.\n\n{meaning}\n\n\
+             Bugs of this kind in Wasmtime and Cranelift:\n\n{bugs}"
+        )
+    });
+    sections.collect::<Vec<_>>().join("\n")
+}
+
+/// Puts `made` between the marks called `name` in the document, if `CLIF_GC_BLESS` is set, and fails if
+/// something else is there.
+#[track_caller]
+fn document_has(path: &str, name: &str, made: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    let text = std::fs::read_to_string(&path).expect("the document is there");
+    let (start, end) = (
+        format!("<!-- {name} -->\n"),
+        format!("<!-- end of {name} -->"),
+    );
+    let (before, rest) = text.split_once(&start).expect("it has the first mark");
+    let (found, after) = rest.split_once(&end).expect("it has the second mark");
+    let expected = format!("\n{made}\n");
+    if std::env::var_os("CLIF_GC_BLESS").is_some() {
+        let text = format!("{before}{start}{expected}{end}{after}");
+        std::fs::write(&path, text).expect("the document can be written");
+        return;
+    }
+    assert_eq!(found, expected, "CLIF_GC_BLESS=1 makes it anew");
+}
+
+#[test]
+fn the_documents_say_what_the_codes_say() {
+    document_has("README.md", "checks", &table());
+    document_has("docs/checks.md", "checks", &table());
+    document_has("docs/checks.md", "explanations", &explanations());
 }

@@ -31,3 +31,21 @@ impl Rng {
         self.next() % n
     }
 }
+
+std::thread_local! {
+    /// The call that is to panic.
+    static PANIC_IN: std::cell::Cell<Option<&'static str>> = const { std::cell::Cell::new(None) };
+}
+
+/// Call `f` while the call that is named panics on this thread.
+pub(crate) fn with_panic_in<T>(name: Option<&'static str>, f: impl FnOnce() -> T) -> T {
+    PANIC_IN.set(name);
+    let result = f();
+    PANIC_IN.set(None);
+    result
+}
+
+/// Panic if that was asked for of the call with this name.
+pub(crate) fn panic_in(name: &str) {
+    assert!(PANIC_IN.get() != Some(name), "on demand");
+}

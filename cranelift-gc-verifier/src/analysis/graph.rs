@@ -4,6 +4,9 @@
 //!
 //! **Strength.** Exact but for branches that lose ways in the course of a pass: the ways are taken out, and
 //! dominators and versions stay those of the larger graph.
+//!
+//! **Math.** Let `G' ⊆ G` be graphs with the same blocks. A statement over all paths of `G` holds over all
+//! paths of `G'`. A statement that some path exists need not, so that it is asked again of `G'`.
 
 use crate::analysis::provenance::Class;
 use crate::analysis::version::Safepoints;

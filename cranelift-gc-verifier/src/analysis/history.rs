@@ -11,6 +11,11 @@
 //!
 //! **Cost.** Spills are looked up by what they store ([`Spills`]): a removal looks at those that may store the
 //! same value, and each of them is merged once.
+//!
+//! **Strength.** Equality is read off the function just before a removal. It holds at that point, and an
+//! origin stands for one value from its definition on.
+//!
+//! **Math.** The least equivalence on origins that contains each merged pair.
 
 use crate::analysis::nullness::proofs::Proofs;
 use crate::finding::hazard::Hazards;

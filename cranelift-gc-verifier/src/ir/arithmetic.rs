@@ -7,7 +7,9 @@
 //! **Strength.** Exact for the scalar integer opcodes on `i8` … `i128` and for `f32` and `f64`; the
 //! host's IEEE arithmetic is Cranelift's. Vectors are not understood, save as wholes.
 
-use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use crate::ir::integer::Computed;
+use crate::ir::integer::wide::{binary, compare, mask, signed, unary};
+use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{InstructionData, Opcode, Type, types};
 
 /// What an instruction computes.
@@ -31,20 +33,6 @@ pub(crate) struct Question<'a> {
     pub(crate) arg_types: &'a [Type],
     pub(crate) result: usize,
     pub(crate) ty: Type,
-}
-
-fn mask(ty: Type) -> u128 {
-    match ty.bits() {
-        0 => 0,
-        bits @ 1..=127 => (1 << bits) - 1,
-        _ => u128::MAX,
-    }
-}
-
-/// The bits of `x`, of type `ty`, as a signed number.
-fn signed(x: u128, ty: Type) -> i128 {
-    let shift = 128 - ty.bits();
-    ((x << shift) as i128) >> shift
 }
 
 fn truth(x: bool) -> Outcome {
@@ -187,87 +175,20 @@ fn int(question: &Question<'_>, args: &[u128]) -> Outcome {
         return Unknown;
     }
     match *args {
-        [a] => unary(data.opcode(), ty, a),
+        [a] => outcome(unary(data.opcode(), arg_ty, ty, a)),
         [a, b] => match *data {
             InstructionData::IntCompare { cond, .. } => truth(compare(cond, arg_ty, a, b)),
-            _ => binary(data.opcode(), ty, a, b),
+            _ => outcome(binary(data.opcode(), ty, a, b)),
         },
         _ => Unknown,
     }
 }
 
-fn unary(opcode: Opcode, ty: Type, a: u128) -> Outcome {
-    let bits = ty.bits();
-    let leading = |x: u128| x.leading_zeros() - (128 - bits);
-    let result = match opcode {
-        Opcode::Ineg => a.wrapping_neg(),
-        Opcode::Iabs => signed(a, ty).wrapping_abs() as u128,
-        Opcode::Bitrev => a.reverse_bits() >> (128 - bits),
-        Opcode::Bswap => a.swap_bytes() >> (128 - bits),
-        Opcode::Clz => leading(a).into(),
-        Opcode::Ctz => a.trailing_zeros().min(bits).into(),
-        Opcode::Popcnt => a.count_ones().into(),
-        Opcode::Cls => {
-            let magnitude = if signed(a, ty) < 0 { !a & mask(ty) } else { a };
-            (leading(magnitude) - 1).into()
-        }
-        _ => return Unknown,
-    };
-    Is(result & mask(ty))
-}
-
-fn binary(opcode: Opcode, ty: Type, a: u128, b: u128) -> Outcome {
-    let bits = ty.bits();
-    let (sa, sb) = (signed(a, ty), signed(b, ty));
-    // NB: The amount may be of another type; only its low bits count.
-    let amount = (b % u128::from(bits)) as u32;
-    let result = match opcode {
-        Opcode::Iadd => a.wrapping_add(b),
-        Opcode::Isub => a.wrapping_sub(b),
-        Opcode::Imul => a.wrapping_mul(b),
-        Opcode::Umin => a.min(b),
-        Opcode::Umax => a.max(b),
-        Opcode::Smin => sa.min(sb) as u128,
-        Opcode::Smax => sa.max(sb) as u128,
-        Opcode::AvgRound if bits < 128 => (a + b + 1) >> 1,
-        Opcode::Umulhi if bits < 128 => (a * b) >> bits,
-        Opcode::Smulhi if bits < 128 => ((sa * sb) >> bits) as u128,
-        Opcode::Udiv | Opcode::Urem | Opcode::Sdiv | Opcode::Srem if b == 0 => return Undefined,
-        Opcode::Udiv => a / b,
-        Opcode::Urem => a % b,
-        Opcode::Sdiv if sb == -1 && a == 1 << (bits - 1) => return Undefined,
-        Opcode::Sdiv => sa.wrapping_div(sb) as u128,
-        Opcode::Srem => sa.wrapping_rem(sb) as u128,
-        Opcode::Ishl => a << amount,
-        Opcode::Ushr => a >> amount,
-        Opcode::Sshr => (sa >> amount) as u128,
-        Opcode::Rotl => rotate_left(a, amount, bits),
-        Opcode::Rotr => rotate_left(a, (bits - amount) % bits, bits),
-        _ => return Unknown,
-    };
-    Is(result & mask(ty))
-}
-
-fn rotate_left(a: u128, amount: u32, bits: u32) -> u128 {
-    match amount {
-        0 => a,
-        _ => (a << amount) | (a >> (bits - amount)),
-    }
-}
-
-fn compare(cond: IntCC, ty: Type, a: u128, b: u128) -> bool {
-    let (sa, sb) = (signed(a, ty), signed(b, ty));
-    match cond {
-        IntCC::Equal => a == b,
-        IntCC::NotEqual => a != b,
-        IntCC::SignedLessThan => sa < sb,
-        IntCC::SignedGreaterThanOrEqual => sa >= sb,
-        IntCC::SignedGreaterThan => sa > sb,
-        IntCC::SignedLessThanOrEqual => sa <= sb,
-        IntCC::UnsignedLessThan => a < b,
-        IntCC::UnsignedGreaterThanOrEqual => a >= b,
-        IntCC::UnsignedGreaterThan => a > b,
-        IntCC::UnsignedLessThanOrEqual => a <= b,
+fn outcome(computed: Computed<u128>) -> Outcome {
+    match computed {
+        Computed::Is(bits) => Is(bits),
+        Computed::Traps => Undefined,
+        Computed::Unknown => Unknown,
     }
 }
 
@@ -323,11 +244,11 @@ fn overflow(opcode: Opcode, ty: Type, result: usize, [a, b, carry]: [u128; 3]) -
         let product = a * b;
         (product & mask(ty), product > mask(ty))
     } else if is_signed {
-        let Some(exact) = exact(signed(a, ty), signed(b, ty)) else {
+        let Some(exact) = exact(signed(ty, a), signed(ty, b)) else {
             return Unknown;
         };
         let bits = exact as u128 & mask(ty);
-        (bits, signed(bits, ty) != exact)
+        (bits, signed(ty, bits) != exact)
     } else {
         let Some(exact) = exact(a as i128, b as i128) else {
             return Unknown;
@@ -445,10 +366,9 @@ fn convert(question: &Question<'_>, args: &[u128]) -> Outcome {
         return Unknown;
     }
     match data.opcode() {
-        Opcode::Bmask => Is(if a != 0 { mask(ty) } else { 0 }),
-        Opcode::Ireduce => Is(a & mask(ty)),
-        Opcode::Uextend => Is(a),
-        Opcode::Sextend => Is(signed(a, from) as u128 & mask(ty)),
+        opcode @ (Opcode::Bmask | Opcode::Ireduce | Opcode::Uextend | Opcode::Sextend) => {
+            outcome(unary(opcode, from, ty, a))
+        }
         Opcode::Fpromote if (from, ty) == (types::F32, types::F64) => {
             number64(f32::from_bits(a as u32).into())
         }
@@ -461,8 +381,8 @@ fn convert(question: &Question<'_>, args: &[u128]) -> Outcome {
             _ => Unknown,
         },
         Opcode::FcvtFromSint if from.bits() <= 64 => match ty {
-            types::F32 => number32(signed(a, from) as i64 as f32),
-            types::F64 => number64(signed(a, from) as i64 as f64),
+            types::F32 => number32(signed(from, a) as i64 as f32),
+            types::F64 => number64(signed(from, a) as i64 as f64),
             _ => Unknown,
         },
         opcode => {

@@ -6,6 +6,7 @@ pub(crate) mod constant;
 pub(crate) mod fingerprint;
 pub(crate) mod gc_info;
 pub(crate) mod instruction;
+pub(crate) mod integer;
 pub(crate) mod path;
 pub(crate) mod reader;
 pub(crate) mod safepoint;

@@ -17,7 +17,7 @@ use crate::finding::options::Options;
 use crate::finding::report::{Report, Verdict};
 use crate::ir::cfg::{Cfg, constant};
 use crate::ir::path::Point;
-use crate::pipeline::verify::{caught, verify_layer};
+use crate::pipeline::verify::{guarded, verify_layer};
 use crate::report::listing::{Line, listing};
 use crate::rewrite::certain;
 use crate::rewrite::scene::Scene;
@@ -87,7 +87,8 @@ pub(crate) fn judge(
     options: &Options,
     endianness: Endianness,
 ) -> Option<(Report, Vec<Line>)> {
-    let merged = caught(|| merge(input, equalities, endianness))??;
+    // NB: The function is rejected already: a panic here takes nothing from that.
+    let merged = guarded("blame", || merge(input, equalities, endianness)).ok()??;
     let (report, ..) = verify_layer(&merged, options, &History::default(), None);
     (report.verdict() == Verdict::Rejected).then(|| (report, listing(&merged)))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod accepted;
 pub(crate) mod blame;
+pub(crate) mod boundary;
 pub(crate) mod interest;
 pub(crate) mod verify;
 pub(crate) mod watch;

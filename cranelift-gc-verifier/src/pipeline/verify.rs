@@ -33,10 +33,9 @@ pub(crate) fn verify_layer(
     graph: Option<Graph>,
 ) -> (Report, Known, Proofs) {
     let span = Span::new(steps::budget(parts(func)));
-    let (mut report, known, proofs) = guarded(
-        || check(func, options, history, graph),
-        |report| (report, Known::default(), Proofs::default()),
-    );
+    let (mut report, known, proofs) =
+        guarded("verification", || check(func, options, history, graph))
+            .unwrap_or_else(|why| (failed(why), Known::default(), Proofs::default()));
     if steps::is_spent() || history.is_cut_off {
         let analysis = match steps::is_spent() {
             true => span.steps().most(),
@@ -76,10 +75,7 @@ impl Rewrites {
 
 /// Verify that lowering kept the stack maps of `func`, from what it made of them.
 pub fn verify_lowering(func: &Function, options: &Options, lowered: &Lowered) -> Report {
-    guarded(
-        || lowering::compare(func, options, lowered),
-        |report| report,
-    )
+    guarded("lowering", || lowering::compare(func, options, lowered)).unwrap_or_else(failed)
 }
 
 /// Verify that emission kept the stack maps that lowering made, from what it recorded and from the
@@ -91,35 +87,40 @@ pub fn verify_emission(
     emitted: &Emitted,
     code: (Machine, &[u8]),
 ) -> Report {
-    guarded(
-        || emission::compare(func, options, lowered, emitted, code),
-        |report| report,
-    )
+    guarded("emission", || {
+        emission::compare(func, options, lowered, emitted, code)
+    })
+    .unwrap_or_else(failed)
 }
 
-/// The same for what has no report: `None` if it panicked.
-pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(work)).ok()
-}
-
-/// A panic here must not take down a compiler that would do without the verifier. What is
-/// verified is only read, so that nothing broken is left behind. `failed` makes a result of the
-/// report that tells of the panic.
-fn guarded<T>(verify: impl FnOnce() -> T, failed: impl FnOnce(Report) -> T) -> T {
-    let result = catch_unwind(AssertUnwindSafe(verify));
-    result.unwrap_or_else(|panic| {
+/// What `call`, which has this `name`, returns, or why it returned nothing.
+///
+/// This is the only place where a panic is caught. A panic of the verifier must not take down a compiler that
+/// would do without it. The function is only read, and what the caller keeps it has to give up.
+pub(crate) fn guarded<T>(name: &str, call: impl FnOnce() -> T) -> Result<T, Inconclusive> {
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(test)]
+        crate::testing::panic_in(name);
+        call()
+    }));
+    result.map_err(|panic| {
         let what = panic
             .downcast_ref::<String>()
             .map(String::as_str)
             .or_else(|| panic.downcast_ref::<&str>().copied());
-        let report = Report {
-            inconclusive: vec![Inconclusive::Internal {
-                what: what.unwrap_or("panic").to_string(),
-            }],
-            ..Report::default()
-        };
-        failed(report)
+        let what = what.unwrap_or("panic");
+        Inconclusive::Internal {
+            what: format!("{name}: {what}"),
+        }
     })
+}
+
+/// The report of a verification that came to no result.
+fn failed(why: Inconclusive) -> Report {
+    Report {
+        inconclusive: vec![why],
+        ..Report::default()
+    }
 }
 
 #[cfg(test)]

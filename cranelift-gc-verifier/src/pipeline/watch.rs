@@ -9,15 +9,16 @@
 
 use crate::analysis::history::History;
 use crate::finding::options::Options;
-use crate::finding::report::{Counts, Report, Verdict, Violation};
+use crate::finding::report::{Counts, Inconclusive, Report, Verdict, Violation};
 use crate::ir::fingerprint::fingerprint;
 use crate::machine::call_ends::Machine;
 use crate::machine::inlining::InlineWatch;
 use crate::machine::stack_map;
 use crate::pipeline::accepted::Known;
 use crate::pipeline::blame::{self, Equalities};
+use crate::pipeline::boundary::{Boundary, Recover};
 use crate::pipeline::interest::{Interest, interest};
-use crate::pipeline::verify::{verify_emission, verify_layer, verify_lowering};
+use crate::pipeline::verify::{guarded, verify_emission, verify_layer, verify_lowering};
 use crate::report::function_report::{FunctionReport, Judged, Refusal, Sink, Undone};
 use crate::report::input::{Compiled, Input};
 use crate::report::listing::{Line, listing};
@@ -68,12 +69,13 @@ impl GcVerifier for Verifier {
         isa: &dyn TargetIsa,
         mode: settings::GcVerifier,
     ) -> Option<Box<dyn FunctionGuard>> {
-        let interest = match interest(func) {
-            Interest::None if self.options.all_rewrites => Interest::Rewrites,
-            interest => interest,
+        let (interest, failure) = match guarded("start", || interest(func)) {
+            Ok(Interest::None) if self.options.all_rewrites => (Interest::Rewrites, None),
+            Ok(interest) => (interest, None),
+            Err(why) => (Interest::References, Some(why)),
         };
         (interest != Interest::None).then(|| {
-            Box::new(Guard {
+            Box::new(Boundary(Guard {
                 interest,
                 judge: Rewrites::new(self.options, isa.endianness()),
                 hears: self.sink.hears_rewrites(),
@@ -104,7 +106,8 @@ impl GcVerifier for Verifier {
                 inlining: InlineWatch::default(),
                 machine: Machine::of_isa(isa.name()),
                 emitted_counts: Counts::default(),
-            }) as Box<dyn FunctionGuard>
+                failures: failure.into_iter().collect(),
+            })) as Box<dyn FunctionGuard>
         })
     }
 }
@@ -155,6 +158,18 @@ struct Guard {
     machine: Machine,
     /// How many records were compared.
     emitted_counts: Counts,
+    /// Why some call came to no result.
+    failures: Vec<Inconclusive>,
+}
+
+impl Recover for Guard {
+    fn recover(&mut self, why: Inconclusive) {
+        self.judge.reset();
+        // NB: Once is enough; there may be as many calls as instructions.
+        if !self.failures.contains(&why) {
+            self.failures.push(why);
+        }
+    }
 }
 
 impl FunctionGuard for Guard {
@@ -428,9 +443,12 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        let Some((layer, mut report)) = self.chosen.take() else {
-            return;
+        let (layer, mut report) = match self.chosen.take() {
+            Some(chosen) => chosen,
+            None if self.failures.is_empty() => return,
+            None => (Pass::Input, Report::default()),
         };
+        report.inconclusive.append(&mut self.failures);
         report.counts = Counts {
             records: self.emitted_counts.records,
             record_entries: self.emitted_counts.record_entries,

@@ -5,6 +5,9 @@
 //!
 //! **Strength.** That of [`signature`](super::signature): a rewrite that is right is never refused;
 //! one that is wrong only on inputs that no lane has is not noticed.
+//!
+//! **Math.** Let `A` be the assignments of [`signature`](super::signature). A rewrite of `e` to `e'` is refused if `e[a] ≠ e'[a]`
+//! for some `a` in `A` for which both are defined.
 
 use super::signature::{LANES, Lanes, Signatures, is_computed};
 use crate::finding::error::{GcError, Given};

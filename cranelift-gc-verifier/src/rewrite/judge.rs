@@ -14,13 +14,14 @@
 //! with [`Options::all_rewrites`](crate::Options::all_rewrites) everywhere, which makes it a test
 //! of the optimizer's rules. Inlining is not asked about.
 //!
-//! **Hoisting and rematerialization.** What they do to a value is nothing: a pure value is as fresh as
-//! what it is made of, wherever it is computed. They are wrong where what it is made of is a load
-//! that a collection rewrites, or where its use is across a safepoint; and whether that use is a
-//! dereference or a comparison, which is legal, is told by the function as a whole. So what a pure
-//! value that was merged, hoisted or rematerialized is used for is asked when the pass has ended
-//! (GCV02, GCV06, GCV07), on every path, with a witness. With `enforce` the pass is undone then:
-//! nothing is lost but the optimization.
+//! **Hoisting and rematerialization.** They do not change a value; they change where it is computed. A pure value is as
+//! fresh as what it is made of, wherever it is computed. They are wrong if the value is made of a load that a
+//! collection rewrites, or if a use of it is across a safepoint. Whether that use is a dereference or a comparison, which is
+//! legal, depends on the whole function. So these rewrites are accepted one by one, and the function is verified when the
+//! pass has ended (GCV02, GCV06, GCV07). With `enforce` the pass is undone then, and only the optimization is lost.
+//!
+//! **Math.** A rewrite replaces `e` by `e'` at a place. It is right if `e` and `e'` have the same type, are references or not
+//! alike, are fresh at the same version, and are equal under every assignment.
 
 use super::classes::Classes;
 use super::event::{Subject, pass_of, rule_of, subject};
@@ -43,7 +44,6 @@ use cranelift_codegen::gc_verifier::{Pass, Rewrite};
 use cranelift_codegen::ir::{
     Endianness, Function, GcCollector, Inst, InstructionData, Opcode, Value, ValueDef,
 };
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Judges the rewrites of one function.
 pub struct Rewrites {
@@ -96,6 +96,14 @@ impl Rewrites {
     /// What each value is, as it was set.
     pub(crate) fn classes(&self) -> &[Class] {
         self.classes.as_slice()
+    }
+
+    /// Some question came to no answer: what was computed for it is given up.
+    pub(crate) fn reset(&mut self) {
+        self.signatures = Signatures::default();
+        self.traps.clear();
+        self.phis.clear();
+        self.graph = None;
     }
 
     /// The pass was undone: it is as if nothing had been asked since `classes` were set.
@@ -165,11 +173,9 @@ impl Rewrites {
             self.phis.clear();
             self.left = None;
         }
-        // A panic here must not take down a compiler that would do without the verifier.
-        let needs_look = AssertUnwindSafe(|| !self.needs_no_look(func, rewrite));
-        match catch_unwind(needs_look).unwrap_or(true) {
-            true => self.look(func, rewrite),
-            false => None,
+        match self.needs_no_look(func, rewrite) {
+            true => None,
+            false => self.look(func, rewrite),
         }
     }
 
@@ -180,36 +186,24 @@ impl Rewrites {
         if left == 0 {
             return None;
         }
-        // The same goes for this.
         let span = Span::new(left);
-        let judged = catch_unwind(AssertUnwindSafe(|| self.judge_one(func, rewrite)));
+        let violation = self.judge_one(func, rewrite);
         let taken = span.steps();
         self.left = Some(left.saturating_sub(taken.sum()));
-        match judged {
-            // NB: What was given up half way says nothing.
-            _ if self.left == Some(0) => {
-                self.signatures = Signatures::default();
-                let analysis = taken.most().name();
-                self.inconclusive
-                    .push(Inconclusive::TooMuchWork { analysis });
-                None
-            }
-            Ok(None) => {
-                self.done(func, rewrite);
-                None
-            }
-            // NB: It may be done all the same.
-            Ok(violation) => {
-                self.signatures.walks.clear();
-                violation
-            }
-            Err(_) => {
-                self.signatures = Signatures::default();
-                self.graph = None;
-                self.note("a panic while a rewrite was judged");
-                None
-            }
+        // NB: What was given up half way says nothing.
+        if self.left == Some(0) {
+            self.signatures = Signatures::default();
+            let analysis = taken.most().name();
+            self.inconclusive
+                .push(Inconclusive::TooMuchWork { analysis });
+            return None;
         }
+        match violation {
+            None => self.done(func, rewrite),
+            // NB: It may be done all the same.
+            Some(_) => self.signatures.walks.clear(),
+        }
+        violation
     }
 
     /// Is it clear without a closer look that nothing is wrong, and that nothing is learnt?

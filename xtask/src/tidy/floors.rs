@@ -22,6 +22,9 @@ pub const FLOORS: &[&[&str]] = &[
     &["lib"],
 ];
 
+/// The one file that catches panics: every call of the facade goes through it.
+const BOUNDARY: &str = "pipeline/verify.rs";
+
 /// Modules that only tests use. They stand on no floor.
 const TEST_ROOMS: &[&str] = &["testing"];
 
@@ -34,6 +37,8 @@ pub struct Survey {
     pub arrows: BTreeMap<(String, String), (String, String)>,
     /// The files of each circle.
     pub circles: Vec<Vec<String>>,
+    /// The files that catch panics.
+    pub boundaries: Vec<String>,
     /// How many rooms stand on each other, where the rooms of one circle stand side by side.
     pub floors: usize,
     /// How many files there are.
@@ -65,7 +70,11 @@ impl Survey {
                 continue;
             }
             survey.rooms.insert(room.clone());
-            for named in paths(&code_of(text), &module_of(path), &modules) {
+            let code = code_of(text);
+            if code.contains("catch_unwind(") {
+                survey.boundaries.push(path.clone());
+            }
+            for named in paths(&code, &module_of(path), &modules) {
                 let Some(to) = owner(&named, &modules) else {
                     continue;
                 };
@@ -135,6 +144,11 @@ impl Survey {
                     "floors: `{from}` imports `{to}`, which is not on a lower floor: {file} names `{what}`"
                 ));
             }
+        }
+        for file in self.boundaries.iter().filter(|file| *file != BOUNDARY) {
+            problems.push(format!(
+                "floors: {file} catches panics, which {BOUNDARY} does alone"
+            ));
         }
         for circle in &self.circles {
             let files = circle.join(", ");
@@ -471,6 +485,21 @@ mod tests {
         let file = ("ir/cfg/tests.rs", "use crate::check::run;\n");
         let parent = ("ir/cfg.rs", "#[cfg(test)]\nmod tests;\n");
         assert_eq!(with(&[parent, file]).problems(), [""; 0]);
+    }
+
+    #[test]
+    fn panics_are_caught_in_one_place() {
+        let found = with(&[(
+            "ir/cfg.rs",
+            "fn f() {\n    let _ = catch_unwind(|| ());\n}\n",
+        )]);
+        let expected = "floors: ir/cfg.rs catches panics, which pipeline/verify.rs does alone";
+        assert_eq!(found.problems(), [expected]);
+        let found = with(&[(
+            "pipeline/verify.rs",
+            "fn f() {\n    let _ = catch_unwind(|| ());\n}\n",
+        )]);
+        assert_eq!(found.problems(), [""; 0]);
     }
 
     #[test]

@@ -5,6 +5,9 @@
 //! what the producer, and the optimizer after it, claim.
 //!
 //! **Strength.** Accesses with different bases may go to the same memory, unless both are stack slots.
+//!
+//! **Math.** An access is a pair of a base and the interval `[offset, offset + size)`. Two intervals on one base are
+//! compared as intervals.
 
 use super::equality::Equality;
 use super::sum::{Base, Sums};

@@ -1,4 +1,12 @@
 //! Where control goes, given what is known of values.
+//!
+//! **Claim.** Control does not go where [`Way::Never`] is said, in an execution that agrees with what is known.
+//!
+//! **Strength.** That of [`eval`](super::eval). Conditional traps, `brif` and `br_table` are understood; of other
+//! terminators every destination is possible.
+//!
+//! **Math.** With `c` the condition and `w` the value of it that is needed: never if `c` is certainly not `w`, open if `c`
+//! is `w` or either, unknown and unsure as `c` is.
 
 use super::eval::{Bits, Known, Truth, eval, truth};
 use crate::ir::cfg::{Cfg, Edge, destinations};

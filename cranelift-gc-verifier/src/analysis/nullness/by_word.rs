@@ -5,10 +5,13 @@
 //!
 //! **Strength.** That of [`eval`](super::eval), of which this is the memory: a condition is evaluated once
 //! for all words, in one go if it is made of common operations.
+//!
+//! **Math.** For the words `w` that references are tried as: the vector of `eval(c[r := w])`.
 
-use super::eval::{Bits, Known, Truth, binary, compare, truth, unary};
+use super::eval::{Bits, Known, Truth, truth};
 use super::invariant::{Dependence, Settled};
 use super::words::{ALL, COUNT, Truths};
+use crate::ir::integer::narrow::{binary, compare, fits, unary};
 use cranelift_codegen::ir::{Function, InstructionData, Opcode, Type, Value, ValueDef};
 
 impl Settled<'_> {
@@ -70,15 +73,16 @@ impl Settled<'_> {
             InstructionData::Unary { opcode, arg } => {
                 let from = func.dfg.value_type(arg);
                 let words = self.words(reference, arg, depth)?;
-                each(words, |n| unary(opcode, from, ty, n))
+                each(words, |n| unary(opcode, from, ty, n).bits())
             }
             InstructionData::Binary { opcode, args } => {
-                self.both(reference, args, depth, |a, b| binary(opcode, ty, a, b))
+                self.both(reference, args, depth, |a, b| {
+                    binary(opcode, ty, a, b).bits()
+                })
             }
             InstructionData::IntCompare { cond, args, .. } => {
                 let ty: Type = func.dfg.value_type(args[0]);
-                let is_word = ty.is_int() && ty.bits() <= 64;
-                let compare = |a, b| is_word.then(|| u64::from(compare(cond, ty, a, b)));
+                let compare = |a, b| fits(ty).then(|| u64::from(compare(cond, ty, a, b)));
                 self.both(reference, args, depth, compare)
             }
             InstructionData::Ternary {

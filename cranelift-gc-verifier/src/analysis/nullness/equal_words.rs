@@ -6,6 +6,9 @@
 //! **Strength.** It is said only if whatever the reference decides, it decides by itself: no condition that
 //! was made of it was made of a block parameter, too, and no parameter was given anything that is made
 //! of it. Conditions that are not made of it are the same anyway.
+//!
+//! **Math.** Let `C` be the conditions that were read. The analyses of `v` and `w` are the same if `c[r := v] = c[r := w]`
+//! for every `c` in `C`.
 
 use super::eval::{Bits, truth};
 use super::scratch::{Scratch, Subject};

@@ -13,6 +13,7 @@
 
 use crate::finding::hazard::{Hazard, Hazards};
 use crate::ir::cfg::constant;
+use crate::ir::integer::narrow::{binary, compare, fits, mask, unary};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Type, Value, ValueDef};
 
@@ -229,7 +230,7 @@ impl Eval<'_> {
         let Bits::Const { n, of_reference } = bits else {
             return bits;
         };
-        match unary(opcode, from, ty, n) {
+        match unary(opcode, from, ty, n).bits() {
             Some(n) => Bits::Const { n, of_reference },
             None if of_reference => Bits::Unsure,
             None => Bits::Varying,
@@ -255,7 +256,7 @@ impl Eval<'_> {
         {
             return bits;
         }
-        self.combine(a, b, |a, b| binary(opcode, ty, a, b))
+        self.combine(a, b, |a, b| binary(opcode, ty, a, b).bits())
     }
 
     /// Zero, if a mask leaves of a value that varies only bits that are zero whatever it is.
@@ -276,7 +277,7 @@ impl Eval<'_> {
     fn zeros(&self, value: Value, depth: u32) -> u64 {
         let value = self.known.resolve(self.func, value);
         let ty = self.func.dfg.value_type(value);
-        if !is_word(ty) {
+        if !fits(ty) {
             return 0;
         }
         if let Some(n) = constant(self.func, value) {
@@ -323,7 +324,7 @@ impl Eval<'_> {
                 arg,
             } => {
                 let from = self.func.dfg.value_type(arg);
-                match is_word(from) {
+                match fits(from) {
                     true => self.zeros(arg, depth) | mask(ty) & !mask(from),
                     false => 0,
                 }
@@ -357,7 +358,7 @@ impl Eval<'_> {
     fn compare(&mut self, cond: IntCC, args: [Value; 2]) -> Bits {
         let [a, b] = args.map(|arg| self.known.resolve(self.func, arg));
         let ty = self.func.dfg.value_type(a);
-        if !is_word(ty) {
+        if !fits(ty) {
             return match (self.value(a), self.value(b)) {
                 (Bits::Varying, Bits::Varying) => Bits::Varying,
                 (Bits::Unknown, _) | (_, Bits::Unknown) => Bits::Unknown,
@@ -428,90 +429,11 @@ fn absorb(opcode: Opcode, bits: Bits, ty: Type) -> Option<Bits> {
     let Bits::Const { n, .. } = bits else {
         return None;
     };
-    let absorbs = is_word(ty)
+    let absorbs = fits(ty)
         && match opcode {
             Opcode::Band | Opcode::Imul => n == 0,
             Opcode::Bor => n == mask(ty),
             _ => false,
         };
     absorbs.then_some(bits)
-}
-
-/// Is `ty` an integer that fits in a word?
-fn is_word(ty: Type) -> bool {
-    ty.is_int() && ty.bits() <= 64
-}
-
-fn mask(ty: Type) -> u64 {
-    u64::MAX >> (64 - ty.bits())
-}
-
-fn signed(ty: Type, n: u64) -> i64 {
-    let unused = 64 - ty.bits();
-    ((n << unused) as i64) >> unused
-}
-
-pub(crate) fn unary(opcode: Opcode, from: Type, to: Type, n: u64) -> Option<u64> {
-    if !is_word(from) || !is_word(to) {
-        return None;
-    }
-    let bits = match opcode {
-        Opcode::Uextend | Opcode::Ireduce => n,
-        Opcode::Sextend => signed(from, n) as u64,
-        Opcode::Bnot => !n,
-        Opcode::Ineg => n.wrapping_neg(),
-        Opcode::Bmask if n != 0 => u64::MAX,
-        Opcode::Bmask => 0,
-        Opcode::Popcnt => n.count_ones().into(),
-        Opcode::Clz => u64::from(n.leading_zeros() - (64 - from.bits())),
-        Opcode::Ctz => u64::from(n.trailing_zeros().min(from.bits())),
-        _ => return None,
-    };
-    Some(bits & mask(to))
-}
-
-pub(crate) fn binary(opcode: Opcode, ty: Type, a: u64, b: u64) -> Option<u64> {
-    if !is_word(ty) {
-        return None;
-    }
-    let shift = (b % u64::from(ty.bits())) as u32;
-    let rotate = |left: u32| match left {
-        0 => a,
-        left => a << left | a >> (ty.bits() - left),
-    };
-    let bits = match opcode {
-        Opcode::Iadd => a.wrapping_add(b),
-        Opcode::Isub => a.wrapping_sub(b),
-        Opcode::Imul => a.wrapping_mul(b),
-        Opcode::Band => a & b,
-        Opcode::Bor => a | b,
-        Opcode::Bxor => a ^ b,
-        Opcode::Ishl => a << shift,
-        Opcode::Ushr => a >> shift,
-        Opcode::Sshr => (signed(ty, a) >> shift) as u64,
-        Opcode::Rotl => rotate(shift),
-        Opcode::Rotr => rotate((ty.bits() - shift) % ty.bits()),
-        Opcode::Umin => a.min(b),
-        Opcode::Umax => a.max(b),
-        Opcode::Smin => signed(ty, a).min(signed(ty, b)) as u64,
-        Opcode::Smax => signed(ty, a).max(signed(ty, b)) as u64,
-        _ => return None,
-    };
-    Some(bits & mask(ty))
-}
-
-pub(crate) fn compare(cond: IntCC, ty: Type, a: u64, b: u64) -> bool {
-    let (sa, sb) = (signed(ty, a), signed(ty, b));
-    match cond {
-        IntCC::Equal => a == b,
-        IntCC::NotEqual => a != b,
-        IntCC::SignedLessThan => sa < sb,
-        IntCC::SignedGreaterThanOrEqual => sa >= sb,
-        IntCC::SignedGreaterThan => sa > sb,
-        IntCC::SignedLessThanOrEqual => sa <= sb,
-        IntCC::UnsignedLessThan => a < b,
-        IntCC::UnsignedGreaterThanOrEqual => a >= b,
-        IntCC::UnsignedGreaterThan => a > b,
-        IntCC::UnsignedLessThanOrEqual => a <= b,
-    }
 }

@@ -6,6 +6,9 @@
 //! **Strength.** It is said of those that are made of constants, of what is loaded, of what callees
 //! return, and of one reference at most. They are evaluated once for all references of a function, and
 //! for each word that these are tried as, instead of each time that a branch is come to.
+//!
+//! **Math.** The dependence of a value is in the order nothing < one reference or parameter < anything. That of a result is
+//! the join of those of its operands; loads and calls depend on nothing.
 
 use super::branch::Way;
 use super::eval::{Bits, Truth, eval, is_load, truth};

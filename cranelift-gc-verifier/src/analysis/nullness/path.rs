@@ -5,6 +5,9 @@
 //!
 //! **Strength.** A path visits a block once at most. Of conditions that do not depend on the
 //! reference, each goes one way on it; those that exclude each other otherwise are not seen to do so.
+//!
+//! **Math.** A breadth-first search over paths, of which each carries the constants of the parameters that it
+//! passed.
 
 use super::branch::{Way, for_each_param, way_along, way_past};
 use super::eval::{Bits, Known, Truth, truth};

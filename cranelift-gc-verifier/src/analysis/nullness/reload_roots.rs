@@ -2,6 +2,11 @@
 //!
 //! **Claim.** A reload is null, or the i31 that it is, exactly if what it is reloaded for is: a
 //! collection changes the bits of neither.
+//!
+//! **Strength.** A reload is followed to what was spilled, and that to what it was reloaded for, for at most
+//! [`MAX_STEPS`] steps. A reload of a slot that holds different values by path is a reference of its own.
+//!
+//! **Math.** `root(v) = root(origin(v))` for a reload with an origin, and `root(v) = v` for everything else.
 
 use crate::analysis::reshaped::Reshaped;
 use crate::analysis::slots::{Hold, Slots};

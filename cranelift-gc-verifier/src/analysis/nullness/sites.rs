@@ -7,6 +7,9 @@
 //! ([`Terms`]). A site is *certain* if the access dereferences the reference whenever it is executed and, of a
 //! choice, the reference was chosen; of an address that is computed in a way that is not followed, a guard
 //! on each reference in it is enough, and where there is none nothing certain can be said.
+//!
+//! **Math.** The address is a sum of terms `Σ tᵢ`, or one of several such sums; the references are those `tᵢ` that have a fact, or whose
+//! class is that of a reference.
 
 use super::proofs::Proofs;
 use super::terms::{Term, Terms};

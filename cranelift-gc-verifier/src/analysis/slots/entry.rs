@@ -1,4 +1,11 @@
 //! Stack-map entries judged by themselves.
+//!
+//! **Claim.** No reference can be where an entry says for which a reason is returned.
+//!
+//! **Strength.** By the entry, its slot and its stack map alone; what is stored there is another question.
+//!
+//! **Math.** An entry is the interval `[offset, offset + size)` of its slot. It is of an integer type that references have,
+//! lies within the slot, and is disjoint from every other entry of the map, or equal to it.
 
 use crate::finding::error::NonReference;
 use cranelift_codegen::ir::{Function, StackSlot, Type, UserStackMapEntry, types};

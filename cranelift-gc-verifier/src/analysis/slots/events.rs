@@ -1,4 +1,12 @@
 //! What happens to locations, block after block.
+//!
+//! **Claim.** Every instruction that reads or writes a location, and every safepoint, is an event, in the order of
+//! execution.
+//!
+//! **Strength.** Exact for slots whose address does not escape; the others have no locations.
+//!
+//! **Math.** An access of `[a, b)` in a slot is a store or load of a location `[a, b)` of its type, and clobbers each other
+//! location that it overlaps.
 
 use super::location::{BySlot, Loc, Location};
 use crate::analysis::history::History;

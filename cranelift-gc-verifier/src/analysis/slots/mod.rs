@@ -29,6 +29,7 @@ mod events;
 mod location;
 mod location_sets;
 mod reaching;
+mod solved;
 mod staleness;
 mod table;
 #[cfg(test)]
@@ -47,7 +48,8 @@ use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, GcCollector, Inst, StackSlot, UserStackMapEntry};
 use events::{Event, Events};
 use location::{BadEntry, BySlot, Mapped};
-use reaching::{Defs, Solved};
+use reaching::Defs;
+use solved::Solved;
 use staleness::Twins;
 use std::cell::OnceCell;
 

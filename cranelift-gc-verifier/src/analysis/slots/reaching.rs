@@ -16,22 +16,12 @@ use super::contents::Hold;
 use super::events::{Event, Events};
 use super::location::{Def, Loc};
 use super::location_sets::{self, Sets};
+use super::solved::{Solved, Source};
 use super::staleness::Twins;
 use super::table::Slots;
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::steps::{self, Analysis};
 use cranelift_codegen::ir::Value;
-
-/// What a definition is.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Source {
-    /// What a location holds at the entry, or after a write that does not cover it exactly.
-    Unknown,
-    /// This value was stored.
-    Stored(Value),
-    /// What reaches the node by several edges.
-    Phi(Node),
-}
 
 /// All definitions.
 pub(super) struct Defs {
@@ -45,29 +35,6 @@ pub(super) struct Defs {
     restores: Vec<(Def, Value)>,
     /// What each reload that is stored again sees; sorted.
     reloaded: Vec<(Value, Option<Def>)>,
-}
-
-/// What is known of all definitions.
-#[derive(Default)]
-pub(super) struct Solved {
-    /// What each one holds.
-    pub(super) holds: Vec<Hold>,
-    sources: Vec<Source>,
-    args: Vec<(Def, Node, Def)>,
-}
-
-impl Solved {
-    pub(super) fn source(&self, def: Def) -> Source {
-        self.sources[def as usize]
-    }
-
-    /// What reaches the φ, each with the node that the edge comes from.
-    pub(super) fn arguments(&self, phi: Def) -> impl Iterator<Item = (Node, Def)> + '_ {
-        let start = self.args.partition_point(|&(of, ..)| of < phi);
-        let args = self.args[start..].iter();
-        let args = args.take_while(move |&&(of, ..)| of == phi);
-        args.map(|&(_, from, arg)| (from, arg))
-    }
 }
 
 /// The walk over the dominator tree.

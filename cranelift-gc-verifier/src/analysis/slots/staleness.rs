@@ -8,6 +8,9 @@
 //! **Strength.** A forward may-analysis: exact per path up to the union at joins. Under a collector
 //! that does not move, what another root keeps alive stays valid where it is; under one that never
 //! collects nothing goes stale.
+//!
+//! **Math.** For each location a bit, joined by union. A store clears its bit. A safepoint sets every bit, but for
+//! those of the locations that its stack map names.
 
 use super::events::{Event, Events};
 use super::location::{Def, Loc};

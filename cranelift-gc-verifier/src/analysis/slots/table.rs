@@ -4,7 +4,7 @@ use super::contents::{Content, Hold};
 use super::events::Events;
 use super::location::{BadEntry, Def, Loc, Location, Mapped, Reload, Root};
 use super::location_sets;
-use super::reaching::{Solved, Source};
+use super::solved::{Solved, Source};
 use crate::finding::report::Inconclusive;
 use crate::ir::cfg::Node;
 use cranelift_codegen::ir::{Inst, Value};
