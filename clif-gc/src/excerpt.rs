@@ -204,6 +204,7 @@ fn used(text: &str, error: &GcError) -> ((usize, usize), String) {
         return (whole(text), error.at_safepoint(true));
     }
     match operand(text, error) {
+        Some((place, _)) if matches!(error, GcError::TypeBroken(_)) => (place, error.at_use()),
         Some((place, value)) => (place, format!("{value} is used here")),
         None => (whole(text), error.at_use()),
     }

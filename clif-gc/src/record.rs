@@ -118,6 +118,14 @@ pub struct Counts {
     pub unjudged: u64,
     /// The same by reason, in the order of [`Unjudged::ALL`].
     pub unjudged_by: [u64; Unjudged::ALL.len()],
+    /// Typed positions, at which something is relied upon.
+    pub positions: u64,
+    /// Those at which the type of what arrives is enough.
+    pub positions_typed: u64,
+    /// Those at which a test, or what makes the value, proves what arrives.
+    pub positions_proved: u64,
+    /// Those at which nothing is known of what arrives.
+    pub positions_unjudged: u64,
     /// Emitted records of stack maps.
     pub records: u64,
     /// Entries of those records.

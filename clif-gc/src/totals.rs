@@ -30,6 +30,14 @@ pub struct Totals {
     pub unjudged: u64,
     /// The same by reason.
     pub unjudged_by: BTreeMap<&'static str, u64>,
+    /// Typed positions, at which something is relied upon.
+    pub positions: u64,
+    /// Those at which the type of what arrives is enough.
+    pub positions_typed: u64,
+    /// Those at which a test, or what makes the value, proves what arrives.
+    pub positions_proved: u64,
+    /// Those at which nothing is known of what arrives.
+    pub positions_unjudged: u64,
     /// Emitted records of stack maps that were compared with CLIF.
     pub records: u64,
     /// Entries of those records.
@@ -104,6 +112,10 @@ impl Tally {
             guarded,
             unjudged,
             unjudged_by,
+            positions,
+            positions_typed,
+            positions_proved,
+            positions_unjudged,
             records,
             record_entries,
             rewrites,
@@ -121,6 +133,10 @@ impl Tally {
         for (reason, count) in by_reason(unjudged_by) {
             *totals.unjudged_by.entry(reason).or_default() += count;
         }
+        totals.positions += positions;
+        totals.positions_typed += positions_typed;
+        totals.positions_proved += positions_proved;
+        totals.positions_unjudged += positions_unjudged;
         totals.records += records;
         totals.record_entries += record_entries;
         totals.rewrites += rewrites;

@@ -7,9 +7,9 @@ use cranelift_gc_verifier::{About, Code};
 use std::path::Path;
 
 /// The codes whose examples show what they show when they are compiled.
-const CODES: [&str; 11] = [
-    "GCV01", "GCV02", "GCV03", "GCV04", "GCV05", "GCV06", "GCV07", "GCV08", "GCV10", "GCV16",
-    "GCV17",
+const CODES: [&str; 15] = [
+    "GCV01", "GCV02", "GCV03", "GCV04", "GCV05", "GCV06", "GCV07", "GCV08", "GCV10", "GCV11",
+    "GCV12", "GCV16", "GCV17", "GCV18", "GCV19",
 ];
 
 /// Those whose examples ask about a rewrite that Cranelift does not make. The tests of the filetests

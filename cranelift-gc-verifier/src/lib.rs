@@ -25,8 +25,10 @@ pub use finding::error::{
 };
 pub use finding::hazard::{Hazard, Hazards};
 pub use finding::map_fault::{Area, MapFault};
+pub use finding::object::{Barrier, MissingBarrier, OutOfObject, Outside};
 pub use finding::options::Options;
 pub use finding::report::{Counts, Inconclusive, Report, Unjudged, Verdict, Violation};
+pub use finding::typed::{Thing, TypeBroken, Typed};
 pub use finding::witness::{Role, Step, Witness};
 pub use ir::steps::{Analysis, Steps};
 pub use machine::call_ends::Machine;

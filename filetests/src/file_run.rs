@@ -353,11 +353,12 @@ impl<'a> FileRun<'a> {
         let mut directives = comments.flat_map(|comment| directives(comment.text));
         let no_subjects = directives.any(|directive| directive == Directive::NoSubjects);
         let counts = self.outcome.counts;
-        if (counts.safepoints + counts.records + self.rewrites == 0) != no_subjects {
+        let subjects = counts.safepoints + counts.records + counts.positions + self.rewrites;
+        if (subjects == 0) != no_subjects {
             self.outcome.mistakes.push(
                 match no_subjects {
                     true => "it says `no-subjects`, and there are some in it",
-                    false => "there is no safepoint in it and no rewrite, so that it shows nothing",
+                    false => "there is no safepoint in it, no typed position and no rewrite, so that it shows nothing",
                 }
                 .to_owned(),
             );

@@ -1,8 +1,8 @@
 //! GC facts as text: what is written is read back, and what is wrong is named with its line.
 
 use cranelift_codegen::ir::{
-    FuncRef, Function, GcCollector, GcFact, GcField, GcHeapType, GcKind, GcNullability, Inst,
-    Opcode, Value,
+    FuncRef, Function, GcCollector, GcFact, GcField, GcHeader, GcHeapType, GcKind, GcNullability,
+    GcSignature, Inst, Opcode, SigRef, Value,
 };
 use cranelift_reader::parse_functions;
 use seam_tests::generate;
@@ -36,15 +36,39 @@ fn known(func: &Function) -> String {
             (info.spill_origin(inst), info.initializing(inst), is_mutable)
         })
         .collect();
+    let positions: Vec<_> = insts(func)
+        .into_iter()
+        .map(|inst| (info.object(inst), info.place(inst)))
+        .collect();
+    let signatures: Vec<_> = info
+        .signatures()
+        .map(|(sig, facts)| (sig, trimmed(facts)))
+        .collect();
+    let own = trimmed(info.own_signature());
+    let kinds: Vec<_> = info.kinds().collect();
+    let type_ids: Vec<_> = info.type_ids().collect();
+    let (type_of, tests) = (info.type_of(), info.subtype_tests());
     let types: Vec<_> = info
         .types()
         .map(|(index, above)| (index, above, info.fields(index)))
         .collect();
     let (nogc, mutable, late) = (info.nogc(), info.gc_mutable(), info.gc_late());
     format!(
-        "{:?} {facts:?} {declared:?} {new:?} {of_insts:?} {types:?} {nogc:?} {mutable:?} {late:?}",
-        info.collector
+        "{:?} {facts:?} {declared:?} {new:?} {of_insts:?} {types:?} {nogc:?} {mutable:?} {late:?} \
+         {positions:?} {signatures:?} {own:?} {:?} {kinds:?} {type_ids:?} {type_of:?} {tests:?}",
+        info.collector, info.header
     )
+}
+
+/// What is said in a signature, without what says nothing at the ends.
+fn trimmed(facts: &GcSignature) -> [Vec<Option<GcFact>>; 2] {
+    [&facts.params, &facts.returns].map(|facts| {
+        let len = facts
+            .iter()
+            .rposition(Option::is_some)
+            .map_or(0, |last| last + 1);
+        facts[..len].to_vec()
+    })
 }
 
 fn insts(func: &Function) -> Vec<Inst> {
@@ -95,10 +119,40 @@ fn annotate(func: &mut Function, random: &mut Random) {
         .iter()
         .map(|(_, r)| r.user_id)
         .collect();
+    let signatures: Vec<(SigRef, GcSignature)> = func
+        .dfg
+        .signatures
+        .iter()
+        .map(|(sig, data)| {
+            (
+                sig,
+                signature(data.params.len(), data.returns.len(), random),
+            )
+        })
+        .collect();
+    let own = signature(
+        func.signature.params.len(),
+        func.signature.returns.len(),
+        random,
+    );
     let insts = insts(func);
     let opcodes: Vec<Opcode> = insts.iter().map(|&i| func.dfg.insts[i].opcode()).collect();
     let info = &mut func.dfg.gc_info;
     info.collector = [None, Some(GcCollector::ALL[random.below(3)])][random.below(2)];
+    for (sig, facts) in signatures {
+        info.set_signature(sig, facts);
+    }
+    info.set_own_signature(own);
+    info.header = random.percent(50).then(|| GcHeader {
+        kind: random.below(1 << 20) as u32,
+        type_index: random.below(1 << 20) as u32,
+        count: random.percent(50).then(|| random.below(1 << 20) as u32),
+    });
+    for heap in GcHeapType::ALL {
+        if random.percent(20) {
+            info.set_kind_bits(heap, random.next_u64() as u32);
+        }
+    }
     for index in 0..random.below(5) as u32 {
         let supertype = random.percent(50).then(|| random.below(5) as u32);
         info.add_type(index * 3, supertype);
@@ -106,6 +160,7 @@ fn annotate(func: &mut Function, random: &mut Random) {
             let fields = (0..random.below(3)).map(|_| GcField {
                 offset: random.below(1 << 20) as u32,
                 size: random.below(17) as u32,
+                fact: position(random),
             });
             info.set_fields(index * 3, fields.collect());
         }
@@ -132,9 +187,22 @@ fn annotate(func: &mut Function, random: &mut Random) {
         if opcode.can_load() && !opcode.can_store() && random.percent(30) {
             info.set_gc_mutable_load(inst);
         }
+        if opcode.can_load() || opcode.can_store() || opcode.is_call() {
+            if random.percent(30) {
+                info.set_object(inst, kind(random));
+            }
+            if let Some(fact) = position(random) {
+                info.set_place(inst, fact);
+            }
+        }
     }
-    for callee in callees.into_iter().filter(|_| random.percent(50)) {
-        info.set_nogc(callee);
+    for callee in callees {
+        if random.percent(50) {
+            info.set_nogc(callee);
+        }
+        if random.percent(30) {
+            info.set_subtype_test(callee);
+        }
     }
     for region in regions {
         match random.below(4) {
@@ -142,6 +210,47 @@ fn annotate(func: &mut Function, random: &mut Random) {
             2 => info.set_gc_late(region),
             _ => {}
         }
+        if random.percent(30) {
+            info.set_type_id(region, random.next_u64() as u32);
+        }
+        if random.percent(30) {
+            info.set_type_of(region);
+        }
+    }
+}
+
+/// What a position may be said to hold.
+fn position(random: &mut Random) -> Option<GcFact> {
+    match random.below(4) {
+        0 => Some(GcFact::Scalar),
+        1 => Some(reference(random)),
+        _ => None,
+    }
+}
+
+fn signature(params: usize, returns: usize, random: &mut Random) -> GcSignature {
+    GcSignature {
+        params: (0..params).map(|_| position(random)).collect(),
+        returns: (0..returns).map(|_| position(random)).collect(),
+    }
+}
+
+fn kind(random: &mut Random) -> GcKind {
+    let heap = GcHeapType::ALL[random.below(GcHeapType::ALL.len())];
+    let concrete = (heap.can_be_concrete() && random.percent(50)).then(|| random.next_u64() as u32);
+    GcKind { heap, concrete }
+}
+
+fn reference(random: &mut Random) -> GcFact {
+    let all = [
+        GcNullability::Null,
+        GcNullability::NonNull,
+        GcNullability::Nullable,
+    ];
+    GcFact::Ref {
+        kind: kind(random),
+        nullability: all[random.below(all.len())],
+        traced: random.percent(50),
     }
 }
 
@@ -152,21 +261,7 @@ fn fact(values: &[Value], random: &mut Random) -> GcFact {
         2 => GcFact::Derived {
             base: values[random.below(values.len())],
         },
-        _ => {
-            let heap = GcHeapType::ALL[random.below(GcHeapType::ALL.len())];
-            let concrete =
-                (heap.can_be_concrete() && random.percent(50)).then(|| random.next_u64() as u32);
-            let all = [
-                GcNullability::Null,
-                GcNullability::NonNull,
-                GcNullability::Nullable,
-            ];
-            GcFact::Ref {
-                kind: GcKind { heap, concrete },
-                nullability: all[random.below(all.len())],
-                traced: random.percent(50),
-            }
-        }
+        _ => reference(random),
     }
 }
 
@@ -210,18 +305,20 @@ fn facts_of_optimized_functions_are_read_back() {
 
 /// Every form of annotation, as it is written.
 const ALL_FORMS: &str = "\
-function %f(i32, i64) -> i32, i32 fast {
+function %f(i32 ! gcref(any, nullable), i64) -> i32, i32 ! gcref(none, null) fast {
     gc_collector = moving
+    gc_header = kind 0, type 4, count 8
+    gckind struct = 2952790016
     gctype 1 ()
-    gctype 3 <: 1 (16: 8, 24: 4)
+    gctype 3 <: 1 (16: 8, 24: 4 ! gcref(struct 1, nullable))
     gc_removed v20 ! gcref(struct 3, nonnull) ! needs_stack_map: i32
     gc_removed v21 -> v20
     ss0 = explicit_slot 8
     region0 = 872415236 \"…active_space_end\" ! gc_mutable
-    region1 = 7 \"other\" ! gc_late
-    sig0 = (i32) -> i32, i32 fast
+    region1 = 7 \"other\" ! gc_late ! gctypeid(3) ! gctypeof
+    sig0 = (i32 ! gcref(eq, nonnull)) -> i32, i32 fast
     sig1 = () fast
-    fn0 = colocated u0:1 sig0 ! nogc
+    fn0 = colocated u0:1 sig0 ! nogc ! gcsubtype
     fn1 = %collects sig1
 
 block0(v0 ! gcref(struct 3, nullable): i32, v1: i64):
@@ -229,7 +326,7 @@ block0(v0 ! gcref(struct 3, nullable): i32, v1: i64):
     v2 ! gcheapbase = load.i64 notrap region0 v1 ! gc_mutable
     v3 = uextend.i64 v0
     v4 ! gcderived(v0) = iadd v2, v3
-    v5 ! gcref(any, nonnull) = load.i32 notrap region1 v4
+    v5 ! gcref(any, nonnull) = load.i32 notrap region1 v4 ! gcobject(struct 3) ! gcholds(gcref(any, nonnull))
     v6 = stack_addr.i64 ss0
     store notrap v5, v6 ! spill v5
     call fn1(), stack_map=[i32 @ ss0+0] ! initializing v21
@@ -253,7 +350,16 @@ fn all_forms_are_understood() {
     let info = &func.dfg.gc_info;
     let value = Value::from_u32;
     assert_eq!(info.collector, Some(GcCollector::Moving));
-    let [wide, narrow] = [(16, 8), (24, 4)].map(|(offset, size)| GcField { offset, size });
+    let above = GcKind {
+        heap: GcHeapType::Struct,
+        concrete: Some(1),
+    };
+    let held = GcFact::reference(above, GcNullability::Nullable);
+    let [wide, narrow] = [(16, 8, None), (24, 4, Some(held))].map(|(offset, size, fact)| GcField {
+        offset,
+        size,
+        fact,
+    });
     assert_eq!(info.fields(3), Some(&[wide, narrow][..]));
     assert_eq!((info.fields(1), info.fields(2)), (Some(&[][..]), None));
     assert!(info.is_subtype(3, 1) && !info.is_subtype(1, 3));
@@ -261,6 +367,27 @@ fn all_forms_are_understood() {
         (info.gc_mutable(), info.gc_late()),
         (&[872_415_236][..], &[7][..])
     );
+    let anything = GcFact::reference(GcHeapType::Any, GcNullability::Nullable);
+    assert_eq!(info.own_signature().params, [Some(anything), None]);
+    let null = GcFact::reference(GcHeapType::None, GcNullability::Null);
+    assert_eq!(info.own_signature().returns, [None, Some(null)]);
+    let given = info
+        .signature(SigRef::from_u32(0))
+        .map(|facts| facts.params.len());
+    assert_eq!(
+        (given, info.signature(SigRef::from_u32(1))),
+        (Some(1), None)
+    );
+    let header = GcHeader {
+        kind: 0,
+        type_index: 4,
+        count: Some(8),
+    };
+    assert_eq!(info.header, Some(header));
+    assert_eq!(info.kind_bits(GcHeapType::Struct), Some(0xb000_0000));
+    assert_eq!((info.type_id(7), info.type_id(8)), (Some(3), None));
+    assert!(info.is_type_of(7) && info.is_subtype_test(FuncRef::from_u32(0)));
+    assert_eq!((info.objects().count(), info.places().count()), (1, 1));
     assert!(info.is_nogc(FuncRef::from_u32(0)) && !info.is_nogc(FuncRef::from_u32(1)));
     let declared: Vec<u32> = info.declared().iter().map(|v| v.as_u32()).collect();
     assert_eq!(declared, [7, 9, 12, 20]);
@@ -302,173 +429,173 @@ fn mistakes_are_named_with_their_line() {
         (
             "struct 3, nullable",
             "strukt, nullable",
-            15,
+            17,
             "unknown kind of reference 'strukt': there are any,",
         ),
         (
             "(struct 3, nullable)",
             "(any 3, nullable)",
-            15,
+            17,
             "no concrete type is of the kind 'any'",
         ),
         (
             "(struct 3, nullable)",
             "(struct -3, nullable)",
-            15,
+            17,
             "expected the index of a concrete type",
         ),
         (
             "nullable):",
             "perhaps):",
-            15,
+            17,
             "expected 'null', 'nonnull' or 'nullable'",
         ),
         (
             "gcscalar",
             "gcskalar",
-            25,
+            27,
             "unknown annotation 'gcskalar' of the value: there are gcref,",
         ),
         (
             "! gcscalar,",
             "!,",
-            25,
+            27,
             "expected an annotation of the value after '!'",
         ),
         (
             "! gcscalar",
             "! gcscalar ! gcheapbase",
-            25,
+            27,
             "duplicate fact of v8: it has 'gcscalar' already",
         ),
         (
             "gcnew(16,",
             "gcnew 16,",
-            24,
+            26,
             "expected a list in parentheses",
         ),
         (
             "gcnew(16,",
             "gcnew(v16,",
-            24,
+            26,
             "expected the offset of a word in bytes",
         ),
         (
             "gcnew(16,",
             "gcnew(16 ",
-            24,
+            26,
             "expected ',' or ')' in a list",
         ),
-        ("4294967295)", "4294967296)", 24, "out of range"),
+        ("4294967295)", "4294967296)", 26, "out of range"),
         (
             "gcnew(16,",
             "gcnew() ! gcnew(16,",
-            24,
+            26,
             "duplicate gcnew of v7",
         ),
         (
             "v7 ! needs_stack_map",
             "v7 ! needs_stack_map ! needs_stack_map",
-            24,
+            26,
             "duplicate needs_stack_map of v7",
         ),
         (
             "gcderived(v0)",
             "gcderived(v99)",
-            19,
+            21,
             "undefined value v99 in an annotation; if it was removed, 'gc_removed v99: type' says so",
         ),
         (
             "gcderived(v0)",
             "gcderived",
-            19,
+            21,
             "expected '(' after gcderived",
         ),
         (
             "gcderived(v0)",
             "gcderived(0)",
-            19,
+            21,
             "expected a value after gcderived",
         ),
-        ("! spill v5", "! spill v98", 22, "undefined value v98"),
-        ("! spill v5", "! spill", 23, "expected a value after spill"),
+        ("! spill v5", "! spill v98", 24, "undefined value v98"),
+        ("! spill v5", "! spill", 25, "expected a value after spill"),
         (
             "! spill v5",
             "! reload v5",
-            22,
+            24,
             "store is no reload: only a load is one",
         ),
         (
             "! reload v5",
             "! spill v5",
-            24,
+            26,
             "load is no spill: it stores nothing",
         ),
         (
             "! reload v5",
             "! reload v5 ! reload v5",
-            24,
+            26,
             "duplicate annotation 'reload'",
         ),
         (
             "! initializing v21",
             "! initialising v21",
-            23,
-            "unknown annotation 'initialising' of the instruction: there are spill, reload, initializing and gc_mutable",
+            25,
+            "unknown annotation 'initialising' of the instruction: there are spill, reload, initializing, gc_mutable, gcobject and gcholds",
         ),
         (
             "region0 v1 ! gc_mutable",
             "region0 v1 ! gc_mutable ! gc_mutable",
-            17,
+            19,
             "duplicate annotation 'gc_mutable'",
         ),
         (
             "! spill v5",
             "! gc_mutable",
-            22,
+            24,
             "store is not rewritten: only a load reads what is",
         ),
         (
             "! gc_mutable",
             "! gc_mutabel",
-            8,
-            "unknown annotation 'gc_mutabel' of the alias region: there are gc_mutable and gc_late",
+            10,
+            "unknown annotation 'gc_mutabel' of the alias region: there are gc_mutable, gc_late, gctypeof and gctypeid",
         ),
         (
             "! gc_mutable",
             "! gc_mutable ! gc_mutable",
-            8,
+            10,
             "duplicate or contradictory gc_mutable",
         ),
         (
             "(16: 8,",
             "(16 8,",
-            4,
+            6,
             "expected ':' after the offset of a field",
         ),
         (
             "(16: 8,",
             "(: 8,",
-            4,
+            6,
             "expected the offset of a field in bytes",
         ),
         (
             "(16: 8,",
             "(16: ,",
-            4,
+            6,
             "expected the size of a field in bytes",
         ),
-        ("(16: 8,", "(16: 8", 4, "expected ',' or ')' in a list"),
+        ("(16: 8,", "(16: 8", 6, "expected ',' or ')' in a list"),
         (
             "! nogc",
             "! nocg",
-            12,
-            "unknown annotation 'nocg' of the callee: there are nogc and nomove",
+            14,
+            "unknown annotation 'nocg' of the callee: there are nogc, nomove and gcsubtype",
         ),
         (
             "! nogc",
             "! nogc ! nogc",
-            12,
+            14,
             "duplicate or contradictory nogc of fn0",
         ),
         (
@@ -480,34 +607,71 @@ fn mistakes_are_named_with_their_line() {
         (
             "gctype 1 ()\n",
             "gc_collector = null\n",
-            3,
+            5,
             "duplicate gc_collector",
         ),
-        ("gctype 3 <: 1", "gctype 1 <: 3", 4, "duplicate gctype 1"),
+        ("gctype 3 <: 1", "gctype 1 <: 3", 6, "duplicate gctype 1"),
         (
             "gctype 3 <: 1",
             "gctype 3 < 1",
-            4,
+            6,
             "expected '<:' before a supertype",
         ),
         (
             "gctype 3 <: 1",
             "gctype 3 <: any",
-            4,
+            6,
             "expected the index of a supertype",
         ),
-        ("v21 -> v20", "v21 -> v22", 6, "undefined value v22"),
-        ("v21 -> v20", "v21 -> v21", 6, "alias cycle involving v21"),
+        (
+            "! gcobject(struct 3)",
+            "! gcobject struct 3",
+            22,
+            "expected '(' after gcobject or gcholds",
+        ),
+        (
+            "! gcholds(gcref",
+            "! gcholds(gcderived",
+            22,
+            "unknown annotation 'gcderived' of the position: there are gcref and gcscalar",
+        ),
+        (
+            "kind 0, type 4",
+            "kind 0, typ 4",
+            3,
+            "expected 'type' and an offset in bytes",
+        ),
+        (
+            "gckind struct =",
+            "gckind struct 3 =",
+            4,
+            "duplicate or concrete gckind struct 3",
+        ),
+        (
+            "gctypeid(3)",
+            "gctypeid(v3)",
+            11,
+            "expected the index of a concrete type",
+        ),
+        ("(i32 ! gcref(eq, nonnull))", "(i32 ! nogc)", 12, "expected"),
+        (
+            "! gcsubtype",
+            "! gcsubtype ! gcsubtype",
+            14,
+            "duplicate gcsubtype of fn0",
+        ),
+        ("v21 -> v20", "v21 -> v22", 8, "undefined value v22"),
+        ("v21 -> v20", "v21 -> v21", 8, "alias cycle involving v21"),
         (
             "gc_removed v21 -> v20",
             "gc_removed v0: i32",
-            15,
+            17,
             "duplicate entity: v0",
         ),
         (
             "return v8, v11",
             "return v8, v11 !",
-            29,
+            31,
             "expected an annotation of the instruction after '!'",
         ),
     ];
@@ -535,7 +699,15 @@ fn a_cache_tells_facts_and_settings_apart() {
     for annotation in [
         "    gc_collector = moving\n",
         "    gctype 1 ()\n",
-        " (16: 8, 24: 4)",
+        " (16: 8, 24: 4 ! gcref(struct 1, nullable))",
+        " ! gcref(eq, nonnull)",
+        ", count 8",
+        "    gckind struct = 2952790016\n",
+        " ! gcobject(struct 3)",
+        " ! gcholds(gcref(any, nonnull))",
+        " ! gctypeid(3)",
+        " ! gctypeof",
+        " ! gcsubtype",
         " ! gcnew(16, 4294967295)",
         " ! nogc",
         " ! gc_mutable",

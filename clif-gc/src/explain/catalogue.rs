@@ -35,9 +35,13 @@ examples! {
     Gcv08 "gcv08",
     Gcv09 "gcv09",
     Gcv10 "gcv10",
+    Gcv11 "gcv11",
+    Gcv12 "gcv12",
     Gcv13 "gcv13",
     Gcv14 "gcv14",
     Gcv15 "gcv15",
     Gcv16 "gcv16",
     Gcv17 "gcv17",
+    Gcv18 "gcv18",
+    Gcv19 "gcv19",
 }

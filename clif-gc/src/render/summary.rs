@@ -68,6 +68,16 @@ impl Summary<'_> {
             row("not judged", counted(totals.unjudged_by.iter()));
         }
         row(
+            "positions",
+            format!(
+                "{} ({} typed, {} proved, {} not judged)",
+                thousands(totals.positions),
+                thousands(totals.positions_typed),
+                thousands(totals.positions_proved),
+                thousands(totals.positions_unjudged)
+            ),
+        );
+        row(
             "records",
             format!(
                 "{} ({})",

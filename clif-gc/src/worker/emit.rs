@@ -137,7 +137,8 @@ impl Unit<'_> {
         });
         line(format!("target {}{settings}", target.triple));
         line(String::new());
-        if input.report.counts.safepoints == 0 {
+        let counts = &input.report.counts;
+        if counts.safepoints + counts.positions == 0 {
             line("; no-subjects".to_owned());
         }
         function(input, line);

@@ -8,6 +8,7 @@ pub(crate) mod freshness;
 pub(crate) mod graph;
 pub(crate) mod history;
 pub(crate) mod keepalive;
+pub(crate) mod kind;
 pub(crate) mod nullness;
 pub(crate) mod origin;
 pub(crate) mod provenance;

@@ -15,7 +15,7 @@ use crate::evidence::recheck::{Flaw, NOT_OURS};
 use crate::finding::error::GcError;
 use crate::finding::witness::Finding;
 use crate::finding::witness::{Role, Step};
-use cranelift_codegen::ir::{Block, Function, Inst};
+use cranelift_codegen::ir::{Block, Function, GcField, Inst};
 
 /// Check the types that `func` names. What is found is found at its first instruction.
 pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
@@ -73,6 +73,9 @@ fn first(func: &Function) -> Option<(Block, Inst)> {
 fn first_moved(func: &Function, subtype: u32, supertype: u32) -> Option<u32> {
     let info = &func.dfg.gc_info;
     let (fields, above) = (info.fields(subtype)?, info.fields(supertype)?);
-    let field = (0..above.len()).find(|&field| fields.get(field) != Some(&above[field]))?;
+    // NB: What a field holds may be more in a subtype than in its supertype.
+    let place = |field: &GcField| (field.offset, field.size);
+    let is_moved = |&field: &usize| fields.get(field).map(place) != Some(place(&above[field]));
+    let field = (0..above.len()).find(is_moved)?;
     Some(field as u32)
 }

@@ -14,10 +14,13 @@ pub(crate) mod i31_payload;
 pub(crate) mod initialization;
 pub(crate) mod layout;
 pub(crate) mod lost_trap;
+pub(crate) mod missing_barrier;
+pub(crate) mod out_of_object;
 pub(crate) mod recheck;
 pub(crate) mod reload;
 pub(crate) mod stack_map;
 pub(crate) mod stale_use;
+pub(crate) mod typed_position;
 pub(crate) mod unstored_word;
 
 use crate::analysis::facts::Facts;
@@ -43,6 +46,9 @@ const CHECKS: &[fn(&Facts, &mut Findings)] = &[
     stale_use::check,
     // NB: This one counts what `stale_use` has not counted as a dereference.
     dereference::check,
+    typed_position::check,
+    out_of_object::check,
+    missing_barrier::check,
 ];
 
 /// Verify `func` as it stands.

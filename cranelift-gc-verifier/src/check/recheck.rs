@@ -1,8 +1,8 @@
 //! Asks the `recheck` beside each check whether a witness shows what its error says.
 
 use super::{
-    collector_state, dereference, fact, initialization, layout, lost_trap, reload, stack_map,
-    stale_use, unstored_word,
+    collector_state, dereference, fact, initialization, layout, lost_trap, missing_barrier,
+    out_of_object, reload, stack_map, stale_use, typed_position, unstored_word,
 };
 use crate::evidence::recheck::{Flaw, NOT_OURS, ends_at, path};
 use crate::finding::error::GcError;
@@ -39,6 +39,9 @@ pub(crate) fn recheck(
         GcError::UnstoredWord { .. } => unstored_word::recheck(func, cfg, error, steps),
         GcError::FieldMoved { .. } => layout::recheck(func, error),
         GcError::FactContradicted { .. } => fact::recheck(func, error),
+        GcError::TypeBroken(broken) => typed_position::recheck(func, cfg, broken, steps),
+        GcError::OutOfObject(outside) => out_of_object::recheck(func, outside),
+        GcError::MissingBarrier(missing) => missing_barrier::recheck(func, missing),
         GcError::MembershipChanged { .. }
         | GcError::UnsoundForwarding { .. }
         | GcError::RepresentationChanged { .. }

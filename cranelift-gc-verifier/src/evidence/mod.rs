@@ -1,5 +1,6 @@
 //! Paths that show an error, and what rechecks them.
 
+pub(crate) mod arrival;
 pub(crate) mod execution;
 pub(crate) mod findings;
 pub(crate) mod recheck;

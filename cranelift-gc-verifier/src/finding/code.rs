@@ -2,8 +2,8 @@
 
 use super::about::About;
 use super::{
-    gcv01, gcv02, gcv03, gcv04, gcv05, gcv06, gcv07, gcv08, gcv09, gcv10, gcv13, gcv14, gcv15,
-    gcv16, gcv17,
+    gcv01, gcv02, gcv03, gcv04, gcv05, gcv06, gcv07, gcv08, gcv09, gcv10, gcv11, gcv12, gcv13,
+    gcv14, gcv15, gcv16, gcv17, gcv18, gcv19,
 };
 use core::fmt;
 
@@ -32,8 +32,12 @@ pub enum Code {
     /// `unguarded-dereference`: every dereference is guarded against null and i31, or the type
     /// of its reference excludes them.
     Gcv10,
+    /// `kind-changed`: what arrives at a typed position is of its kind.
+    Gcv11,
+    /// `nullability-changed`: what arrives where null is excluded is not null.
+    Gcv12,
     /// `representation-changed`: a rewrite keeps the CLIF type, and references stay ones.
-    Gcv13 = 13,
+    Gcv13,
     /// `membership-changed`: a rewrite never revives a reference from before a safepoint.
     Gcv14,
     /// `unequal-rewrite`: both sides of a rewrite compute the same bits.
@@ -42,11 +46,15 @@ pub enum Code {
     Gcv16,
     /// `uninitialized-object`: no may-collect safepoint while an object is being initialized.
     Gcv17,
+    /// `out-of-object-access`: an access of an object stays inside it.
+    Gcv18,
+    /// `missing-barrier`: a reference is stored, or loaded, with the barrier that the collector asks for.
+    Gcv19,
 }
 
 impl Code {
     /// Every check that this version makes, in order.
-    pub const ALL: [Code; 15] = [
+    pub const ALL: [Code; 19] = [
         Code::Gcv01,
         Code::Gcv02,
         Code::Gcv03,
@@ -57,11 +65,15 @@ impl Code {
         Code::Gcv08,
         Code::Gcv09,
         Code::Gcv10,
+        Code::Gcv11,
+        Code::Gcv12,
         Code::Gcv13,
         Code::Gcv14,
         Code::Gcv15,
         Code::Gcv16,
         Code::Gcv17,
+        Code::Gcv18,
+        Code::Gcv19,
     ];
 
     /// All that is said about the check.
@@ -77,11 +89,15 @@ impl Code {
             Code::Gcv08 => &gcv08::ABOUT,
             Code::Gcv09 => &gcv09::ABOUT,
             Code::Gcv10 => &gcv10::ABOUT,
+            Code::Gcv11 => &gcv11::ABOUT,
+            Code::Gcv12 => &gcv12::ABOUT,
             Code::Gcv13 => &gcv13::ABOUT,
             Code::Gcv14 => &gcv14::ABOUT,
             Code::Gcv15 => &gcv15::ABOUT,
             Code::Gcv16 => &gcv16::ABOUT,
             Code::Gcv17 => &gcv17::ABOUT,
+            Code::Gcv18 => &gcv18::ABOUT,
+            Code::Gcv19 => &gcv19::ABOUT,
         }
     }
 

@@ -1,10 +1,12 @@
 //! The errors: entities, not sentences.
 
-use super::{gcv01, gcv03, gcv05, gcv06, gcv09, gcv10, gcv13, gcv16, gcv17};
+use super::{gcv01, gcv03, gcv05, gcv06, gcv09, gcv10, gcv11, gcv13, gcv16, gcv17};
 use crate::finding::code::Code;
 use crate::finding::hazard::Hazard;
 use crate::finding::map_fault::MapFault;
+use crate::finding::object::{MissingBarrier, OutOfObject};
 use crate::finding::rewrite_error;
+use crate::finding::typed::{Thing, TypeBroken};
 use core::fmt;
 use cranelift_codegen::ir::{Inst, StackSlot, Type, Value};
 
@@ -219,6 +221,13 @@ pub enum GcError {
         /// The offset of a word that a collector reads, in bytes.
         offset: u32,
     },
+    /// [`Code::Gcv11`], and [`Code::Gcv12`] if it is null: something arrives at a typed position that is not what
+    /// is relied upon there.
+    TypeBroken(TypeBroken),
+    /// [`Code::Gcv18`]: an access of an object does not stay inside it.
+    OutOfObject(OutOfObject),
+    /// [`Code::Gcv19`]: a reference is stored or loaded without its barrier.
+    MissingBarrier(MissingBarrier),
     /// [`Code::Gcv06`]: `value`, derived from the reference `base`, is used at `inst` after
     /// `safepoint`.
     StaleDerivedPointer {
@@ -362,6 +371,16 @@ impl GcError {
             GcError::MembershipChanged { .. } => Code::Gcv14,
             GcError::UnequalRewrite { .. } => Code::Gcv15,
             GcError::LostStackMap { .. } => Code::Gcv09,
+            GcError::OutOfObject(_) => Code::Gcv18,
+            GcError::MissingBarrier(_) => Code::Gcv19,
+            GcError::TypeBroken(TypeBroken { thing, .. }) => match thing {
+                Thing::Null => Code::Gcv12,
+                Thing::I31
+                | Thing::Number
+                | Thing::Other(_)
+                | Thing::Exactly(..)
+                | Thing::Below(..) => Code::Gcv11,
+            },
         }
     }
 
@@ -388,7 +407,10 @@ impl GcError {
             | GcError::FactContradicted { inst, .. }
             | GcError::MembershipChanged { inst, .. }
             | GcError::UnequalRewrite { inst, .. }
-            | GcError::LostStackMap { inst, .. } => inst,
+            | GcError::LostStackMap { inst, .. }
+            | GcError::OutOfObject(OutOfObject { inst, .. })
+            | GcError::MissingBarrier(MissingBarrier { inst, .. })
+            | GcError::TypeBroken(TypeBroken { inst, .. }) => inst,
         }
     }
 
@@ -407,7 +429,10 @@ impl GcError {
             | GcError::UnguardedDereference { value, .. }
             | GcError::GuardRemoved { value, .. }
             | GcError::TrapLost { value, .. }
-            | GcError::FactContradicted { value, .. } => Some(value),
+            | GcError::FactContradicted { value, .. }
+            | GcError::OutOfObject(OutOfObject { value, .. })
+            | GcError::TypeBroken(TypeBroken { value, .. }) => Some(value),
+            GcError::MissingBarrier(MissingBarrier { value, .. }) => value,
             GcError::NonReferenceRoot { value, .. } | GcError::UnsoundForwarding { value, .. } => {
                 value
             }
@@ -448,6 +473,9 @@ impl GcError {
             | GcError::UnguardedDereference { .. }
             | GcError::GuardRemoved { .. }
             | GcError::TrapLost { .. }
+            | GcError::TypeBroken(_)
+            | GcError::OutOfObject(_)
+            | GcError::MissingBarrier(_)
             | GcError::UnsoundForwarding { .. }
             | GcError::RepresentationChanged { .. }
             | GcError::FieldMoved { .. }
@@ -469,6 +497,7 @@ impl GcError {
                 subtype, supertype, ..
             } => gcv13::at_start(subtype, supertype),
             GcError::FactContradicted { value, why, .. } => gcv13::at_definition(value, why),
+            GcError::TypeBroken(ref broken) => gcv11::at_arrival(broken),
             _ => "the value is used here".to_string(),
         }
     }
@@ -567,6 +596,9 @@ impl fmt::Display for GcError {
                 f,
                 "{inst} may collect before the object of GC reference {value} is initialized"
             ),
+            GcError::TypeBroken(ref broken) => write!(f, "{broken}"),
+            GcError::OutOfObject(ref outside) => write!(f, "{outside}"),
+            GcError::MissingBarrier(ref missing) => write!(f, "{missing}"),
             GcError::UnstoredWord {
                 inst,
                 value,

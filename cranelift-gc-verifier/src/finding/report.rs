@@ -76,6 +76,14 @@ pub struct Counts {
     pub unjudged: u64,
     /// The same by reason, in the order of [`Unjudged::ALL`].
     pub unjudged_by: [u64; Unjudged::ALL.len()],
+    /// Typed positions, at which something is relied upon.
+    pub positions: u64,
+    /// Typed positions at which the type of what arrives is enough.
+    pub positions_typed: u64,
+    /// Typed positions at which a test, or what makes the value, proves what arrives.
+    pub positions_proved: u64,
+    /// Typed positions at which nothing is known of what arrives.
+    pub positions_unjudged: u64,
     /// Emitted records of stack maps that were compared.
     pub records: u64,
     /// Entries of those records.
@@ -95,6 +103,10 @@ impl AddAssign for Counts {
             guarded,
             unjudged,
             unjudged_by,
+            positions,
+            positions_typed,
+            positions_proved,
+            positions_unjudged,
             records,
             record_entries,
         } = other;
@@ -110,6 +122,10 @@ impl AddAssign for Counts {
         for (sum, count) in self.unjudged_by.iter_mut().zip(unjudged_by) {
             *sum += count;
         }
+        self.positions += positions;
+        self.positions_typed += positions_typed;
+        self.positions_proved += positions_proved;
+        self.positions_unjudged += positions_unjudged;
         self.records += records;
         self.record_entries += record_entries;
     }
@@ -202,6 +218,13 @@ pub enum Inconclusive {
         /// What the slot holds.
         value: Value,
     },
+    /// A typed position for which neither a proof was found nor a path on which something else arrives.
+    UndecidedType {
+        /// Where the value arrives.
+        inst: Inst,
+        /// The value.
+        value: Value,
+    },
     /// Lowering made several calls of a safepoint, and its stack map is attached to one that
     /// need not be the safepoint itself.
     AmbiguousCall {
@@ -238,6 +261,7 @@ impl Inconclusive {
             Inconclusive::DynamicSlot { .. } => "dynamic-slot",
             Inconclusive::OpaqueReference { .. } => "opaque-reference",
             Inconclusive::OpaqueRoot { .. } => "opaque-root",
+            Inconclusive::UndecidedType { .. } => "undecided-type",
             Inconclusive::AmbiguousCall { .. } => "ambiguous-call",
             Inconclusive::TooMuchWork { .. } => "too-much-work",
             Inconclusive::Malformed { .. } => "malformed",
@@ -283,6 +307,10 @@ impl fmt::Display for Inconclusive {
             Inconclusive::OpaqueRoot { inst, value } => write!(
                 f,
                 "the stack map of {inst} names a slot that holds {value}, which is computed of a reference in a way that is not followed"
+            ),
+            Inconclusive::UndecidedType { inst, value } => write!(
+                f,
+                "whether {value} is what {inst} relies upon could not be decided"
             ),
             Inconclusive::AmbiguousCall { inst } => write!(
                 f,

@@ -18,7 +18,11 @@ pub(crate) enum Interest {
 pub(crate) fn interest(func: &Function) -> Interest {
     // NB: A bounds check that guards nothing is found as a whole, whether or not there are references; and
     // an i31 is none that ages.
-    if is_of_interest(func) || !lost_trap::lost(func).is_empty() || i31_payload::are_taken(func) {
+    if is_of_interest(func)
+        || !lost_trap::lost(func).is_empty()
+        || i31_payload::are_taken(func)
+        || func.dfg.gc_info.facts().next().is_some()
+    {
         Interest::References
     } else if func.sized_stack_slots.is_empty() {
         Interest::None

@@ -76,6 +76,11 @@ impl Roots {
         value
     }
 
+    /// What `value`, which must not be an alias, is a reload for; it may be one itself.
+    pub(crate) fn origin(&self, value: Value) -> Option<Value> {
+        self.origins[value].expand()
+    }
+
     /// What of `hazards` the types of what `value` is reloaded for leave: that of a reload may be
     /// weaker.
     pub(crate) fn narrow(

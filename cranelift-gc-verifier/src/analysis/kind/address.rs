@@ -1,0 +1,128 @@
+//! What an address points into, and how far.
+//!
+//! **Claim.** An address that is said to be so far into the object of a reference is: the base of the heap, the
+//! reference and a constant are added up in it, and nothing else.
+//!
+//! **Strength.** Sums, differences, extensions and the choice of a bounds check between null and an address are looked into. What is
+//! a reference is so by its fact.
+
+use crate::ir::cfg::constant;
+use crate::ir::view::Body;
+use cranelift_codegen::ir::{Function, GcFact, InstructionData, Opcode, Value, ValueDef, types};
+use smallvec::SmallVec;
+
+/// How many values of an address are looked at.
+const MAX_TERMS: usize = 32;
+
+/// An address, taken apart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Address {
+    /// The only reference to an object of the heap that takes part in it.
+    pub(crate) reference: Option<Value>,
+    /// The only wide value that takes part in it: the heap's base, or a pointer to something.
+    pub(crate) pointer: Option<Value>,
+    /// What is added to these, if that is a constant.
+    pub(crate) offset: Option<i64>,
+}
+
+impl Address {
+    /// Take `addr` apart.
+    pub(crate) fn of(func: &Function, body: &Body, addr: Value) -> Address {
+        let mut parts = Parts::default();
+        let mut pending = SmallVec::<[(Value, bool); 8]>::from_slice(&[(addr, true)]);
+        for _ in 0..MAX_TERMS {
+            let Some((value, is_added)) = pending.pop() else {
+                break;
+            };
+            let value = body.resolve(func, value);
+            parts.add(func, value, is_added, &mut pending);
+        }
+        parts.is_other |= !pending.is_empty();
+        parts.finish()
+    }
+}
+
+#[derive(Default)]
+struct Parts {
+    references: SmallVec<[Value; 2]>,
+    pointers: SmallVec<[Value; 2]>,
+    offset: i64,
+    /// Does something else take part?
+    is_other: bool,
+}
+
+impl Parts {
+    fn add(
+        &mut self,
+        func: &Function,
+        value: Value,
+        is_added: bool,
+        pending: &mut SmallVec<[(Value, bool); 8]>,
+    ) {
+        if let Some(n) = constant(func, value) {
+            let n = n as i64;
+            self.offset = match is_added {
+                true => self.offset.wrapping_add(n),
+                false => self.offset.wrapping_sub(n),
+            };
+            return;
+        }
+        let ty = func.dfg.value_type(value);
+        if let Some(GcFact::Ref { .. }) = func.dfg.gc_info.fact(value)
+            && ty == types::I32
+        {
+            match is_added {
+                true => self.references.push(value),
+                false => self.is_other = true,
+            }
+            return;
+        }
+        let data = match func.dfg.value_def(value) {
+            ValueDef::Result(inst, 0) => Some(func.dfg.insts[inst]),
+            _ => None,
+        };
+        match data {
+            Some(InstructionData::Binary {
+                opcode: Opcode::Iadd,
+                args: [a, b],
+            }) => {
+                // NB: A narrow sum may wrap.
+                self.is_other |= ty != types::I64;
+                pending.extend([(a, is_added), (b, is_added)]);
+            }
+            Some(InstructionData::IntAddTrap { args: [a, b], .. }) => {
+                pending.extend([(a, is_added), (b, is_added)]);
+            }
+            Some(InstructionData::Binary {
+                opcode: Opcode::Isub,
+                args: [a, b],
+            }) => {
+                self.is_other |= ty != types::I64;
+                pending.extend([(a, is_added), (b, !is_added)]);
+            }
+            Some(InstructionData::Unary {
+                opcode: Opcode::Uextend,
+                arg,
+            }) if func.dfg.value_type(arg) == types::I32 => pending.push((arg, is_added)),
+            Some(InstructionData::Ternary {
+                opcode: Opcode::SelectSpectreGuard,
+                args: [_, null, checked],
+            }) if constant(func, null) == Some(0) => pending.push((checked, is_added)),
+            _ if ty == types::I64 && is_added => self.pointers.push(value),
+            _ => self.is_other = true,
+        }
+    }
+
+    fn finish(self) -> Address {
+        let only = |values: &[Value]| match *values {
+            [value] => Some(value),
+            _ => None,
+        };
+        Address {
+            reference: only(&self.references),
+            pointer: only(&self.pointers),
+            offset: (!self.is_other && self.references.len() <= 1 && self.pointers.len() <= 1)
+                .then_some(self.offset),
+        }
+    }
+}

@@ -1,0 +1,394 @@
+//! Whether the branches of a path can all go the way that they go.
+//!
+//! **Claim.** Where the conditions of a path are said to agree, there are values of everything that they are made of with which
+//! each of them is what the path takes it to be.
+//!
+//! **Strength.** Two conditions that have nothing in common agree. Of conditions that one reference decides, some
+//! [`Thing`](super::thing::Thing) that the reference may be has to pass them all; of others, values near the constants in them
+//! are tried. What is not understood does not agree.
+
+use super::header::compared_types;
+use super::subject::{Scene, Subject, Trial, While};
+use super::thing::Things;
+use crate::analysis::nullness::eval::{Bits, Known, Truth, eval, truth};
+use crate::ir::cfg::constant;
+use crate::ir::path::Point;
+use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
+use cranelift_codegen::ir::{Function, GcFact, InstructionData, Opcode, Value, ValueDef};
+use smallvec::SmallVec;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A condition, and what it is on a path.
+pub(crate) type Condition = (Value, bool);
+
+/// How many values of a condition are looked at.
+const MAX_VALUES: usize = 64;
+
+/// How many leaves are given values at once, and how many ways are tried.
+const MAX_LEAVES: usize = 4;
+const MAX_TRIALS: usize = 20_000;
+
+/// Whether the conditions of a path agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Agreement {
+    /// They can all be what they are.
+    Yes,
+    /// They contradict each other.
+    No,
+    /// That is not understood.
+    Unknown,
+}
+
+/// Can all of `conditions` be as they are, where block parameters are what `given` says?
+///
+/// The first `before` of them hold wherever the path starts, and so agree with each other.
+pub(crate) fn agree(
+    scene: Scene,
+    conditions: &[Condition],
+    before: usize,
+    given: &BTreeMap<Value, Value>,
+    taken_for: &BTreeMap<Value, Things>,
+) -> Agreement {
+    let mut facts = BTreeMap::<Key, bool>::new();
+    let mut rest = Vec::new();
+    for (at, &(condition, is)) in conditions.iter().enumerate() {
+        let (key, is) = key(scene, condition, is);
+        match facts.get(&key) {
+            None => {
+                facts.insert(key, is);
+                rest.push(at);
+            }
+            Some(&known) if known != is => return Agreement::No,
+            // It was said before.
+            Some(_) => {}
+        }
+    }
+    let Some(leaves) = conditions
+        .iter()
+        .map(|&(condition, _)| leaves(scene, condition, given))
+        .collect::<Option<Vec<_>>>()
+    else {
+        return Agreement::Unknown;
+    };
+    while let Some(first) = rest.pop() {
+        // All that have something in common with it, directly or not.
+        let mut group = vec![first];
+        let mut of_group = leaves[first].clone();
+        while let Some(at) = rest
+            .iter()
+            .position(|&at| !leaves[at].is_disjoint(&of_group))
+        {
+            let other = rest.remove(at);
+            of_group.extend(&leaves[other]);
+            group.push(other);
+        }
+        if group.iter().all(|&at| at < before) {
+            continue;
+        }
+        let group: Vec<Condition> = group.into_iter().map(|at| conditions[at]).collect();
+        let is_alone = group.len() == 1 && !taken_for.keys().any(|value| of_group.contains(value));
+        if is_alone {
+            continue;
+        }
+        let agreement = group_agrees(scene, &group, &of_group, given, taken_for);
+        if agreement != Agreement::Yes {
+            return agreement;
+        }
+    }
+    Agreement::Yes
+}
+
+/// What tells a condition apart from others.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Value(Value),
+    Comparison(u8, Value, Value),
+}
+
+/// A condition that is one exactly if `condition` `is` what is returned with it.
+fn key(scene: Scene, condition: Value, mut is: bool) -> (Key, bool) {
+    let func = scene.func;
+    let mut value = scene.body.resolve(func, condition);
+    for _ in 0..MAX_VALUES {
+        let ValueDef::Result(inst, _) = func.dfg.value_def(value) else {
+            break;
+        };
+        match func.dfg.insts[inst] {
+            InstructionData::Unary {
+                opcode: Opcode::Uextend | Opcode::Sextend,
+                arg,
+            } => value = scene.body.resolve(func, arg),
+            InstructionData::IntCompare { cond, args, .. } => {
+                let [a, b] = args.map(|arg| scene.body.resolve(func, arg));
+                let is_equality = matches!(cond, IntCC::Equal | IntCC::NotEqual);
+                if is_equality && constant(func, b) == Some(0) {
+                    is ^= cond == IntCC::Equal;
+                    value = a;
+                    continue;
+                }
+                let (cond, a, b) = match a > b {
+                    true => (cond.swap_args(), b, a),
+                    false => (cond, a, b),
+                };
+                // One of each pair stands for both.
+                let other = cond.complement();
+                let (cond, is) = match (cond as u8) < (other as u8) {
+                    true => (cond, is),
+                    false => (other, !is),
+                };
+                return (Key::Comparison(cond as u8, a, b), is);
+            }
+            _ => break,
+        }
+    }
+    (Key::Value(value), is)
+}
+
+/// What `condition` is made of in the end; references by their roots.
+fn leaves(
+    scene: Scene,
+    condition: Value,
+    given: &BTreeMap<Value, Value>,
+) -> Option<BTreeSet<Value>> {
+    let func = scene.func;
+    let mut leaves = BTreeSet::new();
+    let mut pending = SmallVec::<[Value; 8]>::from_slice(&[condition]);
+    for _ in 0..MAX_VALUES {
+        let Some(value) = pending.pop() else {
+            return Some(leaves);
+        };
+        let value = scene.root(value);
+        if let Some(&arg) = given.get(&value) {
+            pending.push(arg);
+        } else if constant(func, value).is_some() || scene.headers.type_id(value).is_some() {
+        } else if let Some((of, _)) = scene.headers.word(value) {
+            pending.push(of);
+        } else if let Some(types) = compared_types(func, value) {
+            pending.extend(types);
+        } else {
+            match func.dfg.value_def(value) {
+                ValueDef::Result(inst, _) => {
+                    let opcode = func.dfg.insts[inst].opcode();
+                    match opcode.is_call() || opcode.can_load() {
+                        true => drop(leaves.insert(value)),
+                        false => pending.extend_from_slice(func.dfg.inst_args(inst)),
+                    }
+                }
+                ValueDef::Param(..) | ValueDef::Union(..) => drop(leaves.insert(value)),
+            }
+        }
+    }
+    None
+}
+
+/// Can all of these, which have leaves in common, be as they are?
+fn group_agrees(
+    scene: Scene,
+    group: &[Condition],
+    leaves: &BTreeSet<Value>,
+    given: &BTreeMap<Value, Value>,
+    taken_for: &BTreeMap<Value, Things>,
+) -> Agreement {
+    if leaves.len() > MAX_LEAVES {
+        return Agreement::Unknown;
+    }
+    let leaves: Vec<Value> = leaves.iter().copied().collect();
+    let numbers = numbers(scene, group);
+    let choices: Vec<Vec<Choice>> = leaves
+        .iter()
+        .map(|&leaf| choices(scene, leaf, &numbers, taken_for))
+        .collect();
+    let count = choices
+        .iter()
+        .try_fold(1usize, |count, of| count.checked_mul(of.len()));
+    if count.is_none_or(|count| count == 0 || count > MAX_TRIALS) {
+        return Agreement::Unknown;
+    }
+    // NB: Of references everything is tried; of numbers there are others.
+    let is_number = |choices: &Vec<Choice>| matches!(choices[..], [Choice::Number(_), ..]);
+    let mut otherwise = match choices.iter().any(is_number) {
+        true => Agreement::Unknown,
+        false => Agreement::No,
+    };
+    let mut at = vec![0; leaves.len()];
+    loop {
+        let assignment: Vec<(Value, Choice)> = leaves
+            .iter()
+            .zip(&choices)
+            .zip(&at)
+            .map(|((&leaf, choices), &at)| (leaf, choices[at]))
+            .collect();
+        match holds_all(scene, &assignment, given, group) {
+            Agreement::Yes => return Agreement::Yes,
+            Agreement::No => {}
+            Agreement::Unknown => otherwise = Agreement::Unknown,
+        }
+        let mut digit = 0;
+        loop {
+            if digit == at.len() {
+                return otherwise;
+            }
+            at[digit] += 1;
+            if at[digit] < choices[digit].len() {
+                break;
+            }
+            at[digit] = 0;
+            digit += 1;
+        }
+    }
+}
+
+/// What a leaf may be.
+#[derive(Clone, Copy)]
+enum Choice {
+    Number(u64),
+    Reference(Trial),
+}
+
+fn choices(
+    scene: Scene,
+    leaf: Value,
+    numbers: &BTreeSet<u64>,
+    taken_for: &BTreeMap<Value, Things>,
+) -> Vec<Choice> {
+    let info = &scene.func.dfg.gc_info;
+    if let Some(fact @ GcFact::Ref { .. }) = info.fact(leaf) {
+        let mut things = scene.universe.of(info, fact);
+        if let Some(&others) = taken_for.get(&leaf) {
+            things = things.and(others);
+        }
+        let things = things.numbers().map(|number| scene.universe.thing(number));
+        return things
+            .flat_map(|thing| Trial::of(scene, leaf, thing))
+            .map(Choice::Reference)
+            .collect();
+    }
+    let ty = scene.func.dfg.value_type(leaf);
+    if !ty.is_int() || ty.bits() > 64 {
+        return Vec::new();
+    }
+    let mask = u64::MAX >> (64 - ty.bits());
+    let numbers: BTreeSet<u64> = numbers.iter().map(|number| number & mask).collect();
+    numbers.into_iter().map(Choice::Number).collect()
+}
+
+/// The constants in these conditions, and what is next to them.
+fn numbers(scene: Scene, group: &[Condition]) -> BTreeSet<u64> {
+    let func = scene.func;
+    let mut numbers = BTreeSet::from([0, 1, 2, 3, 5, 0x7fff_ffff, u64::MAX]);
+    let mut pending: Vec<Value> = group.iter().map(|&(condition, _)| condition).collect();
+    for _ in 0..MAX_VALUES {
+        let Some(value) = pending.pop() else {
+            break;
+        };
+        let value = scene.body.resolve(func, value);
+        if let Some(n) = constant(func, value) {
+            numbers.extend([n, n.wrapping_add(1), n.wrapping_sub(1)]);
+        } else if let ValueDef::Result(inst, _) = func.dfg.value_def(value) {
+            let opcode = func.dfg.insts[inst].opcode();
+            if !opcode.is_call() && !opcode.can_load() {
+                pending.extend_from_slice(func.dfg.inst_args(inst));
+            }
+        }
+    }
+    numbers
+}
+
+/// Are all conditions certainly what they are, with these leaves?
+fn holds_all(
+    scene: Scene,
+    assignment: &[(Value, Choice)],
+    given: &BTreeMap<Value, Value>,
+    group: &[Condition],
+) -> Agreement {
+    let known = Assigned {
+        scene,
+        assignment,
+        given,
+        depth: MAX_DEPTH,
+    };
+    let mut all = Agreement::Yes;
+    for &(condition, is) in group {
+        match truth(scene.func, &known, condition) {
+            Truth::Certain(found) if found == is => {}
+            Truth::Certain(_) => return Agreement::No,
+            Truth::Unknown | Truth::Either | Truth::Unsure => all = Agreement::Unknown,
+        }
+    }
+    all
+}
+
+/// How often it is looked through what a parameter was given.
+const MAX_DEPTH: u32 = 8;
+
+/// What is known while leaves are what they are assigned.
+struct Assigned<'a, 'x> {
+    scene: Scene<'a>,
+    assignment: &'x [(Value, Choice)],
+    given: &'x BTreeMap<Value, Value>,
+    depth: u32,
+}
+
+impl Known for Assigned<'_, '_> {
+    fn bits(&self, value: Value) -> Option<Bits> {
+        let number = |n| Bits::Const {
+            n,
+            of_reference: false,
+        };
+        match self.choice(value) {
+            Some(Choice::Number(n)) => return Some(number(n)),
+            Some(Choice::Reference(trial)) => return Some(number(trial.word)),
+            None => {}
+        }
+        if let Some(&arg) = self.given.get(&value) {
+            let Some(depth) = self.depth.checked_sub(1) else {
+                return Some(Bits::Unsure);
+            };
+            return Some(eval(self.scene.func, &Assigned { depth, ..*self }, arg));
+        }
+        if let Some(bits) = self.scene.type_number(value) {
+            return Some(bits);
+        }
+        let reference = self.looked_at(value)?;
+        let Some(Choice::Reference(trial)) = self.choice(reference) else {
+            return None;
+        };
+        let start = Point::ENTRY;
+        let known = While {
+            subject: Subject {
+                scene: self.scene,
+                reference,
+                start,
+            },
+            trial,
+            params: &|_| None,
+            is_memory_unsure: false,
+        };
+        known.bits(value)
+    }
+
+    fn resolve(&self, func: &Function, value: Value) -> Value {
+        self.scene.body.resolve(func, value)
+    }
+}
+
+impl Assigned<'_, '_> {
+    fn choice(&self, value: Value) -> Option<Choice> {
+        let root = self.scene.root(value);
+        let found = self.assignment.iter().find(|(leaf, _)| *leaf == root);
+        found.map(|&(_, choice)| choice)
+    }
+
+    /// The reference whose object's header `value` is a word of, or tells about.
+    fn looked_at(&self, value: Value) -> Option<Value> {
+        let scene = self.scene;
+        if let Some((of, _)) = scene.headers.word(value) {
+            return Some(scene.root(of));
+        }
+        let types = compared_types(scene.func, value)?;
+        types.into_iter().find_map(|ty| {
+            let ty = scene.body.resolve(scene.func, ty);
+            Some(scene.root(scene.headers.word(ty)?.0))
+        })
+    }
+}

@@ -1,0 +1,378 @@
+//! Which things a reference may still be where it arrives.
+//!
+//! **Claim.** What is not left is excluded: among what every way to the point passes there are traps and branches that
+//! exclude it.
+//!
+//! **Strength.** Tests that dominate the point, and those that decide a block parameter which such a test asks, as
+//! that of a cast is. Of others nothing is said.
+//!
+//! **Math.** As in [`nullness::dominating`](crate::analysis::nullness::dominating), of sets of [`Things`] instead of words.
+
+use super::subject::{Subject, Trial, While};
+use super::thing::Things;
+use crate::analysis::nullness::branch::{Way, way_along};
+use crate::analysis::nullness::eval::{Bits, Truth, eval, truth};
+use crate::ir::cfg::{Edge, Node, destinations};
+use crate::ir::path::Point;
+use cranelift_codegen::FxHashMap;
+use cranelift_codegen::ir::{BlockArg, Function, Inst, InstructionData, Opcode, Value, ValueDef};
+use smallvec::SmallVec;
+
+/// How many blocks are looked at for one position, and for each block parameter that is met there.
+const MAX_BLOCKS: u32 = 600;
+const MAX_NESTED: u32 = 64;
+
+/// How many traps of each.
+const MAX_TRAPS: usize = 12;
+
+/// How many ways into the block of a parameter.
+const MAX_WAYS: usize = 12;
+
+/// How often the condition that a parameter depends on is made of another parameter.
+const MAX_DEPTH: u32 = 5;
+
+/// How many values of a condition are looked at.
+const MAX_LEAVES: usize = 24;
+
+/// What was found of conditions while references are things.
+#[derive(Default)]
+pub(crate) struct Memory {
+    /// By reference and condition: the things that were tried, and those with which it may be true, and false.
+    truths: FxHashMap<(Value, Value), Truths>,
+    /// By reference, condition and what it is: the things that were tried, and those that may pass where it is made of a
+    /// block parameter.
+    params: FxHashMap<(Value, Value, bool), [Things; 2]>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Truths {
+    tried: Things,
+    may_be: [Things; 2],
+}
+
+/// Those of `things` as which the reference of `subject` may get to `until` in `node`, or to the end of it.
+pub(crate) fn left(
+    subject: Subject,
+    memory: &mut Memory,
+    node: Node,
+    until: Option<Inst>,
+    things: Things,
+) -> Things {
+    // NB: What is passed before the reference is there tells nothing of it.
+    if !subject.scene.cfg.dominates(subject.start.node, node) {
+        return things;
+    }
+    let mut near = Near {
+        subject,
+        memory,
+        budget: MAX_BLOCKS,
+    };
+    near.left(node, until, things, MAX_DEPTH)
+}
+
+/// Those of `things` as which the reference may take `edge`, and get there.
+pub(crate) fn left_along(
+    subject: Subject,
+    memory: &mut Memory,
+    edge: Edge,
+    things: Things,
+) -> Things {
+    if !subject.scene.cfg.dominates(subject.start.node, edge.from) {
+        return things;
+    }
+    let mut near = Near {
+        subject,
+        memory,
+        budget: MAX_BLOCKS,
+    };
+    let along = near.along(edge, things, MAX_DEPTH);
+    near.left(edge.from, None, along, MAX_DEPTH)
+}
+
+struct Near<'a, 'm> {
+    subject: Subject<'a>,
+    memory: &'m mut Memory,
+    budget: u32,
+}
+
+impl Near<'_, '_> {
+    fn left(
+        &mut self,
+        mut node: Node,
+        mut until: Option<Inst>,
+        mut things: Things,
+        depth: u32,
+    ) -> Things {
+        let Subject { scene, start, .. } = self.subject;
+        let cfg = scene.cfg;
+        while !things.is_empty() {
+            self.budget = match self.budget.checked_sub(1) {
+                Some(left) => left,
+                None => return things,
+            };
+            things = self.past_traps(node, until, things, depth);
+            if node == start.node || things.is_empty() {
+                return things;
+            }
+            let mut edges = cfg.preds(node);
+            node = match (edges.next(), edges.next()) {
+                (Some(edge), None) => {
+                    things = self.along(edge, things, depth);
+                    edge.from
+                }
+                _ => match cfg.idom(node) {
+                    Some(idom) => idom,
+                    None => return things,
+                },
+            };
+            until = None;
+        }
+        things
+    }
+
+    fn past_traps(
+        &mut self,
+        node: Node,
+        until: Option<Inst>,
+        mut things: Things,
+        depth: u32,
+    ) -> Things {
+        let Subject { scene, start, .. } = self.subject;
+        let func = scene.func;
+        let traps = scene.body.traps.of(node);
+        let Point { node: first, inst } = start;
+        let begin = inst.filter(|_| node == first).map_or(0, |start| {
+            traps.partition_point(|&trap| func.layout.pp_cmp(trap, start).is_le())
+        });
+        let end = until.map_or(traps.len(), |until| {
+            traps.partition_point(|&trap| func.layout.pp_cmp(trap, until).is_lt())
+        });
+        let traps = traps.get(begin..end).unwrap_or_default();
+        for &trap in traps.iter().rev().take(MAX_TRAPS) {
+            if let InstructionData::CondTrap { opcode, arg, .. } = func.dfg.insts[trap] {
+                things = self.with(arg, opcode == Opcode::Trapz, things, depth);
+            }
+        }
+        things
+    }
+
+    fn along(&mut self, edge: Edge, things: Things, depth: u32) -> Things {
+        let scene = self.subject.scene;
+        let (func, cfg) = (scene.func, scene.cfg);
+        let inst = func.layout.last_inst(cfg.block(edge.from));
+        match inst.map(|inst| func.dfg.insts[inst]) {
+            Some(InstructionData::Brif { arg, .. }) => {
+                self.with(arg, edge.dest == 0, things, depth)
+            }
+            Some(InstructionData::BranchTable { .. }) => things.filter(|number| {
+                let thing = scene.universe.thing(number);
+                Trial::of(scene, self.subject.reference, thing).any(|trial| {
+                    let known = self.known(trial, &|_| None);
+                    way_along(func, cfg, &known, edge) != Way::Never
+                })
+            }),
+            _ => things,
+        }
+    }
+
+    fn known<'p>(&self, trial: Trial, params: &'p dyn Fn(Value) -> Option<Bits>) -> While<'_, 'p> {
+        While {
+            subject: self.subject,
+            trial,
+            params,
+            is_memory_unsure: false,
+        }
+    }
+
+    /// Those of `things` with which `condition` may be `wanted`.
+    fn with(&mut self, condition: Value, wanted: bool, things: Things, depth: u32) -> Things {
+        let scene = self.subject.scene;
+        let condition = scene.body.resolve(scene.func, condition);
+        let things = self.by_condition(condition, wanted, things);
+        if things.is_empty() {
+            return things;
+        }
+        match self.param_of(condition) {
+            Some(param) if depth == MAX_DEPTH => {
+                let key = (self.subject.reference, condition, wanted);
+                let [tried, passed] = self.memory.params.get(&key).copied().unwrap_or_default();
+                let untried = things.without(tried);
+                if untried.is_empty() {
+                    return things.and(passed);
+                }
+                let budget = core::mem::replace(&mut self.budget, MAX_NESTED);
+                let more = self.with_param(param, condition, wanted, untried, depth);
+                self.budget = budget;
+                let passed = passed.or(more.unwrap_or(untried));
+                self.memory.params.insert(key, [tried.or(untried), passed]);
+                things.and(passed)
+            }
+            Some(param) => {
+                let passed = self.with_param(param, condition, wanted, things, depth);
+                passed.unwrap_or(things)
+            }
+            None => things,
+        }
+    }
+
+    fn by_condition(&mut self, condition: Value, wanted: bool, things: Things) -> Things {
+        let key = (self.subject.reference, condition);
+        let mut truths = self.memory.truths.get(&key).copied().unwrap_or_default();
+        let scene = self.subject.scene;
+        let untried = things.without(truths.tried);
+        if !untried.is_empty() {
+            for number in untried.numbers() {
+                let thing = scene.universe.thing(number);
+                for trial in Trial::of(scene, self.subject.reference, thing) {
+                    let known = self.known(trial, &|_| None);
+                    match truth(scene.func, &known, condition) {
+                        Truth::Certain(is) => truths.may_be[usize::from(is)].insert(number),
+                        Truth::Unknown | Truth::Either | Truth::Unsure => {
+                            truths.may_be[0].insert(number);
+                            truths.may_be[1].insert(number);
+                        }
+                    }
+                }
+            }
+            truths.tried = truths.tried.or(untried);
+            self.memory.truths.insert(key, truths);
+        }
+        things.and(truths.may_be[usize::from(wanted)])
+    }
+
+    /// The block parameter that `condition` is made of, if it is made of one alone.
+    fn param_of(&self, condition: Value) -> Option<Value> {
+        let Subject {
+            scene,
+            reference,
+            start,
+        } = self.subject;
+        let mut pending = SmallVec::<[Value; 8]>::from_slice(&[condition]);
+        let mut param = None;
+        for _ in 0..MAX_LEAVES {
+            let Some(value) = pending.pop() else {
+                return param;
+            };
+            let value = scene.body.resolve(scene.func, value);
+            if scene.roots.of(value) == reference {
+                continue;
+            }
+            match scene.func.dfg.value_def(value) {
+                ValueDef::Param(block, _) => {
+                    // NB: Elsewhere, the reference may not have been what it is now.
+                    let node = scene.cfg.node(block)?;
+                    let is_after = node != start.node && scene.cfg.dominates(start.node, node);
+                    if is_after && param.replace(value).is_some_and(|other| other != value) {
+                        return None;
+                    }
+                }
+                ValueDef::Result(inst, _) => {
+                    let opcode = scene.func.dfg.insts[inst].opcode();
+                    if !opcode.is_call() && !opcode.can_load() {
+                        pending.extend_from_slice(scene.func.dfg.inst_args(inst));
+                    }
+                }
+                ValueDef::Union(..) => return None,
+            }
+        }
+        None
+    }
+
+    /// The same as [`Near::with`] for a condition that is made of `param`.
+    fn with_param(
+        &mut self,
+        param: Value,
+        condition: Value,
+        wanted: bool,
+        things: Things,
+        depth: u32,
+    ) -> Option<Things> {
+        let depth = depth.checked_sub(1)?;
+        let scene = self.subject.scene;
+        let (func, cfg) = (scene.func, scene.cfg);
+        let ValueDef::Param(block, number) = func.dfg.value_def(param) else {
+            return None;
+        };
+        let node = cfg.node(block)?;
+        if cfg.preds(node).count() > MAX_WAYS {
+            return None;
+        }
+        let edges: SmallVec<[Edge; 4]> = cfg.preds(node).collect();
+        let mut passed = Things::default();
+        for edge in edges {
+            let left = things.without(passed);
+            let arg = argument(func, cfg.block(edge.from), edge, number)?;
+            let arg = scene.body.resolve(func, arg);
+            let may_pass = self.passing(arg, param, condition, wanted, left);
+            if may_pass.is_empty() {
+                continue;
+            }
+            // NB: What was passed may itself be a parameter, that of another test.
+            let may_pass = match self.param_of(arg) {
+                Some(inner) if condition == param && inner != param => {
+                    let inner = self.with_param(inner, arg, wanted, may_pass, depth);
+                    inner.unwrap_or(may_pass)
+                }
+                _ => may_pass,
+            };
+            let along = self.along(edge, may_pass, depth);
+            passed = passed.or(self.left(edge.from, None, along, depth));
+            if passed == things {
+                return None;
+            }
+        }
+        Some(passed)
+    }
+
+    /// Those of `things` with which `condition` may be `wanted` while `param` is `arg`.
+    fn passing(
+        &self,
+        arg: Value,
+        param: Value,
+        condition: Value,
+        wanted: bool,
+        things: Things,
+    ) -> Things {
+        let scene = self.subject.scene;
+        let func = scene.func;
+        things.filter(|number| {
+            let thing = scene.universe.thing(number);
+            Trial::of(scene, self.subject.reference, thing).any(|trial| {
+                let bits = eval(func, &self.known(trial, &|_| None), arg);
+                let params = |value: Value| (value == param).then_some(bits);
+                truth(func, &self.known(trial, &params), condition) != Truth::Certain(!wanted)
+            })
+        })
+    }
+}
+
+/// What `edge`, out of `from`, passes for the parameter with this number.
+pub(crate) fn argument(
+    func: &Function,
+    from: cranelift_codegen::ir::Block,
+    edge: Edge,
+    number: usize,
+) -> Option<Value> {
+    let inst = func.layout.last_inst(from)?;
+    let dest = destinations(func, inst)[edge.dest as usize];
+    match dest.args(&func.dfg.value_lists).nth(number)? {
+        BlockArg::Value(arg) => Some(arg),
+        BlockArg::TryCallRet(_) | BlockArg::TryCallExn(_) => None,
+    }
+}
+
+/// Those of `things` as which the reference may be while `condition` is as said.
+pub(crate) fn with_condition(
+    subject: Subject,
+    memory: &mut Memory,
+    condition: Value,
+    is: bool,
+    things: Things,
+) -> Things {
+    let mut near = Near {
+        subject,
+        memory,
+        budget: MAX_BLOCKS,
+    };
+    near.with(condition, is, things, MAX_DEPTH)
+}

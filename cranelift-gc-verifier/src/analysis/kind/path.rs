@@ -1,0 +1,526 @@
+//! A path on which a reference that is some thing arrives.
+//!
+//! **Claim.** A path that is found starts at the definition of the reference and ends at the position; no condition on it that is
+//! known goes another way, and those that are not known agree with each other.
+//!
+//! **Strength.** A path visits a block once at most. What is not understood is not taken.
+
+use super::agreement::{Agreement, Condition, agree};
+use super::dominating::argument;
+use super::subject::{Subject, Trial, While};
+use super::thing::Things;
+use crate::analysis::nullness::branch::{Way, way_along, way_past};
+use crate::analysis::nullness::eval::{Bits, Truth, eval, truth};
+use crate::ir::cfg::{Edge, Node, destinations};
+use crate::ir::path::Point;
+use cranelift_codegen::ir::{BlockArg, Inst, InstructionData, Opcode, Value, ValueDef};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How many blocks are tried.
+const MAX_TRIES: u32 = 3000;
+
+/// How many paths are tried that arrive.
+const MAX_ARRIVALS: u32 = 12;
+
+/// How many choices are followed, one after the other.
+const MAX_CHOICES: u32 = 4;
+
+/// The length of a path.
+const MAX_LENGTH: usize = 120;
+
+/// Where the path leads.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub(crate) node: Node,
+    pub(crate) inst: Inst,
+    /// What arrives.
+    pub(crate) value: Value,
+    /// The edge that it takes in the end, if it does not end at the instruction.
+    pub(crate) along: Option<Edge>,
+}
+
+/// How far a walk gets.
+enum Passed<'a> {
+    Through(Walk<'a>),
+    /// It does not.
+    Never,
+    /// That is not understood.
+    Unknown,
+}
+
+#[derive(Clone)]
+struct Walk<'a> {
+    subject: Subject<'a>,
+    trial: Trial,
+    node: Node,
+    after: Option<Inst>,
+    params: BTreeMap<Value, Bits>,
+    given: BTreeMap<Value, Value>,
+    conditions: Vec<Condition>,
+    /// How many of these hold where the path starts.
+    before: usize,
+    visited: Vec<Node>,
+    is_memory_unsure: bool,
+}
+
+/// What came of looking for a path.
+pub(crate) enum Found {
+    /// The blocks of one.
+    Path(Vec<Node>),
+    /// There is none: all were tried.
+    None,
+    /// It is not known whether there is one.
+    Unknown,
+}
+
+/// Find a path to `target`.
+pub(crate) fn find(
+    subject: Subject,
+    trial: Trial,
+    target: Target,
+    conditions: &[Condition],
+) -> Found {
+    let walk = Walk::new(subject, trial, conditions);
+    let mut search = Search {
+        target,
+        leads: leads_to(subject, target.node),
+        tries: MAX_TRIES,
+        are_all: true,
+    };
+    match (walk.search(&mut search), search.are_all) {
+        (Some(path), _) => Found::Path(path),
+        (None, true) => Found::None,
+        (None, false) => Found::Unknown,
+    }
+}
+
+/// A search for paths.
+struct Search {
+    target: Target,
+    leads: BTreeSet<Node>,
+    tries: u32,
+    /// Were all paths tried, and is it certain of each that it cannot be taken?
+    are_all: bool,
+}
+
+/// Is this, which starts with the block of the definition, such a path?
+pub(crate) fn recheck(
+    subject: Subject,
+    trial: Trial,
+    target: Target,
+    conditions: &[Condition],
+    path: &[Node],
+) -> Result<(), &'static str> {
+    match Walk::new(subject, trial, conditions).follows(target, path) {
+        true => Ok(()),
+        false => Err("it does not arrive, or its branches contradict each other"),
+    }
+}
+
+/// The nodes from which `target` is reached without defining the reference again.
+fn leads_to(subject: Subject, target: Node) -> BTreeSet<Node> {
+    let cfg = subject.scene.cfg;
+    let mut leads = BTreeSet::from([target]);
+    let mut pending = vec![target];
+    while let Some(node) = pending.pop() {
+        if node == subject.start.node {
+            continue;
+        }
+        for edge in cfg.preds(node) {
+            if cfg.dominates(subject.start.node, edge.from) && leads.insert(edge.from) {
+                pending.push(edge.from);
+            }
+        }
+    }
+    leads
+}
+
+impl<'a> Walk<'a> {
+    fn new(subject: Subject<'a>, trial: Trial, conditions: &[Condition]) -> Self {
+        let Point { node, inst } = subject.start;
+        let mut before = passed_before(subject);
+        let count = before.len();
+        before.extend_from_slice(conditions);
+        Walk {
+            before: count,
+            subject,
+            trial,
+            node,
+            after: inst,
+            params: BTreeMap::new(),
+            given: BTreeMap::new(),
+            conditions: before,
+            visited: vec![node],
+            is_memory_unsure: false,
+        }
+    }
+
+    fn with_known<T>(&self, f: impl FnOnce(&While) -> T) -> T {
+        let params = |value: Value| self.params.get(&value).copied();
+        f(&While {
+            subject: self.subject,
+            trial: self.trial,
+            params: &params,
+            is_memory_unsure: self.is_memory_unsure,
+        })
+    }
+
+    fn search(self, search: &mut Search) -> Option<Vec<Node>> {
+        let target = search.target;
+        if self.node == target.node {
+            match self.clone().pass(Some(target.inst)) {
+                Passed::Through(here) => {
+                    match here.arrives(target) {
+                        Agreement::Yes => return Some(self.visited),
+                        Agreement::No => {}
+                        Agreement::Unknown => search.are_all = false,
+                    }
+                    // NB: To see whether conditions agree takes longer than to walk.
+                    search.tries = search.tries.saturating_sub(MAX_TRIES / MAX_ARRIVALS);
+                }
+                Passed::Never => {}
+                Passed::Unknown => search.are_all = false,
+            }
+        }
+        if self.visited.len() >= MAX_LENGTH {
+            search.are_all = false;
+            return None;
+        }
+        let passed = match self.pass(None) {
+            Passed::Through(passed) => passed,
+            Passed::Never => return None,
+            Passed::Unknown => {
+                search.are_all = false;
+                return None;
+            }
+        };
+        let cfg = passed.subject.scene.cfg;
+        for edge in cfg.succs(passed.node) {
+            if !search.leads.contains(&edge.to) {
+                continue;
+            }
+            // The start is where the reference is another one.
+            if passed.visited.contains(&edge.to) {
+                search.are_all &= edge.to == passed.subject.start.node;
+                continue;
+            }
+            let Some(tries) = search.tries.checked_sub(1) else {
+                search.are_all = false;
+                return None;
+            };
+            search.tries = tries;
+            match passed.take(edge) {
+                Passed::Through(next) => {
+                    if let Some(path) = next.search(search) {
+                        return Some(path);
+                    }
+                }
+                Passed::Never => {}
+                Passed::Unknown => search.are_all = false,
+            }
+        }
+        None
+    }
+
+    /// Does it arrive by these blocks? Two of them may be joined by several edges.
+    fn follows(self, target: Target, path: &[Node]) -> bool {
+        let Some((&next, rest)) = path.split_first() else {
+            return match self.pass(Some(target.inst)) {
+                Passed::Through(here) => here.arrives(target) == Agreement::Yes,
+                Passed::Never | Passed::Unknown => false,
+            };
+        };
+        let Passed::Through(passed) = self.pass(None) else {
+            return false;
+        };
+        let cfg = passed.subject.scene.cfg;
+        let mut edges = cfg.succs(passed.node).filter(|edge| edge.to == next);
+        edges.any(|edge| match passed.take(edge) {
+            Passed::Through(walk) => walk.follows(target, rest),
+            Passed::Never | Passed::Unknown => false,
+        })
+    }
+
+    /// Walk past the traps before `until`, or all of the block's.
+    fn pass(mut self, until: Option<Inst>) -> Passed<'a> {
+        let scene = self.subject.scene;
+        let func = scene.func;
+        let is_before = |a: Inst, b: Inst| func.layout.pp_cmp(a, b).is_lt();
+        for item in scene.body.items_of(self.node) {
+            if self.after.is_some_and(|after| !is_before(after, item.inst)) {
+                continue;
+            }
+            if until.is_some_and(|until| !is_before(item.inst, until)) {
+                break;
+            }
+            if let InstructionData::CondTrap { opcode, arg, .. } = func.dfg.insts[item.inst] {
+                match self.with_known(|known| way_past(func, known, item.inst)) {
+                    Way::Open => {}
+                    Way::Never => return Passed::Never,
+                    Way::Unknown | Way::Unsure => return Passed::Unknown,
+                }
+                self.decide(arg, opcode == Opcode::Trapz);
+            } else if self.stores_of_reference(item.inst) {
+                self.is_memory_unsure = true;
+            }
+        }
+        self.after = until.or(self.after);
+        Passed::Through(self)
+    }
+
+    /// May `inst` store something that tells what the reference is?
+    fn stores_of_reference(&self, inst: Inst) -> bool {
+        let scene = self.subject.scene;
+        let opcode = scene.func.dfg.insts[inst].opcode();
+        if !opcode.can_store() && !opcode.is_call() {
+            return false;
+        }
+        // The reference itself tells nothing; a callee may look at it.
+        if !opcode.is_call() {
+            let args = scene.func.dfg.inst_args(inst);
+            let is_reference =
+                args.first().map(|&arg| scene.root(arg)) == Some(self.subject.reference);
+            if is_reference {
+                return false;
+            }
+        }
+        if super::header::compared_types(
+            scene.func,
+            scene
+                .func
+                .dfg
+                .inst_results(inst)
+                .first()
+                .copied()
+                .unwrap_or(self.subject.reference),
+        )
+        .is_some()
+        {
+            return false;
+        }
+        self.with_known(|known| known.depends(inst, &mut 64))
+    }
+
+    /// Note what a condition is that is not known.
+    fn decide(&mut self, condition: Value, is: bool) {
+        let scene = self.subject.scene;
+        let bits = self.with_known(|known| eval(scene.func, known, condition));
+        if !matches!(bits, Bits::Const { .. }) {
+            self.conditions.push((condition, is));
+        }
+    }
+
+    fn take(&self, edge: Edge) -> Passed<'a> {
+        let scene = self.subject.scene;
+        let (func, cfg) = (scene.func, scene.cfg);
+        if edge.to == self.subject.start.node {
+            return Passed::Never;
+        }
+        match self.with_known(|known| way_along(func, cfg, known, edge)) {
+            Way::Open => {}
+            Way::Never => return Passed::Never,
+            Way::Unknown | Way::Unsure => return Passed::Unknown,
+        }
+        let mut next = self.clone();
+        let Some(inst) = func.layout.last_inst(cfg.block(edge.from)) else {
+            return Passed::Never;
+        };
+        match func.dfg.insts[inst] {
+            InstructionData::Brif { arg, .. } => next.decide(arg, edge.dest == 0),
+            InstructionData::BranchTable { arg, .. } => {
+                let bits = self.with_known(|known| eval(func, known, arg));
+                // NB: What a table is indexed with may have a say in other conditions.
+                if bits != Bits::Varying {
+                    if !matches!(bits, Bits::Const { .. }) {
+                        return Passed::Unknown;
+                    }
+                }
+            }
+            _ => {}
+        }
+        let dest = destinations(func, inst)[edge.dest as usize];
+        let params = func.dfg.block_params(cfg.block(edge.to));
+        let mut passed = Vec::new();
+        for (number, (arg, &param)) in dest.args(&func.dfg.value_lists).zip(params).enumerate() {
+            let bits = match arg {
+                BlockArg::Value(arg) => self.with_known(|known| eval(func, known, arg)),
+                BlockArg::TryCallRet(_) | BlockArg::TryCallExn(_) => Bits::Varying,
+            };
+            passed.push((
+                param,
+                bits,
+                argument(func, cfg.block(edge.from), edge, number),
+            ));
+        }
+        for (param, bits, arg) in passed {
+            next.params.insert(param, bits);
+            if let Some(arg) = arg {
+                next.given.insert(param, arg);
+            }
+        }
+        next.visited.push(edge.to);
+        next.node = edge.to;
+        next.after = None;
+        Passed::Through(next)
+    }
+
+    fn arrives(&self, target: Target) -> Agreement {
+        if self.node != target.node {
+            return Agreement::No;
+        }
+        let mut end = self.clone();
+        if !end.is_it(target.value, MAX_CHOICES) {
+            // NB: Something else arrives on this path, as far as is understood.
+            return Agreement::Unknown;
+        }
+        if let Some(edge) = target.along {
+            let scene = self.subject.scene;
+            let (func, cfg) = (scene.func, scene.cfg);
+            match self.with_known(|known| way_along(func, cfg, known, edge)) {
+                Way::Open => {}
+                Way::Never => return Agreement::No,
+                Way::Unknown | Way::Unsure => return Agreement::Unknown,
+            }
+            if let InstructionData::Brif { arg, .. } = func.dfg.insts[target.inst] {
+                end.decide(arg, edge.dest == 0);
+            }
+        }
+        let taken_for = end.taken_for(target);
+        let scene = self.subject.scene;
+        agree(scene, &end.conditions, end.before, &end.given, &taken_for)
+    }
+
+    /// Is `value` the reference on this path? Notes the conditions under which it is chosen.
+    fn is_it(&mut self, value: Value, choices: u32) -> bool {
+        let scene = self.subject.scene;
+        let func = scene.func;
+        let bits = self.with_known(|known| eval(func, known, value));
+        let word = self.trial.word;
+        if matches!(bits, Bits::Const { n, of_reference: true } if n == word) {
+            return true;
+        }
+        let value = scene.root(value);
+        if let Some(&arg) = self.given.get(&value)
+            && choices > 0
+        {
+            return self.is_it(arg, choices - 1);
+        }
+        let ValueDef::Result(inst, _) = func.dfg.value_def(value) else {
+            return false;
+        };
+        let InstructionData::Ternary {
+            opcode: Opcode::Select | Opcode::SelectSpectreGuard,
+            args: [condition, yes, no],
+        } = func.dfg.insts[inst]
+        else {
+            return false;
+        };
+        let Some(choices) = choices.checked_sub(1) else {
+            return false;
+        };
+        [(yes, true), (no, false)].into_iter().any(|(arm, is)| {
+            let mut chosen = self.clone();
+            let truth = chosen.with_known(|known| truth(func, known, condition));
+            if truth == Truth::Certain(!is) || truth == Truth::Unsure || !chosen.is_it(arm, choices)
+            {
+                return false;
+            }
+            chosen.decide(condition, is);
+            *self = chosen;
+            true
+        })
+    }
+
+    /// What other references are taken for on the way, by accesses of their objects.
+    fn taken_for(&self, target: Target) -> BTreeMap<Value, Things> {
+        let scene = self.subject.scene;
+        let func = scene.func;
+        let info = &func.dfg.gc_info;
+        let mut taken_for = BTreeMap::new();
+        let Some(before) = passed_blocks(self.subject) else {
+            return taken_for;
+        };
+        let nodes: BTreeSet<Node> = before
+            .into_iter()
+            .chain(self.visited.iter().copied())
+            .collect();
+        for node in nodes {
+            for item in scene.body.items_of(node) {
+                if item.inst == target.inst {
+                    break;
+                }
+                let (Some(kind), Some(access)) = (info.object(item.inst), scene.body.access(item))
+                else {
+                    continue;
+                };
+                let address = super::address::Address::of(func, scene.body, access.addr);
+                if let Some(reference) = address.reference {
+                    let fact = cranelift_codegen::ir::GcFact::reference(
+                        kind,
+                        cranelift_codegen::ir::GcNullability::NonNull,
+                    );
+                    let things = scene.universe.of(info, fact);
+                    let root = scene.root(reference);
+                    let known = taken_for.entry(root).or_insert(things);
+                    *known = known.and(things);
+                }
+            }
+        }
+        taken_for
+    }
+}
+
+/// The blocks that are passed for certain before the definition, from the last one on.
+fn passed_blocks(subject: Subject) -> Option<Vec<Node>> {
+    let cfg = subject.scene.cfg;
+    let mut blocks = Vec::new();
+    let mut node = subject.start.node;
+    while let Some(idom) = cfg.idom(node) {
+        if idom == node || blocks.len() >= MAX_LENGTH {
+            break;
+        }
+        blocks.push(idom);
+        node = idom;
+    }
+    Some(blocks)
+}
+
+/// The conditions that are passed for certain before the definition.
+fn passed_before(subject: Subject) -> Vec<Condition> {
+    let scene = subject.scene;
+    let (func, cfg) = (scene.func, scene.cfg);
+    let mut conditions = Vec::new();
+    let mut node = subject.start.node;
+    let mut until = subject.start.inst;
+    let mut is_first = true;
+    for _ in 0..MAX_LENGTH {
+        for &trap in scene.body.traps.of(node) {
+            let is_passed = match (is_first, until) {
+                (false, _) => true,
+                (true, Some(until)) => func.layout.pp_cmp(trap, until).is_lt(),
+                (true, None) => false,
+            };
+            if let (true, InstructionData::CondTrap { opcode, arg, .. }) =
+                (is_passed, func.dfg.insts[trap])
+            {
+                conditions.push((arg, opcode == Opcode::Trapz));
+            }
+        }
+        (is_first, until) = (false, None);
+        let mut edges = cfg.preds(node);
+        let (first, second) = (edges.next(), edges.next());
+        if let (Some(edge), None) = (first, second)
+            && let Some(inst) = func.layout.last_inst(cfg.block(edge.from))
+            && let InstructionData::Brif { arg, .. } = func.dfg.insts[inst]
+        {
+            conditions.push((arg, edge.dest == 0));
+        }
+        match cfg.idom(node) {
+            Some(idom) if idom != node => node = idom,
+            _ => break,
+        }
+    }
+    // NB: Constant conditions say nothing.
+    conditions.retain(|&(condition, _)| crate::ir::cfg::constant(func, condition).is_none());
+    conditions
+}

@@ -1,0 +1,263 @@
+//! What values are while one reference is some [`Thing`].
+//!
+//! **Claim.** While the reference is the thing, each value has the bits that are said of it.
+//!
+//! **Strength.** Known are the reference itself, the words of its object's header, and what a comparison of types makes of
+//! these. What is loaded through the reference otherwise, and what a callee makes of it, is *unsure*: it may tell what the
+//! reference is in a way that is not followed.
+//!
+//! **Math.** A thing is tried as a few words, each of which stands for it: one that only some of them pass is not excluded.
+
+use super::header::{Headers, Word, compared_types};
+use super::thing::Universe;
+use crate::analysis::nullness::eval::{Bits, Known, eval};
+use crate::analysis::nullness::reload_roots::Roots;
+use crate::finding::typed::Thing;
+use crate::ir::cfg::Cfg;
+use crate::ir::path::Point;
+use crate::ir::view::Body;
+use cranelift_codegen::ir::{Function, GcHeapType, Inst, Value, ValueDef};
+
+/// A function, and what is known of all of it.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
+    pub(crate) func: &'a Function,
+    pub(crate) cfg: &'a Cfg,
+    pub(crate) body: &'a Body,
+    pub(crate) roots: &'a Roots,
+    pub(crate) headers: &'a Headers,
+    pub(crate) universe: &'a Universe,
+}
+
+impl Scene<'_> {
+    /// What `value` is an alias of and a reload for, or itself.
+    pub(crate) fn root(&self, value: Value) -> Value {
+        self.roots.of(self.body.resolve(self.func, value))
+    }
+
+    /// What `value` is, if it is the number of a type.
+    pub(crate) fn type_number(&self, value: Value) -> Option<Bits> {
+        let index = self.headers.type_id(value)?;
+        // NB: The number of a type that is not told apart is that of some object all the same.
+        Some(match self.universe.has_type(index) {
+            true => Bits::Const {
+                n: type_number(index, true),
+                of_reference: false,
+            },
+            false => Bits::Unsure,
+        })
+    }
+
+    /// Is `root` an address of its own, of something that is no object of the heap?
+    fn is_wide(&self, root: Value) -> bool {
+        self.func.dfg.value_type(root).bits() > 32
+    }
+}
+
+/// A reference, from its definition on.
+#[derive(Clone, Copy)]
+pub(crate) struct Subject<'a> {
+    pub(crate) scene: Scene<'a>,
+    /// A root.
+    pub(crate) reference: Value,
+    pub(crate) start: Point,
+}
+
+/// As what a thing is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Trial {
+    pub(crate) thing: Thing,
+    /// The reference.
+    pub(crate) word: u64,
+    /// What the header's word for the kind holds besides.
+    others: u32,
+}
+
+/// What may stand in the header beside the bits of the kind.
+const OTHERS: [u32; 2] = [0, 0x03ff_ffff];
+
+impl Trial {
+    /// All trials of `thing`.
+    pub(crate) fn of(scene: Scene, reference: Value, thing: Thing) -> impl Iterator<Item = Trial> {
+        let words: &[u64] = match thing {
+            Thing::Null => &[0],
+            Thing::I31 => &[1, 0x7fff_ffff, 0xffff_ffff],
+            Thing::Number => &[2],
+            Thing::Other(_) | Thing::Exactly(..) | Thing::Below(..) => {
+                match scene.is_wide(reference) {
+                    true => &[0x1_0000, 0x7fff_0000_0000],
+                    false => &[0x40, 0xffff_ffc0],
+                }
+            }
+        };
+        let trials = words.iter().enumerate();
+        trials.map(move |(index, &word)| Trial {
+            thing,
+            word,
+            others: OTHERS[index % OTHERS.len()],
+        })
+    }
+}
+
+/// What is known while the reference is as in the trial, and block parameters are what `params` says.
+pub(crate) struct While<'a, 'p> {
+    pub(crate) subject: Subject<'a>,
+    pub(crate) trial: Trial,
+    pub(crate) params: &'p dyn Fn(Value) -> Option<Bits>,
+    /// Was something of the reference stored, so that what is loaded may tell of it?
+    pub(crate) is_memory_unsure: bool,
+}
+
+/// How many values are looked at to tell whether one depends on the reference.
+const MAX_DEPENDENCES: u32 = 48;
+
+impl Known for While<'_, '_> {
+    fn bits(&self, value: Value) -> Option<Bits> {
+        let Subject {
+            scene, reference, ..
+        } = self.subject;
+        if scene.roots.of(value) == reference {
+            return Some(self.of_reference(self.trial.word));
+        }
+        if let Some(bits) = (self.params)(value) {
+            return Some(bits);
+        }
+        let ValueDef::Result(inst, _) = scene.func.dfg.value_def(value) else {
+            return None;
+        };
+        let opcode = scene.func.dfg.insts[inst].opcode();
+        if !opcode.is_call() && !opcode.can_load() {
+            return None;
+        }
+        if let Some(bits) = scene.type_number(value) {
+            return Some(bits);
+        }
+        if let Some((of, word)) = scene.headers.word(value)
+            && scene.root(of) == reference
+        {
+            return Some(self.header(word));
+        }
+        if let Some(types) = compared_types(scene.func, value)
+            && let Some(bits) = self.compared(types)
+        {
+            return Some(bits);
+        }
+        let is_constant_memory = opcode.can_load()
+            && scene.func.dfg.insts[inst]
+                .memflags_data(&scene.func.dfg)
+                .is_some_and(|flags| flags.readonly());
+        let is_unsure = self.is_memory_unsure && !is_constant_memory
+            || self.depends(inst, &mut MAX_DEPENDENCES.clone());
+        is_unsure.then_some(Bits::Unsure)
+    }
+
+    fn resolve(&self, func: &Function, value: Value) -> Value {
+        self.subject.scene.body.resolve(func, value)
+    }
+}
+
+impl While<'_, '_> {
+    fn of_reference(&self, n: u64) -> Bits {
+        Bits::Const {
+            n,
+            of_reference: true,
+        }
+    }
+
+    /// The word of the header of the object that the reference is.
+    fn header(&self, word: Word) -> Bits {
+        let info = &self.subject.scene.func.dfg.gc_info;
+        let heap = match self.trial.thing {
+            Thing::Other(heap) | Thing::Exactly(heap, _) | Thing::Below(heap, _) => heap,
+            // There is none.
+            Thing::Null | Thing::I31 | Thing::Number => return Bits::Varying,
+        };
+        match (word, self.trial.thing) {
+            (Word::Type, Thing::Exactly(_, index)) => self.of_reference(type_number(index, true)),
+            (Word::Type, Thing::Below(_, index)) => self.of_reference(type_number(index, false)),
+            (Word::Type, _) => self.of_reference(1 + heap as u64),
+            (Word::Kind, _) => {
+                // An object of the host comes as one or as the other.
+                let heap = match (heap, self.trial.others) {
+                    (GcHeapType::Any, 0) => GcHeapType::Extern,
+                    _ => heap,
+                };
+                match info.kind_bits(heap) {
+                    Some(bits) => self.of_reference(u64::from(bits | self.trial.others)),
+                    None => Bits::Unsure,
+                }
+            }
+        }
+    }
+
+    /// Whether the first type is the second one or below it, if something is known of both.
+    fn compared(&self, types: [Value; 2]) -> Option<Bits> {
+        let func = self.subject.scene.func;
+        let [sub, sup] = types.map(|value| eval(func, self, value));
+        let (
+            Bits::Const {
+                n: sub,
+                of_reference,
+            },
+            Bits::Const { n: sup, .. },
+        ) = (sub, sup)
+        else {
+            return None;
+        };
+        let is_below = match (type_of_number(sub), type_of_number(sup)) {
+            (Some((sub, _)), Some((sup, true))) => func.dfg.gc_info.is_subtype(sub, sup),
+            (None, Some((_, true))) => false,
+            // Of what is below a type nothing more is known.
+            _ => return Some(Bits::Unsure),
+        };
+        Some(Bits::Const {
+            n: is_below.into(),
+            of_reference,
+        })
+    }
+
+    /// Does what `inst` results in depend on the reference, beyond what is followed?
+    pub(crate) fn depends(&self, inst: Inst, fuel: &mut u32) -> bool {
+        let Subject {
+            scene, reference, ..
+        } = self.subject;
+        scene.func.dfg.inst_args(inst).iter().any(|&arg| {
+            let arg = scene.body.resolve(scene.func, arg);
+            if scene.roots.of(arg) == reference {
+                return true;
+            }
+            match (self.params)(arg) {
+                Some(
+                    Bits::Unsure
+                    | Bits::Const {
+                        of_reference: true, ..
+                    },
+                ) => return true,
+                Some(Bits::Unknown | Bits::Varying | Bits::Const { .. }) => return false,
+                None => {}
+            }
+            let Some(left) = fuel.checked_sub(1) else {
+                return true;
+            };
+            *fuel = left;
+            match scene.func.dfg.value_def(arg) {
+                ValueDef::Result(inst, _) => self.depends(inst, fuel),
+                ValueDef::Param(..) | ValueDef::Union(..) => false,
+            }
+        })
+    }
+}
+
+/// Where the numbers of concrete types begin; those below are of other objects.
+const FIRST_NUMBER: u64 = 0x1000;
+
+/// The number of a concrete type, or of one below it that is not named.
+fn type_number(index: u32, is_exact: bool) -> u64 {
+    (FIRST_NUMBER + 2 * u64::from(index) + u64::from(!is_exact)) & 0xffff_ffff
+}
+
+/// The concrete type with this number, and whether it is exactly that.
+fn type_of_number(number: u64) -> Option<(u32, bool)> {
+    let number = number.checked_sub(FIRST_NUMBER)?;
+    Some(((number / 2) as u32, number % 2 == 0))
+}

@@ -1,0 +1,361 @@
+//! References that are stored, or loaded, without the barrier that reference counting asks for (GCV19).
+//!
+//! **Claim.** Of every store that is reported: it stores what may be a reference to an object where the producer says that memory holds
+//! references, and nothing in the function changes the number of references to that object; or nothing loads and
+//! releases what was there. Of every load that is reported: it loads such a reference, hands it on, and nothing changes its object's
+//! header, as putting it on the list of what the stack holds does. Of every call: the callee writes references, and knows none.
+//!
+//! **Strength.** Asked of what the producer made, under a collector that counts references and does not move objects (`gc_header
+//! … count`). Where ways meet, that the count is changed on each of them is asked of stores whose ways into their block can be told.
+//!
+//! **Math.** A store of `v` is counted if every edge into its block is taken only while `v` is no object, or passes a
+//! store to the count of `v`'s object; or if such a store dominates it.
+
+use crate::analysis::facts::Facts;
+use crate::analysis::kind::address::Address;
+use crate::analysis::kind::header::Headers;
+use crate::analysis::kind::subject::Scene;
+use crate::analysis::kind::thing::{Things, Universe, named_types};
+use crate::analysis::kind::{Kinds, dominating};
+use crate::analysis::nullness::reload_roots::Roots;
+use crate::check::typed_position::field_of;
+use crate::evidence::findings::Findings;
+use crate::evidence::recheck::Flaw;
+use crate::evidence::steps::step;
+use crate::finding::error::GcError;
+use crate::finding::object::{Barrier, MissingBarrier};
+use crate::finding::typed::Thing;
+use crate::finding::witness::Role;
+use crate::ir::cfg::Node;
+use crate::ir::instruction::{Access, Kind};
+use crate::ir::path::Point;
+use cranelift_codegen::ir::{Function, GcCollector, GcFact, Inst, Value, ValueDef};
+
+/// Check all accesses of memory that holds references.
+pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
+    let func = facts.func;
+    let info = &func.dfg.gc_info;
+    let header = info.header.and_then(|header| header.count);
+    let (Some(count), GcCollector::NonMoving) = (header, facts.collector) else {
+        return;
+    };
+    // NB: The optimizer merges loads, and with them what is known of a reference.
+    if facts.history.proofs.is_later {
+        return;
+    }
+    let mut accesses = Vec::new();
+    for node in facts.cfg.nodes() {
+        for item in facts.body.items_of(node) {
+            let inst = item.inst;
+            if item.kind.is(Kind::CALLS) {
+                if info.place(inst).is_some_and(GcFact::is_traced) {
+                    findings.counts.positions += 1;
+                    missing(func, inst, None, Barrier::WrittenByCallee, findings);
+                }
+            } else if let Some(access) = facts.body.access(item)
+                && held(facts, inst, access).is_some_and(GcFact::is_traced)
+            {
+                accesses.push((node, inst, *access));
+            }
+        }
+    }
+    if accesses.is_empty() {
+        return;
+    }
+    let Some(universe) = Universe::new(&named_types(func)) else {
+        return;
+    };
+    let (cfg, body) = (&facts.cfg, &*facts.body);
+    let headers = Headers::new(func, body);
+    let roots = Roots::new(func, cfg, &facts.slots, &facts.values.reshaped);
+    let scene = Scene {
+        func,
+        cfg,
+        body,
+        roots: &roots,
+        headers: &headers,
+        universe: &universe,
+    };
+    let mut barriers = Barriers {
+        kinds: Kinds::new(scene),
+        changes: changes(scene),
+        count,
+        objects: objects(&universe),
+    };
+    for (node, inst, access) in accesses {
+        match (access.data, access.result) {
+            (Some(data), None) => barriers.store(node, inst, &access, data, findings),
+            (None, Some(result)) => barriers.load(inst, result, findings),
+            _ => {}
+        }
+    }
+}
+
+/// Is `missing` of an instruction that writes or reads references?
+pub(crate) fn recheck(func: &Function, missing: &MissingBarrier) -> Result<(), Flaw> {
+    let info = &func.dfg.gc_info;
+    let is_counted = info.header.is_some_and(|header| header.count.is_some());
+    let is_said = info.place(missing.inst).is_some() || info.object(missing.inst).is_some();
+    (is_counted && is_said)
+        .then_some(())
+        .ok_or("nothing says that there are references")
+}
+
+fn missing(
+    func: &Function,
+    inst: Inst,
+    value: Option<Value>,
+    barrier: Barrier,
+    findings: &mut Findings,
+) {
+    let error = GcError::MissingBarrier(MissingBarrier {
+        inst,
+        value,
+        barrier,
+    });
+    let steps = step(func, Role::Use, inst).map(|step| vec![step]);
+    findings.reject(error, || steps);
+}
+
+/// What the memory holds that is accessed.
+fn held(facts: &Facts, inst: Inst, access: &Access) -> Option<GcFact> {
+    let info = &facts.func.dfg.gc_info;
+    if let Some(place) = info.place(inst) {
+        return Some(place);
+    }
+    let kind = info.object(inst)?;
+    let address = Address::of(facts.func, &facts.body, access.addr);
+    field_of(facts.func, kind, access, &address)?.0.fact
+}
+
+fn objects(universe: &Universe) -> Things {
+    let mut objects = Things::default();
+    for number in 0..universe.len() {
+        match universe.thing(number) {
+            Thing::Null | Thing::I31 | Thing::Number => {}
+            Thing::Other(_) | Thing::Exactly(..) | Thing::Below(..) => objects.insert(number),
+        }
+    }
+    objects
+}
+
+/// A store to the header of an object.
+struct Change {
+    root: Value,
+    point: Point,
+    offset: i64,
+}
+
+/// All stores to words of objects, by their references.
+fn changes(scene: Scene) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for node in scene.cfg.nodes() {
+        for item in scene.body.items_of(node) {
+            let Some(access) = scene.body.access(item) else {
+                continue;
+            };
+            let address = Address::of(scene.func, scene.body, access.addr);
+            let (Some(_), Some(reference), Some(offset)) =
+                (access.data, address.reference, address.offset)
+            else {
+                continue;
+            };
+            changes.push(Change {
+                root: scene.root(reference),
+                point: Point {
+                    node,
+                    inst: Some(item.inst),
+                },
+                offset: offset.wrapping_add(access.offset.into()),
+            });
+        }
+    }
+    changes
+}
+
+struct Barriers<'a> {
+    kinds: Kinds<'a>,
+    changes: Vec<Change>,
+    count: u32,
+    objects: Things,
+}
+
+impl Barriers<'_> {
+    fn store(
+        &mut self,
+        node: Node,
+        inst: Inst,
+        access: &Access,
+        data: Value,
+        findings: &mut Findings,
+    ) {
+        let scene = self.kinds.scene;
+        let func = scene.func;
+        let root = scene.root(data);
+        let things = self.kinds.at(data, node, inst, None, Some(self.objects));
+        let may_be_object = things.is_some_and(|things| !things.is_empty());
+        if may_be_object && !self.is_counted(root, node, inst) {
+            missing(func, inst, Some(data), Barrier::NewNotCounted, findings);
+        }
+        if !self.is_initializing(access) && !self.is_old_released(inst, access) {
+            missing(func, inst, Some(data), Barrier::OldNotReleased, findings);
+        }
+    }
+
+    /// Is the reference `root` counted wherever `inst` is come to while it refers to an object?
+    fn is_counted(&mut self, root: Value, node: Node, inst: Inst) -> bool {
+        let scene = self.kinds.scene;
+        let (func, cfg) = (scene.func, scene.cfg);
+        let at = Point {
+            node,
+            inst: Some(inst),
+        };
+        let count = i64::from(self.count);
+        let of_root = self.changes.iter();
+        let points: Vec<Point> = of_root
+            .filter(|change| change.root == root && change.offset == count)
+            .map(|change| change.point)
+            .collect();
+        if points.is_empty() {
+            return false;
+        }
+        if points.iter().any(|point| point.dominates(func, cfg, at)) {
+            return true;
+        }
+        // The test and the count are just before the store, or some way up.
+        let Some(subject) = self.kinds.subject(root) else {
+            return true;
+        };
+        let mut memory = dominating::Memory::default();
+        let mut node = node;
+        for _ in 0..MAX_BLOCKS {
+            let is_fine = cfg.preds(node).all(|edge| {
+                let passes = points
+                    .iter()
+                    .any(|point| cfg.dominates(point.node, edge.from));
+                passes
+                    || dominating::left_along(subject, &mut memory, edge, self.objects).is_empty()
+            });
+            if is_fine && cfg.preds(node).next().is_some() {
+                return true;
+            }
+            match cfg.idom(node) {
+                Some(idom) if idom != node && node != subject.start.node => node = idom,
+                _ => break,
+            }
+        }
+        // NB: It is counted somewhere: which ways lead there is not understood.
+        points.iter().any(|point| {
+            let reaches = crate::ir::path::Search::new(
+                func,
+                cfg,
+                *point,
+                crate::ir::path::Forbidden {
+                    inst: &|_| false,
+                    block: None,
+                },
+            );
+            reaches.path_to(inst).is_some()
+        })
+    }
+
+    /// Does the store go to an object that is new?
+    fn is_initializing(&self, access: &Access) -> bool {
+        let scene = self.kinds.scene;
+        let info = &scene.func.dfg.gc_info;
+        let address = Address::of(scene.func, scene.body, access.addr);
+        let is_new = |value: Value| info.new_object(value).is_some();
+        match (address.reference, address.pointer) {
+            (Some(reference), _) => is_new(reference) || is_new(scene.root(reference)),
+            // A pointer that comes with a new object, or that a loop moves through an array.
+            (None, Some(pointer)) => {
+                matches!(scene.func.dfg.value_def(pointer), ValueDef::Param(block, _)
+                    if scene.func.layout.entry_block() != Some(block))
+            }
+            (None, None) => true,
+        }
+    }
+
+    /// Was what is overwritten loaded before, and is it released?
+    fn is_old_released(&self, inst: Inst, access: &Access) -> bool {
+        let scene = self.kinds.scene;
+        let (func, cfg, body) = (scene.func, scene.cfg, scene.body);
+        let Some(at) = Point::at(func, cfg, inst) else {
+            return true;
+        };
+        let place = (Address::of(func, body, access.addr), access.offset);
+        for memory in body.accesses() {
+            let other = &memory.access;
+            let (Some(old), None) = (other.result, other.data) else {
+                continue;
+            };
+            let is_there = other.addr == access.addr && other.offset == access.offset
+                || place.0.offset.is_some()
+                    && (Address::of(func, body, other.addr), other.offset) == place;
+            let is_before = Point::at(func, cfg, memory.inst)
+                .is_some_and(|point| point.dominates(func, cfg, at));
+            if is_there && is_before && other.size == access.size && self.is_released(old) {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn is_released(&self, old: Value) -> bool {
+        let scene = self.kinds.scene;
+        let root = scene.root(old);
+        let is_changed = self
+            .changes
+            .iter()
+            .any(|change| change.root == root && change.offset == i64::from(self.count));
+        is_changed
+            || scene.body.items().iter().any(|item| {
+                item.kind.is(Kind::CALLS)
+                    && scene
+                        .func
+                        .dfg
+                        .inst_args(item.inst)
+                        .iter()
+                        .any(|&arg| scene.root(arg) == root)
+            })
+    }
+
+    fn load(&mut self, inst: Inst, result: Value, findings: &mut Findings) {
+        let scene = self.kinds.scene;
+        let root = scene.root(result);
+        let is_object = match self.kinds.facts(result)[..] {
+            [] => false,
+            ref facts => facts.iter().all(|fact| {
+                !self
+                    .objects
+                    .and(scene.universe.of(&scene.func.dfg.gc_info, *fact))
+                    .is_empty()
+            }),
+        };
+        let is_listed = self.changes.iter().any(|change| change.root == root);
+        if is_object && !is_listed && self.is_handed_on(root) {
+            missing(scene.func, inst, Some(result), Barrier::NotListed, findings);
+        }
+    }
+
+    /// Is the reference given to somebody else, or stored?
+    fn is_handed_on(&self, root: Value) -> bool {
+        let scene = self.kinds.scene;
+        let is_it = |value: Value| scene.root(value) == root;
+        scene.cfg.nodes().any(|node| {
+            let items = scene.body.items_of(node).iter();
+            let mut passes = scene.body.passed_from(node).iter();
+            items.into_iter().any(|item| {
+                if let Some(access) = scene.body.access(item) {
+                    return access.data.is_some_and(is_it);
+                }
+                let hands_on = item.kind.is(Kind::CALLS.or(Kind::RETURNS));
+                let args = scene.func.dfg.inst_args(item.inst);
+                hands_on && args.iter().any(|&arg| is_it(arg))
+            }) || passes.any(|pass| is_it(pass.arg))
+        })
+    }
+}
+
+/// How many blocks before a store are looked at.
+const MAX_BLOCKS: usize = 8;

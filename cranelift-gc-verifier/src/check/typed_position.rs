@@ -1,0 +1,703 @@
+//! Whether what arrives at a typed position is what is relied upon there (GCV11, GCV12).
+//!
+//! **Claim.** Of every position that is judged: what arrives is of the position's kind and nullability, by its type, by what
+//! makes it, or by a test that dominates the position; or there is a path on which something else gets there, and it is
+//! returned.
+//!
+//! **Strength.** Positions are what the producer declares, or says by facts: arguments and results of calls, what the function
+//! returns, block parameters and other values with a fact, fields and other memory that holds references, and the objects that
+//! accesses take theirs for. Tests are of null, of i31 and of the object's type, whichever instructions make
+//! them. Where neither a proof nor a path is found, the position is inconclusive.
+//!
+//! **Math.** Let `S` be all that may arrive (see [`kind`](crate::analysis::kind)), and `P` what the position allows. It is
+//! right if `S ⊆ P`. For a thing in `S` and not in `P`, a path is sought from where it comes into being
+//! (see [`path`]).
+
+use crate::analysis::facts::Facts;
+use crate::analysis::kind::address::Address;
+use crate::analysis::kind::header::Headers;
+use crate::analysis::kind::path::Target;
+use crate::analysis::kind::subject::Scene;
+use crate::analysis::kind::thing::{Fits, Things, Universe, fits, named_types};
+use crate::analysis::kind::{Kinds, Source, given, is_in_heap, object_of};
+use crate::analysis::nullness::reload_roots::Roots;
+use crate::evidence::arrival::{self, Arrival};
+use crate::evidence::findings::Findings;
+use crate::evidence::recheck::{Flaw, is_not_repeated};
+use crate::finding::error::GcError;
+use crate::finding::report::Inconclusive;
+use crate::finding::typed::{Thing, TypeBroken, Typed};
+use crate::finding::witness::{Role, Step};
+use crate::ir::cfg::{Cfg, Edge, Node, constant, destinations};
+use crate::ir::instruction::{Access, Kind};
+use crate::ir::path::Point;
+use crate::ir::view::{Body, Item};
+use cranelift_codegen::ir::{
+    BlockArg, Function, GcFact, GcField, GcHeapType, GcKind, GcNullability, Inst, InstructionData,
+    Value, ValueDef, types,
+};
+
+/// What is found.
+#[derive(Default)]
+pub(crate) struct Found {
+    /// Positions at which the type of what arrives is enough.
+    pub(crate) typed: u64,
+    /// Positions at which something else proves what arrives.
+    pub(crate) proved: u64,
+    /// Positions at which nothing is known of what arrives.
+    pub(crate) unjudged: u64,
+    pub(crate) errors: Vec<(GcError, Vec<Step>)>,
+    pub(crate) inconclusive: Vec<Inconclusive>,
+}
+
+/// Something arrives.
+#[derive(Clone, Copy)]
+struct Position {
+    inst: Inst,
+    node: Node,
+    /// What arrives.
+    value: Value,
+    /// What is relied upon.
+    promise: GcFact,
+    what: Typed,
+    /// The edge that passes it, if it is passed to a block.
+    along: Option<Edge>,
+    /// The condition under which it arrives, and what that is then.
+    condition: Option<(Value, bool)>,
+}
+
+/// Judge the positions of a function.
+pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
+    let found = positions(facts);
+    let judged = found.errors.len() + found.inconclusive.len();
+    findings.counts.positions += judged as u64 + found.typed + found.proved + found.unjudged;
+    findings.counts.positions_typed += found.typed;
+    findings.counts.positions_proved += found.proved;
+    findings.counts.positions_unjudged += found.unjudged;
+    findings.inconclusive.extend(found.inconclusive);
+    findings.extend(found.errors);
+}
+
+fn positions(facts: &Facts) -> Found {
+    let (func, cfg, body) = (facts.func, &facts.cfg, &*facts.body);
+    let mut found = Found::default();
+    let info = &func.dfg.gc_info;
+    if info.facts().next().is_none() && info.signatures().next().is_none() {
+        return found;
+    }
+    let mut open = Vec::new();
+    let mut positions = Positions {
+        func,
+        cfg,
+        body,
+        trapped: Vec::new(),
+        found: &mut found,
+        open: &mut open,
+    };
+    positions.constants();
+    for node in cfg.nodes() {
+        positions.block(node);
+    }
+    if !open.is_empty() {
+        judge(facts, &open, &mut found);
+    }
+    found
+}
+
+/// Does `error` name a position of `func` at which that is relied upon, and something that it does not allow?
+pub(crate) fn recheck(
+    func: &Function,
+    cfg: &Cfg,
+    error: &TypeBroken,
+    steps: &[Step],
+) -> Result<(), Flaw> {
+    is_not_repeated(steps)?;
+    let TypeBroken {
+        inst,
+        value,
+        thing,
+        promise,
+        ..
+    } = *error;
+    let universe = Universe::new(&named_types(func)).ok_or("it has too many types")?;
+    let number = universe.number(thing).ok_or("there is no such thing")?;
+    if universe.of(&func.dfg.gc_info, promise).contains(number) {
+        return Err("the position allows it");
+    }
+    let body = crate::ir::reader::read(func, cfg);
+    let (mut found, mut open) = (Found::default(), Vec::new());
+    let mut positions = Positions {
+        func,
+        cfg,
+        body: &body,
+        trapped: Vec::new(),
+        found: &mut found,
+        open: &mut open,
+    };
+    positions.constants();
+    if let Some(node) = cfg.node_of_inst(func, inst) {
+        positions.block(node);
+    }
+    let is_it = |position: &Position| {
+        (position.inst, position.value, position.promise) == (inst, value, promise)
+    };
+    let is_there = open.iter().any(is_it);
+    body.put_back();
+    is_there.then_some(()).ok_or("there is no such position")
+}
+
+/// Collects those that are not right by their types.
+struct Positions<'a, 'f> {
+    func: &'a Function,
+    cfg: &'a Cfg,
+    body: &'a Body,
+    /// Raw pointers that were accessed in a way that traps if they are null, and where.
+    trapped: Vec<(Value, Point)>,
+    found: &'f mut Found,
+    open: &'f mut Vec<Position>,
+}
+
+impl Positions<'_, '_> {
+    fn block(&mut self, node: Node) {
+        let func = self.func;
+        for item in self.body.items_of(node) {
+            self.item(node, item);
+        }
+        let Some(last) = func.layout.last_inst(self.cfg.block(node)) else {
+            return;
+        };
+        self.passed(node, last);
+    }
+
+    fn item(&mut self, node: Node, item: &Item) {
+        let func = self.func;
+        let info = &func.dfg.gc_info;
+        let inst = item.inst;
+        if let Some(access) = self.body.access(item) {
+            self.access(node, inst, access);
+        } else if item.kind.is(Kind::CALLS) {
+            self.call(node, inst);
+        } else if item.kind.is(Kind::RETURNS) {
+            let returns = &info.own_signature().returns;
+            for (index, (&arg, &fact)) in func.dfg.inst_args(inst).iter().zip(returns).enumerate() {
+                self.arrives(node, inst, arg, fact, Typed::Returned(index as u32));
+            }
+        }
+        if item.kind.is(Kind::SAME)
+            && let Some(result) = item.result.expand()
+            && let Some(fact) = info.fact(result)
+        {
+            self.made(node, inst, item, result, fact);
+        }
+    }
+
+    /// A value with a fact is one of others.
+    fn made(&mut self, node: Node, inst: Inst, item: &Item, result: Value, fact: GcFact) {
+        let func = self.func;
+        let [a, b] = self.body.operands(item);
+        let arms = match func.dfg.insts[inst] {
+            InstructionData::Ternary { args, .. } => {
+                [(a, Some((args[0], true))), (b, Some((args[0], false)))]
+            }
+            _ => [(a, None), (b, None)],
+        };
+        let arms = match a == b {
+            true => &arms[..1],
+            false => &arms[..],
+        };
+        for &(operand, condition) in arms {
+            // NB: The payload of an exception is cut to size.
+            if func.dfg.value_type(operand) != func.dfg.value_type(result) {
+                continue;
+            }
+            let before = self.open.len();
+            self.arrives(node, inst, operand, Some(fact), Typed::Made(result));
+            if let Some(position) = self.open.get_mut(before) {
+                position.condition = condition;
+            }
+        }
+    }
+
+    /// Constants that have facts.
+    fn constants(&mut self) {
+        let (func, cfg) = (self.func, self.cfg);
+        for (value, fact) in func.dfg.gc_info.facts() {
+            let GcFact::Ref { .. } = fact else { continue };
+            let ValueDef::Result(inst, _) = func.dfg.value_def(value) else {
+                continue;
+            };
+            if let InstructionData::UnaryImm { .. } = func.dfg.insts[inst]
+                && let Some(node) = cfg.node_of_inst(func, inst)
+            {
+                self.open.push(Position {
+                    inst,
+                    node,
+                    value,
+                    promise: fact,
+                    what: Typed::Made(value),
+                    along: None,
+                    condition: None,
+                });
+            }
+        }
+    }
+
+    fn call(&mut self, node: Node, inst: Inst) {
+        let func = self.func;
+        let info = &func.dfg.gc_info;
+        let Some(signature) = func.dfg.call_signature(inst) else {
+            return;
+        };
+        let Some(facts) = info.signature(signature) else {
+            return;
+        };
+        let args = func.dfg.inst_args(inst);
+        // The callee of an indirect call comes first.
+        let params = func.dfg.signatures[signature].params.len();
+        let args = &args[args.len().saturating_sub(params)..];
+        for (index, (&arg, &fact)) in args.iter().zip(&facts.params).enumerate() {
+            self.arrives(node, inst, arg, fact, Typed::Argument(index as u32));
+        }
+        for (index, &result) in func.dfg.inst_results(inst).iter().enumerate() {
+            let returned = facts.returns.get(index).copied().flatten();
+            self.result(node, inst, result, returned, Typed::Result(index as u32));
+        }
+    }
+
+    /// A value is what its fact says; it is given what `given` says.
+    fn result(
+        &mut self,
+        node: Node,
+        inst: Inst,
+        result: Value,
+        given: Option<GcFact>,
+        what: Typed,
+    ) {
+        let info = &self.func.dfg.gc_info;
+        let (Some(given), Some(fact)) = (given, info.fact(result)) else {
+            return;
+        };
+        match fits(info, given, fact) {
+            Fits::Yes => self.found.typed += 1,
+            Fits::Unknown => self.found.unjudged += 1,
+            Fits::No => self.open.push(Position {
+                inst,
+                node,
+                value: result,
+                promise: fact,
+                what,
+                along: None,
+                condition: None,
+            }),
+        }
+    }
+
+    fn access(&mut self, node: Node, inst: Inst, access: &Access) {
+        let info = &self.func.dfg.gc_info;
+        if let Some(place) = info.place(inst) {
+            self.memory(node, inst, access, place, Typed::Place);
+        }
+        self.pointer(node, inst, access);
+        let Some(kind) = info.object(inst) else {
+            return;
+        };
+        if !is_in_heap(kind.heap) {
+            return;
+        }
+        let address = Address::of(self.func, self.body, access.addr);
+        let Some(reference) = address.reference else {
+            // NB: A new object is accessed by a pointer, too.
+            self.field(node, inst, access, kind, &address);
+            return;
+        };
+        self.arrives(node, inst, reference, Some(object_of(kind)), Typed::Object);
+        self.field(node, inst, access, kind, &address);
+    }
+
+    /// A function or a continuation is accessed by its address: that is not null, or the access traps.
+    fn pointer(&mut self, node: Node, inst: Inst, access: &Access) {
+        let func = self.func;
+        if func.dfg.value_type(access.addr) == types::I32 {
+            return;
+        }
+        let Some(GcFact::Ref { kind, .. }) = func.dfg.gc_info.fact(access.addr) else {
+            return;
+        };
+        if is_in_heap(kind.heap) {
+            return;
+        }
+        let point = Point {
+            node,
+            inst: Some(inst),
+        };
+        if access.flags.trap_code().is_some() {
+            self.trapped.push((access.addr, point));
+            return;
+        }
+        let is_trapped = self.trapped.iter().any(|&(pointer, before)| {
+            pointer == access.addr && before.dominates(func, self.cfg, point)
+        });
+        if !is_trapped {
+            self.arrives(
+                node,
+                inst,
+                access.addr,
+                Some(object_of(kind)),
+                Typed::Object,
+            );
+        }
+    }
+
+    fn field(&mut self, node: Node, inst: Inst, access: &Access, kind: GcKind, address: &Address) {
+        let Some((field, is_element)) = field_of(self.func, kind, access, address) else {
+            return;
+        };
+        if let Some(fact) = field.fact {
+            let what = match is_element {
+                true => Typed::Element,
+                false => Typed::Field(field.offset),
+            };
+            self.memory(node, inst, access, fact, what);
+        }
+    }
+
+    /// Memory that holds what `fact` says is accessed.
+    fn memory(&mut self, node: Node, inst: Inst, access: &Access, fact: GcFact, what: Typed) {
+        if access.size != 4 {
+            return;
+        }
+        if let Some(data) = access.data {
+            self.arrives(node, inst, data, Some(fact), what);
+        }
+        if let (Some(result), None) = (access.result, access.data) {
+            self.result(node, inst, result, Some(fact), what);
+        }
+    }
+
+    /// What the branch `inst`, at the end of `node`, passes to blocks.
+    fn passed(&mut self, node: Node, inst: Inst) {
+        let (func, cfg) = (self.func, self.cfg);
+        let info = &func.dfg.gc_info;
+        let mut dests = None;
+        for edge in cfg.succs(node) {
+            let params = func.dfg.block_params(cfg.block(edge.to));
+            if params.iter().all(|&param| info.fact(param).is_none()) {
+                continue;
+            }
+            let dests = dests.get_or_insert_with(|| destinations(func, inst));
+            let args = dests[edge.dest as usize].args(&func.dfg.value_lists);
+            for (arg, &param) in args.zip(params) {
+                let Some(fact) = info.fact(param) else {
+                    continue;
+                };
+                // NB: An allocation makes its reference out of numbers.
+                if info.new_object(param).is_some() {
+                    continue;
+                }
+                let what = Typed::Param(param);
+                match arg {
+                    BlockArg::Value(arg) => {
+                        self.open_unless_typed(inst, node, arg, fact, what, Some(edge));
+                    }
+                    BlockArg::TryCallRet(index) => {
+                        let signature = func.dfg.call_signature(inst);
+                        let facts = signature.and_then(|signature| info.signature(signature));
+                        let given = facts.and_then(|f| f.returns.get(index as usize).copied());
+                        if let Some(Some(given)) = given
+                            && fits(info, given, fact) == Fits::No
+                        {
+                            self.open.push(Position {
+                                inst,
+                                node,
+                                value: param,
+                                promise: fact,
+                                what: Typed::Result(index),
+                                along: Some(edge),
+                                condition: None,
+                            });
+                        }
+                    }
+                    BlockArg::TryCallExn(_) => {}
+                }
+            }
+        }
+    }
+
+    fn arrives(
+        &mut self,
+        node: Node,
+        inst: Inst,
+        value: Value,
+        promise: Option<GcFact>,
+        what: Typed,
+    ) {
+        if let Some(promise) = promise {
+            self.open_unless_typed(inst, node, value, promise, what, None);
+        }
+    }
+
+    fn open_unless_typed(
+        &mut self,
+        inst: Inst,
+        node: Node,
+        value: Value,
+        promise: GcFact,
+        what: Typed,
+        along: Option<Edge>,
+    ) {
+        let func = self.func;
+        let info = &func.dfg.gc_info;
+        if !matches!(promise, GcFact::Ref { .. }) {
+            return;
+        }
+        let value = self.body.resolve(func, value);
+        if constant(func, value).is_some_and(|n| allows_constant(func, value, n, promise)) {
+            self.found.typed += 1;
+            return;
+        }
+        let fact = info.fact(value).or_else(|| given(func, value));
+        match fact.map(|fact| fits(info, fact, promise)) {
+            Some(Fits::Yes) => self.found.typed += 1,
+            Some(Fits::Unknown) => self.found.unjudged += 1,
+            Some(Fits::No) | None => self.open.push(Position {
+                inst,
+                node,
+                value,
+                promise,
+                what,
+                along,
+                condition: None,
+            }),
+        }
+    }
+}
+
+/// Does `promise` allow the constant `n`?
+fn allows_constant(func: &Function, value: Value, n: u64, promise: GcFact) -> bool {
+    let GcFact::Ref {
+        kind, nullability, ..
+    } = promise
+    else {
+        return true;
+    };
+    match n {
+        0 => nullability != GcNullability::NonNull,
+        _ => {
+            let is_i31 = n % 2 == 1 && func.dfg.value_type(value) == types::I32;
+            is_i31 && kind.heap.may_be_i31() && nullability != GcNullability::Null
+        }
+    }
+}
+
+/// The field of an object of this kind that is accessed, and whether it is an element.
+pub(crate) fn field_of<'a>(
+    func: &'a Function,
+    kind: GcKind,
+    access: &Access,
+    address: &Address,
+) -> Option<(&'a GcField, bool)> {
+    let fields = func.dfg.gc_info.fields(kind.concrete?)?;
+    let offset = address
+        .offset
+        .map(|offset| offset.wrapping_add(access.offset.into()));
+    let is_at = |field: &&GcField| offset == Some(field.offset.into()) && field.size == access.size;
+    if kind.heap != GcHeapType::Array {
+        return Some((fields.iter().find(is_at)?, false));
+    }
+    let [length, element] = fields else {
+        return None;
+    };
+    if is_at(&length) {
+        return Some((length, false));
+    }
+    let is_element = match (address.reference, offset) {
+        (Some(_), Some(offset)) => offset >= element.offset.into(),
+        // An address that is computed otherwise has an index in it.
+        (Some(_), None) => true,
+        // A loop that fills an array has the address of an element.
+        (None, offset) => {
+            let is_moved = |pointer| match func.dfg.value_def(pointer) {
+                ValueDef::Param(block, _) => func.layout.entry_block() != Some(block),
+                ValueDef::Result(..) | ValueDef::Union(..) => false,
+            };
+            offset == Some(0) && address.pointer.is_some_and(is_moved)
+        }
+    };
+    (is_element && access.size == element.size).then_some((element, true))
+}
+
+/// Judge the positions whose types are not enough.
+fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
+    let (func, cfg, body) = (facts.func, &facts.cfg, &*facts.body);
+    let info = &func.dfg.gc_info;
+    let Some(universe) = Universe::new(&named_types(func)) else {
+        found.unjudged += open.len() as u64;
+        return;
+    };
+    let headers = Headers::new(func, body);
+    let roots = Roots::new(func, cfg, &facts.slots, &facts.values.reshaped);
+    let scene = Scene {
+        func,
+        cfg,
+        body,
+        roots: &roots,
+        headers: &headers,
+        universe: &universe,
+    };
+    let mut kinds = Kinds::new(scene);
+    for position in open {
+        let allowed = universe.of(info, position.promise);
+        let all = all_things(&universe);
+        let outside = all.without(allowed);
+        match position.what {
+            Typed::Made(value) if value == position.value => {
+                constant_with_fact(&kinds, position, outside, found);
+                continue;
+            }
+            Typed::Result(_) => {
+                given_wrongly(&kinds, position, outside, found);
+                continue;
+            }
+            _ if is_result_of(func, position) => {
+                given_wrongly(&kinds, position, outside, found);
+                continue;
+            }
+            _ => {}
+        }
+        let Position {
+            value,
+            node,
+            inst,
+            along,
+            condition,
+            ..
+        } = *position;
+        let things = kinds.at(value, node, inst, along, Some(outside));
+        let things = match (things, condition) {
+            (Some(things), Some((condition, is))) => {
+                let root = scene.root(value);
+                Some(kinds.with_condition(root, condition, is, things))
+            }
+            (things, _) => things,
+        };
+        match things {
+            Some(things) if things.is_empty() => found.proved += 1,
+            Some(things) => arrived(&kinds, position, things, found),
+            None => found.unjudged += 1,
+        }
+    }
+}
+
+fn all_things(universe: &Universe) -> Things {
+    let mut all = Things::default();
+    for number in 0..universe.len() {
+        all.insert(number);
+    }
+    all
+}
+
+/// Is the position the definition of its own value?
+fn is_result_of(func: &Function, position: &Position) -> bool {
+    matches!(func.dfg.value_def(position.value), ValueDef::Result(inst, _) if inst == position.inst)
+}
+
+/// A constant is not what its fact says.
+fn constant_with_fact(kinds: &Kinds, position: &Position, outside: Things, found: &mut Found) {
+    let Source::Is(things) = kinds.source(position.value) else {
+        return;
+    };
+    match things.and(outside).numbers().next() {
+        Some(number) => here(kinds, position, number, found),
+        None => found.typed += 1,
+    }
+}
+
+/// Something is not what is relied upon as soon as it is there.
+fn here(kinds: &Kinds, position: &Position, number: usize, found: &mut Found) {
+    let scene = kinds.scene;
+    let step = Step {
+        role: Role::Use,
+        block: scene.cfg.block(position.node),
+        inst: Some(position.inst),
+    };
+    let error = GcError::TypeBroken(TypeBroken {
+        inst: position.inst,
+        value: position.value,
+        thing: scene.universe.thing(number),
+        promise: position.promise,
+        what: position.what,
+    });
+    found.errors.push((error, vec![step]));
+}
+
+/// A callee or memory gives something that the fact of the value does not allow.
+fn given_wrongly(kinds: &Kinds, position: &Position, outside: Things, found: &mut Found) {
+    let scene = kinds.scene;
+    let info = &scene.func.dfg.gc_info;
+    let given = match position.what {
+        Typed::Result(index) => {
+            let signature = scene.func.dfg.call_signature(position.inst);
+            let facts = signature.and_then(|signature| info.signature(signature));
+            facts.and_then(|facts| facts.returns.get(index as usize).copied().flatten())
+        }
+        _ => held_by(kinds, position.inst),
+    };
+    let Some(given) = given else {
+        return;
+    };
+    let things = scene.universe.of(info, given).and(outside);
+    match things.numbers().next() {
+        Some(number) => here(kinds, position, number, found),
+        None => found.proved += 1,
+    }
+}
+
+/// What the memory holds that `inst` loads from.
+fn held_by(kinds: &Kinds, inst: Inst) -> Option<GcFact> {
+    let scene = kinds.scene;
+    let info = &scene.func.dfg.gc_info;
+    if let Some(place) = info.place(inst) {
+        return Some(place);
+    }
+    let access = crate::ir::instruction::access(scene.func, inst)?;
+    let address = Address::of(scene.func, scene.body, access.addr);
+    field_of(scene.func, info.object(inst)?, &access, &address)?
+        .0
+        .fact
+}
+
+/// Something that is not allowed may arrive: show it.
+fn arrived(kinds: &Kinds, position: &Position, things: Things, found: &mut Found) {
+    let target = Target {
+        node: position.node,
+        inst: position.inst,
+        value: position.value,
+        along: position.along,
+    };
+    let info = &kinds.scene.func.dfg.gc_info;
+    let is_of_objects = things
+        .numbers()
+        .all(|number| match kinds.scene.universe.thing(number) {
+            Thing::Null | Thing::I31 | Thing::Number => false,
+            Thing::Other(_) | Thing::Exactly(..) | Thing::Below(..) => true,
+        });
+    match arrival::show(kinds, target, things, position.condition) {
+        Arrival::Shown(thing, steps) => {
+            let error = GcError::TypeBroken(TypeBroken {
+                inst: position.inst,
+                value: position.value,
+                thing,
+                promise: position.promise,
+                what: position.what,
+            });
+            found.errors.push((error, steps));
+        }
+        Arrival::Never => found.proved += 1,
+        // NB: Where objects do not say what they are, a test of their types is not seen.
+        Arrival::Unknown if is_of_objects && info.header.is_none() => found.unjudged += 1,
+        Arrival::Unknown => found.inconclusive.push(Inconclusive::UndecidedType {
+            inst: position.inst,
+            value: position.value,
+        }),
+    }
+}

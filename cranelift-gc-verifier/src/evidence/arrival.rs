@@ -1,0 +1,71 @@
+//! Paths on which a value arrives as something that it must not be.
+
+use crate::analysis::kind::path::{self, Found, Target};
+use crate::analysis::kind::subject::Trial;
+use crate::analysis::kind::thing::Things;
+use crate::analysis::kind::{Kinds, Source};
+use crate::evidence::steps::{point_step, push_path};
+use crate::finding::typed::Thing;
+use crate::finding::witness::{Role, Step};
+use cranelift_codegen::ir::Value;
+
+/// How many things, and how many places where they come from, paths are sought for.
+const MAX_THINGS: usize = 6;
+const MAX_ORIGINS: usize = 12;
+
+/// What was found of something that may arrive.
+pub(crate) enum Arrival {
+    /// It does, on this path, as this.
+    Shown(Thing, Vec<Step>),
+    /// It does not: all paths were tried.
+    Never,
+    /// That is not known.
+    Unknown,
+}
+
+/// Find a path to `target` on which what arrives is one of `things`, under `condition`.
+pub(crate) fn show(
+    kinds: &Kinds,
+    target: Target,
+    things: Things,
+    condition: Option<(Value, bool)>,
+) -> Arrival {
+    let scene = kinds.scene;
+    let (origins, mut are_all) = kinds.origins(target.value);
+    // NB: What comes from a loop is passed on a path that visits a block twice.
+    are_all &= origins.len() <= MAX_ORIGINS && things.numbers().count() <= MAX_THINGS;
+    let conditions: Vec<(Value, bool)> = condition.into_iter().collect();
+    for number in things.numbers().take(MAX_THINGS) {
+        let thing = scene.universe.thing(number);
+        for &origin in origins.iter().take(MAX_ORIGINS) {
+            let Source::Is(may_be) = kinds.source(origin) else {
+                continue;
+            };
+            let Some(subject) = kinds.subject(origin).filter(|_| may_be.contains(number)) else {
+                continue;
+            };
+            for trial in Trial::of(scene, origin, thing) {
+                let path = match path::find(subject, trial, target, &conditions) {
+                    Found::Path(path) => path,
+                    Found::None => continue,
+                    Found::Unknown => {
+                        are_all = false;
+                        continue;
+                    }
+                };
+                if path::recheck(subject, trial, target, &conditions, &path[1..]).is_err() {
+                    are_all = false;
+                    continue;
+                }
+                let mut steps = vec![point_step(scene.cfg, subject.start, Role::Definition)];
+                let (func, cfg) = (scene.func, scene.cfg);
+                push_path(func, cfg, &mut steps, &path, Role::Use, target.inst);
+                return Arrival::Shown(thing, steps);
+            }
+        }
+    }
+    match are_all {
+        true => Arrival::Never,
+        false => Arrival::Unknown,
+    }
+}

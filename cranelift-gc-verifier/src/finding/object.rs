@@ -1,0 +1,120 @@
+//! Accesses outside of their object, and stores without their barrier.
+
+use core::fmt;
+use cranelift_codegen::ir::{Inst, Value};
+
+/// Why an access is outside of its object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outside {
+    /// The type of the object, the one with this index, has no field there.
+    NoField {
+        /// The index of the concrete type.
+        index: u32,
+        /// The offset in bytes.
+        offset: i64,
+        /// The number of bytes.
+        size: u32,
+    },
+    /// An array with this length has no such element.
+    NoElement {
+        /// The length for which it goes wrong.
+        length: u32,
+        /// The distance in bytes from the start of the object.
+        offset: i64,
+    },
+    /// What is filled is no multiple of the size of an element.
+    PartOfElement {
+        /// The number of bytes that are filled.
+        filled: u64,
+        /// The size of an element in bytes.
+        size: u32,
+    },
+}
+
+/// [`Code::Gcv18`](crate::Code::Gcv18): an access of an object does not stay inside it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfObject {
+    /// The access.
+    pub inst: Inst,
+    /// The reference to the object, or the address.
+    pub value: Value,
+    /// Where it is.
+    pub outside: Outside,
+}
+
+impl fmt::Display for OutOfObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let OutOfObject {
+            inst,
+            value,
+            outside,
+        } = self;
+        match outside {
+            Outside::NoField {
+                index,
+                offset,
+                size,
+            } => write!(
+                f,
+                "{inst} accesses {size} bytes at offset {offset} of the object of {value}, which can be of type {index} and has no field there"
+            ),
+            Outside::NoElement { length, offset } => write!(
+                f,
+                "{inst} accesses offset {offset} of the array of {value}, which is outside of it if its length is {length}"
+            ),
+            Outside::PartOfElement { filled, size } => write!(
+                f,
+                "{inst} can fill {filled} bytes from {value} on, which is no multiple of the {size} bytes of an element"
+            ),
+        }
+    }
+}
+
+/// What is missing of a barrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Barrier {
+    /// The reference that is stored is not counted.
+    NewNotCounted,
+    /// The reference that was there is not released.
+    OldNotReleased,
+    /// The reference that is loaded is not put on the list of what the stack holds.
+    NotListed,
+    /// A callee writes references, and knows nothing of them.
+    WrittenByCallee,
+}
+
+/// [`Code::Gcv19`](crate::Code::Gcv19): a reference is stored or loaded without the barrier that the collector asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MissingBarrier {
+    /// The access, or the call.
+    pub inst: Inst,
+    /// What is stored or loaded; of a call, nothing.
+    pub value: Option<Value>,
+    /// What is missing.
+    pub barrier: Barrier,
+}
+
+impl fmt::Display for MissingBarrier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inst = self.inst;
+        match (self.barrier, self.value) {
+            (Barrier::NewNotCounted, Some(value)) => {
+                write!(
+                    f,
+                    "{inst} stores GC reference {value}, which is not counted"
+                )
+            }
+            (Barrier::OldNotReleased, Some(value)) => write!(
+                f,
+                "{inst} stores GC reference {value} over one that is not released"
+            ),
+            (Barrier::NotListed, Some(value)) => write!(
+                f,
+                "{inst} loads GC reference {value}, which is not put on the list of what the stack holds"
+            ),
+            (Barrier::WrittenByCallee, _) | (_, None) => {
+                write!(f, "{inst} writes GC references without a barrier")
+            }
+        }
+    }
+}
