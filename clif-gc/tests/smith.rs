@@ -40,8 +40,11 @@ fn generated_modules_are_verified() {
             Some((seeds.end - seeds.start) as usize)
         );
         for (name, count) in report["totals"].as_object().expect("there are totals") {
-            let total = totals.entry(name.clone()).or_insert(Value::from(0));
-            *total = Value::from(number(total) + number(count));
+            // NB: What is not judged is told by reason besides.
+            if let Some(count) = count.as_u64() {
+                let total = totals.entry(name.clone()).or_insert(Value::from(0));
+                *total = Value::from(number(total) + count);
+            }
         }
         complain(&report, &mut complaints);
     }

@@ -164,7 +164,7 @@ block0(v0: i32):
         );
         assert_eq!(
             value(&func, last_value(&func)),
-            "imul.i32 (iadd.i32 (load.i32 notrap (stack_addr.i64 ss0)+4), -1), v0"
+            "imul.i32 (iadd.i32 (load.i32 notrap v1+4), -1), v0"
         );
     }
 

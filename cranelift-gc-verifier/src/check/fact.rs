@@ -108,7 +108,7 @@ fn is_contradicted(func: &Function, inst: Inst, value: Value, why: Contradiction
 }
 
 /// What in the definition of `value`, or in `fact` itself, contradicts it.
-fn contradiction(func: &Function, value: Value, fact: GcFact) -> Option<Contradiction> {
+pub(super) fn contradiction(func: &Function, value: Value, fact: GcFact) -> Option<Contradiction> {
     let ty = func.dfg.value_type(value);
     match fact {
         GcFact::Ref {

@@ -13,6 +13,7 @@
 //! right if `S ⊆ P`. For a thing in `S` and not in `P`, a path is sought from where it comes into being
 //! (see [`path`]).
 
+use super::fact::contradiction;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
 use crate::analysis::kind::header::Headers;
@@ -30,7 +31,6 @@ use crate::finding::typed::{Thing, TypeBroken, Typed};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, Edge, Node, constant, destinations};
 use crate::ir::instruction::{Access, Kind};
-use crate::ir::path::Point;
 use crate::ir::view::{Body, Item};
 use cranelift_codegen::ir::{
     BlockArg, Function, GcFact, GcField, GcHeapType, GcKind, GcNullability, Inst, InstructionData,
@@ -90,7 +90,6 @@ fn positions(facts: &Facts) -> Found {
         func,
         cfg,
         body,
-        trapped: Vec::new(),
         found: &mut found,
         open: &mut open,
     };
@@ -130,7 +129,6 @@ pub(crate) fn recheck(
         func,
         cfg,
         body: &body,
-        trapped: Vec::new(),
         found: &mut found,
         open: &mut open,
     };
@@ -151,8 +149,6 @@ struct Positions<'a, 'f> {
     func: &'a Function,
     cfg: &'a Cfg,
     body: &'a Body,
-    /// Raw pointers that were accessed in a way that traps if they are null, and where.
-    trapped: Vec<(Value, Point)>,
     found: &'f mut Found,
     open: &'f mut Vec<Position>,
 }
@@ -226,7 +222,9 @@ impl Positions<'_, '_> {
             let ValueDef::Result(inst, _) = func.dfg.value_def(value) else {
                 continue;
             };
+            // NB: What contradicts its fact is an error of the fact.
             if let InstructionData::UnaryImm { .. } = func.dfg.insts[inst]
+                && contradiction(func, value, fact).is_none()
                 && let Some(node) = cfg.node_of_inst(func, inst)
             {
                 self.open.push(Position {
@@ -297,7 +295,6 @@ impl Positions<'_, '_> {
         if let Some(place) = info.place(inst) {
             self.memory(node, inst, access, place, Typed::Place);
         }
-        self.pointer(node, inst, access);
         let Some(kind) = info.object(inst) else {
             return;
         };
@@ -312,40 +309,6 @@ impl Positions<'_, '_> {
         };
         self.arrives(node, inst, reference, Some(object_of(kind)), Typed::Object);
         self.field(node, inst, access, kind, &address);
-    }
-
-    /// A function or a continuation is accessed by its address: that is not null, or the access traps.
-    fn pointer(&mut self, node: Node, inst: Inst, access: &Access) {
-        let func = self.func;
-        if func.dfg.value_type(access.addr) == types::I32 {
-            return;
-        }
-        let Some(GcFact::Ref { kind, .. }) = func.dfg.gc_info.fact(access.addr) else {
-            return;
-        };
-        if is_in_heap(kind.heap) {
-            return;
-        }
-        let point = Point {
-            node,
-            inst: Some(inst),
-        };
-        if access.flags.trap_code().is_some() {
-            self.trapped.push((access.addr, point));
-            return;
-        }
-        let is_trapped = self.trapped.iter().any(|&(pointer, before)| {
-            pointer == access.addr && before.dominates(func, self.cfg, point)
-        });
-        if !is_trapped {
-            self.arrives(
-                node,
-                inst,
-                access.addr,
-                Some(object_of(kind)),
-                Typed::Object,
-            );
-        }
     }
 
     fn field(&mut self, node: Node, inst: Inst, access: &Access, kind: GcKind, address: &Address) {

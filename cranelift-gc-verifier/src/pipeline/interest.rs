@@ -58,6 +58,11 @@ pub fn is_of_interest(func: &Function) -> bool {
         || info.facts().next().is_some()
         || info.new_objects().next().is_some()
         || info.types().next().is_some()
+        // NB: What arrives at a typed position may be a number without a fact.
+        || !info.own_signature().is_empty()
+        || info.signatures().any(|(_, facts)| !facts.is_empty())
+        || info.objects().next().is_some()
+        || info.places().next().is_some()
         || has_mutable_region()
         || has_stack_map()
 }
