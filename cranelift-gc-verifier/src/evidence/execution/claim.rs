@@ -427,9 +427,9 @@ fn stale_proof(terms: &Terms, state: &State, stale: &Stale) -> Box<Proof> {
         false => state.safepoints_without(stale).map(at).collect(),
     };
     for (value, term, position) in state.values() {
-        if contains(terms, term, stale.term) {
+        if contains(terms, term, stale.term) || contains(terms, term, stale.root) {
             found.values.push((value, position as usize));
-            if term == stale.term {
+            if term == stale.term || term == stale.root {
                 found.same.push(value);
             }
         }

@@ -936,10 +936,11 @@ impl State {
             {
                 return Some(stale);
             }
+            // NB: It need not contain its base: what says that it is derived may be a fact alone.
             if let Some(&(base, birth)) = self.derived.get(&term)
                 && let Some(stale) = self.stale(scene, terms, (base, birth))
             {
-                return Some(stale);
+                return Some(Stale { term, ..stale });
             }
             pending.extend(handed_on(terms, term));
         }
@@ -1029,6 +1030,7 @@ impl State {
         }
         Some(Stale {
             term,
+            root: term,
             birth,
             is_root,
         })
@@ -1036,17 +1038,20 @@ impl State {
 
     /// The safepoints since it came to be whose stack maps do not have a reference.
     pub(super) fn safepoints_without(&self, stale: &Stale) -> impl Iterator<Item = usize> + '_ {
-        let term = stale.term;
+        let term = stale.root;
         let all = self.passed.iter().enumerate().skip(stale.birth as usize);
         all.filter(move |(_, at)| !at.kept.contains(&term))
             .map(|(index, _)| index)
     }
 }
 
-/// A reference that is stale.
+/// A reference that is stale, or what is derived from one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Stale {
+    /// What is not to be used any more.
     pub(super) term: Term,
+    /// The reference: `term`, or what a fact says that it is derived from.
+    pub(super) root: Term,
     pub(super) birth: u32,
     /// Does its stack map have it?
     pub(super) is_root: bool,
