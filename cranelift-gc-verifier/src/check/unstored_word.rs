@@ -172,8 +172,8 @@ impl<'a> Object<'a> {
     /// object.
     fn walk(&self, node: Node, is_first: bool, held: &mut Held, stored: &mut Stored) -> Walked {
         let items = self.items(node, is_first);
-        steps::count(Analysis::Objects, items.len());
         for item in items {
+            steps::count(Analysis::Objects, 1);
             if stored.certain.is_all() {
                 return Walked::Done;
             }
@@ -202,10 +202,12 @@ impl<'a> Object<'a> {
 
     fn items(&self, node: Node, is_first: bool) -> &'a [Item] {
         let items = self.scene.body.items_of(node);
-        let start = items
-            .iter()
-            .position(|item| is_first && Some(item.inst) == self.start.inst);
-        &items[start.map_or(0, |start| start + 1)..]
+        // NB: A block may have many objects, and is not walked from its start for each.
+        let layout = &self.scene.func.layout;
+        let start = self.start.inst.filter(|_| is_first).map_or(0, |start| {
+            items.partition_point(|item| layout.pp_cmp(item.inst, start).is_le())
+        });
+        &items[start..]
     }
 
     /// The blocks after `node`, with what holds the object in them, where something does.
@@ -451,8 +453,8 @@ impl<'a> Object<'a> {
         stored: &mut Stored,
     ) -> Walked {
         let items = self.items(node, is_first);
-        steps::count(Analysis::Objects, items.len());
         for item in items {
+            steps::count(Analysis::Objects, 1);
             if self.hands_on(item, held) {
                 return Walked::HandedOn(item.inst);
             }
