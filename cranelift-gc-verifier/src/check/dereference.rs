@@ -8,7 +8,8 @@
 //! the reference: what a cast or a null check refines it to has to be seen in the code.
 //! Guards are conditional traps, branches, and what is computed for them; that an access can trap, or
 //! that its bounds are checked, is none. Where neither a proof nor a path is found, the dereference is
-//! inconclusive.
+//! inconclusive. A block parameter for which no way into its block passes null ([`Kinds`]) is guarded
+//! against null, too.
 //!
 //! **Math.** Let `H` be what the type allows of null and i31, and `r` range over representatives of
 //! `H`. A dereference is guarded if for every `r` conditional constant propagation from the
@@ -21,6 +22,10 @@
 mod tests;
 
 use crate::analysis::facts::Facts;
+use crate::analysis::kind::Kinds;
+use crate::analysis::kind::header::Headers;
+use crate::analysis::kind::subject::Scene;
+use crate::analysis::kind::thing::Universe;
 use crate::analysis::nullness::dominating;
 use crate::analysis::nullness::equal_words::Alike;
 use crate::analysis::nullness::flow::Flow;
@@ -39,13 +44,15 @@ use crate::evidence::steps::point_step;
 use crate::finding::error::GcError;
 use crate::finding::hazard::{Hazard, Hazards};
 use crate::finding::report::{Counts, Inconclusive, Unjudged};
+use crate::finding::typed::Thing;
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, Node, constant};
 use crate::ir::instruction::Kind;
 use crate::ir::path::Point;
 use crate::ir::view::{Body, Traps};
-use cranelift_codegen::ir::{Function, Inst, InstructionData, Value};
-use std::collections::BTreeMap;
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is found.
 #[derive(Default)]
@@ -136,11 +143,15 @@ fn judge(
     let payloads = i31_payload::sites(func, cfg, body, is_later);
     if !open.is_empty() || !payloads.is_empty() {
         let roots = Roots::new(func, cfg, slots, &values.reshaped);
+        let (headers, universe) = (OnceCell::new(), Universe::of_no_type());
         let judge = Judge {
             func,
             cfg,
             body,
             roots: &roots,
+            headers: &headers,
+            universe: &universe,
+            kinds: RefCell::new(None),
         };
         judge.groups(open, &mut guards);
         judge.payloads(&payloads, &mut guards);
@@ -258,6 +269,10 @@ struct Judge<'a> {
     cfg: &'a Cfg,
     body: &'a Body,
     roots: &'a Roots,
+    headers: &'a OnceCell<Headers>,
+    universe: &'a Universe,
+    /// What block parameters may be, as far as it was asked.
+    kinds: RefCell<Option<Kinds<'a>>>,
 }
 
 /// How many blocks are visited for one function: so many for each of its blocks, and some more. The
@@ -268,6 +283,9 @@ const MIN_VISITS: u64 = 20_000;
 
 /// How many sites before one of the same reference are looked at, whether they dominate it.
 const MAX_BEFORE: usize = 8;
+
+/// How many blocks are looked at for a way back to where a choice is decided.
+const MAX_BETWEEN: usize = 256;
 
 impl Judge<'_> {
     /// Judge the sites of one reference after another.
@@ -455,12 +473,19 @@ impl Judge<'_> {
             let point = Point::of_value(self.func, self.cfg, *condition);
             // NB: What is computed again on the way may be something else by then.
             point.is_some_and(|point| {
-                point.node == site.node || self.cfg.dominates(point.node, subject.start.node)
+                point.node == site.node
+                    || self.cfg.dominates(point.node, subject.start.node)
+                    || self.is_passed_once(point.node, subject.start.node, scratch)
             })
         };
         let subject = Subject {
             chosen: site.chosen.filter(is_known),
             ..subject
+        };
+        // NB: Where the choice is not known, a path on which the other one was made shows nothing.
+        let site = &Site {
+            is_certain: site.is_certain && subject.chosen.is_some(),
+            ..*site
         };
         match dominating::is_guarded(subject, scratch.settled(), site) {
             true => guards.settle(site),
@@ -471,6 +496,48 @@ impl Judge<'_> {
         }
     }
 
+    /// Is `node` entered once at most before `start`, which dominates it, is entered again?
+    fn is_passed_once(&self, node: Node, start: Node, scratch: &mut Scratch) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut pending = vec![node];
+        while let Some(at) = pending.pop() {
+            for edge in self.cfg.succs(at) {
+                if edge.to == node || seen.len() == MAX_BETWEEN {
+                    return false;
+                }
+                if edge.to != start && self.cfg.dominates(start, edge.to) && seen.insert(edge.to) {
+                    scratch.budget = scratch.budget.saturating_sub(1);
+                    pending.push(edge.to);
+                }
+            }
+        }
+        true
+    }
+
+    /// Is `reference` a block parameter, and does every way into the block exclude null before it passes it?
+    fn is_never_null(&self, reference: Value) -> bool {
+        let ValueDef::Param(..) = self.func.dfg.value_def(reference) else {
+            return false;
+        };
+        let mut kinds = self.kinds.borrow_mut();
+        let kinds = kinds.get_or_insert_with(|| {
+            Kinds::new(Scene {
+                func: self.func,
+                cfg: self.cfg,
+                body: self.body,
+                roots: self.roots,
+                headers: self
+                    .headers
+                    .get_or_init(|| Headers::new(self.func, self.body)),
+                universe: self.universe,
+            })
+        });
+        let null = self.universe.only(Thing::Null);
+        kinds
+            .at_definition(reference)
+            .is_some_and(|things| things.and(null).is_empty())
+    }
+
     /// Judge the sites whose guards are not just before them.
     fn far_sites(
         &self,
@@ -479,9 +546,11 @@ impl Judge<'_> {
         scratch: &mut Scratch,
         guards: &mut Guards,
     ) {
+        let is_never_null = || self.is_never_null(subject.reference);
         let mut group = Group {
             subject,
             sites,
+            is_never_null: &is_never_null,
             states: vec![State::Guarded; sites.len()],
             has_region: false,
             alike: None,
@@ -512,6 +581,8 @@ impl Judge<'_> {
 struct Group<'a> {
     subject: Subject<'a>,
     sites: &'a [Site],
+    /// Is the reference one that nothing passes null for?
+    is_never_null: &'a dyn Fn() -> bool,
     /// Of each site.
     states: Vec<State>,
     /// Was the region of the sites found?
@@ -556,6 +627,8 @@ impl Group<'_> {
                 continue;
             }
             match path::path(&flow, self.subject, word, site) {
+                path::Found::Path(_) | path::Found::Unclear
+                    if hazard == Hazard::Null && (self.is_never_null)() => {}
                 path::Found::Path(path) if site.is_certain => {
                     *state = State::Wrong(hazard);
                     guards.errors.push(error(self.subject, found, site, &path));

@@ -219,6 +219,12 @@ impl<'a> Kinds<'a> {
         }
     }
 
+    /// What `value` may be where it is defined. Nothing, if it is not known.
+    pub(crate) fn at_definition(&mut self, value: Value) -> Option<Things> {
+        let root = self.scene.root(value);
+        self.may_be(root, MAX_PARAMS)
+    }
+
     /// What `root` may be at its definition.
     fn may_be(&mut self, root: Value, params: usize) -> Option<Things> {
         match self.source(root) {

@@ -323,7 +323,8 @@ impl<'a> Terms<'a> {
         let ValueDef::Param(block, _) = self.func.dfg.value_def(param) else {
             return None;
         };
-        let node = self.cfg.node(block)?;
+        // NB: What the callers pass comes along no edge.
+        let node = self.cfg.node(block).filter(|&node| node != 0)?;
         let (cfg, body) = (self.cfg, self.body);
         let mut froms: Vec<Node> = cfg.preds(node).map(|edge| edge.from).collect();
         let edges = froms.len();
