@@ -105,6 +105,8 @@ struct Builder<'a, 'b> {
     /// Whether spills and reloads say what they are.
     marks: bool,
     depth: usize,
+    /// How many numbers were loaded that nothing is known of.
+    free_ints: usize,
 }
 
 /// What the functions of a text have in common.
@@ -161,6 +163,7 @@ fn build(choices: &mut Unstructured, style: Style, role: Role) -> String {
         moving_heap: false,
         marks: false,
         depth: 0,
+        free_ints: 0,
     };
     builder.moving_heap = builder.one_in(2);
     builder.marks = !builder.one_in(3);

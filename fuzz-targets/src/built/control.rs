@@ -28,7 +28,10 @@ impl Builder<'_, '_> {
     /// Two arms that meet again; one may leave the function.
     fn branch(&mut self) {
         let parameters = self.parameters();
-        let condition = self.condition();
+        let condition = match self.role {
+            Role::Needed => self.free_int(),
+            Role::Callee | Role::Caller => self.condition(),
+        };
         let arms = [self.text.block(), self.text.block()];
         self.text.line(&format!(
             "brif v{condition}, block{}, block{}",
@@ -37,14 +40,20 @@ impl Builder<'_, '_> {
         self.arms(&arms, &parameters, 8);
     }
 
+    /// A number that is any: what is known of it, or of the one before, would make arms unreachable.
+    fn free_int(&mut self) -> usize {
+        let place = 1024 + 4 * self.free_ints;
+        self.free_ints += 1;
+        let memory = self.memory;
+        self.text
+            .result(&format!("load.i32 notrap region1 v{memory}+{place}"))
+    }
+
     fn switch(&mut self) {
         let parameters = self.parameters();
         let mut int = self.any_int();
         if self.role == Role::Needed {
-            // So that it is no constant, which makes arms unreachable.
-            int = self
-                .text
-                .result(&format!("load.i32 notrap region1 v{}+256", self.memory));
+            int = self.free_int();
         }
         let count = 2 + self.below(4);
         let arms: Vec<usize> = (0..count).map(|_| self.text.block()).collect();
