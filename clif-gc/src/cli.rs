@@ -694,6 +694,14 @@ fn parse_code(text: &str) -> Result<Code, String> {
     })
 }
 
+/// A share in percent.
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(share) if (0.0..=100.0).contains(&share) => Ok(share),
+        Ok(_) | Err(_) => Err("a number between 0 and 100 is expected".to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -702,13 +710,5 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         Cli::command().debug_assert();
-    }
-}
-
-/// A share in percent.
-fn percent(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(share) if (0.0..=100.0).contains(&share) => Ok(share),
-        Ok(_) | Err(_) => Err("a number between 0 and 100 is expected".to_string()),
     }
 }

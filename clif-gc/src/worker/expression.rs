@@ -144,8 +144,8 @@ mod tests {
     fn last_value(func: &Function) -> Value {
         let block = func.layout.entry_block().expect("there is a block");
         let insts = func.layout.block_insts(block);
-        let results = insts.filter_map(|inst| func.dfg.inst_results(inst).first().copied());
-        results.last().expect("there is a value")
+        let mut results = insts.filter_map(|inst| func.dfg.inst_results(inst).first().copied());
+        results.next_back().expect("there is a value")
     }
 
     #[test]

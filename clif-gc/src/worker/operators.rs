@@ -72,6 +72,12 @@ fn name(operator: &Operator<'_>) -> String {
     }
 }
 
+/// An offset in a module. It has another type in other releases of wasmparser.
+pub fn wide(offset: impl TryInto<u64>) -> u64 {
+    let offset = offset.try_into().ok();
+    offset.expect("an offset has 64 bits at most")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,10 +96,4 @@ mod tests {
         );
         assert_eq!(name(&Operator::I31GetS), "i31.get_s");
     }
-}
-
-/// An offset in a module. It has another type in other releases of wasmparser.
-pub fn wide(offset: impl TryInto<u64>) -> u64 {
-    let offset = offset.try_into().ok();
-    offset.expect("an offset has 64 bits at most")
 }

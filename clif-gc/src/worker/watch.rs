@@ -438,7 +438,7 @@ impl FunctionGuard for Guard {
         {
             let mut state = self.shared.state();
             let of_this = |record: &&mut PassRecord| record.compilation == self.compilation;
-            if let Some(last) = state.passes.iter_mut().filter(of_this).next_back() {
+            if let Some(last) = state.passes.iter_mut().rfind(of_this) {
                 last.undone = true;
             }
         }

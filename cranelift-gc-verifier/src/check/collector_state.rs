@@ -682,7 +682,7 @@ fn stored_before(func: &Function, cfg: &Cfg, body: &Body, load: &SlotAccess) -> 
                 && before.is_none_or(|before| func.layout.pp_cmp(at.inst, before).is_lt())
         };
         // NB: They are in order.
-        if let Some(store) = stores.iter().filter(is_before).next_back() {
+        if let Some(store) = stores.iter().rfind(is_before) {
             let access = body.access_at(store);
             let is_same = store.offset == load.offset && access.plain && access.ty == POINTER;
             match access.data.filter(|_| is_same) {

@@ -286,7 +286,7 @@ fn by_another_lead(
                 lead: lead.iter().map(|&node| cfg.block(node)).collect(),
                 ..shown
             };
-            return Elsewhere::Shown(error.clone(), witness);
+            return Elsewhere::Shown(*error, witness);
         }
     }
     // NB: The same may be so on another path, which is for the check to find.
@@ -361,7 +361,7 @@ fn shown(func: &Function, cfg: &Cfg, error: &GcError, proof: &Proof) -> Option<(
                 inst: None,
                 role: Role::Through,
             };
-            Some((error.clone(), path(func, cfg, proof, &[entry, end])))
+            Some((*error, path(func, cfg, proof, &[entry, end])))
         }
         GcError::NonReferenceRoot { .. } if proof.why.is_none() => {
             // It is a reference, but a stale one.
@@ -387,7 +387,7 @@ fn shown(func: &Function, cfg: &Cfg, error: &GcError, proof: &Proof) -> Option<(
         }
         GcError::ClobberedRoot { .. } => {
             let (store, _) = last_store(func, cfg, proof, inst)?;
-            Some((error.clone(), path(func, cfg, proof, &[store, end])))
+            Some((*error, path(func, cfg, proof, &[store, end])))
         }
         // See `is_told_by_its_check`; the others are about no path.
         _ => None,

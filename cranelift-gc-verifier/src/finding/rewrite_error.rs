@@ -124,7 +124,7 @@ pub(crate) fn unsound_forwarding(
         (Deed::IdempotentStore, _) => write!(f, "store {inst} is removed as repeated")?,
         (Deed::DeadStore, _) => write!(f, "store {inst} is removed as dead")?,
         (Deed::RemoveBlock, _) => {
-            write!(f, "a destination of branch {inst} is replaced by a trap")?
+            write!(f, "a destination of branch {inst} is replaced by a trap")?;
         }
     }
     match (why, deed) {

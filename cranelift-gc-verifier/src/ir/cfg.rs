@@ -662,7 +662,7 @@ impl Walk {
     fn enter(&mut self, func: &Function, ends: &Ends, block: Block, stack: &mut Vec<(Block, u32)>) {
         let start = self.dests.len() as u32;
         for_each_successor(func, ends, block, |dest, succ| {
-            self.dests.push((dest, succ))
+            self.dests.push((dest, succ));
         });
         let end = self.dests.len() as u32;
         self.ranges[block.as_u32() as usize] = (start, end);

@@ -211,11 +211,10 @@ impl Machine<'_> {
             // NB: What is at the address of no object is read all the same; guards are not asked for here.
             Op::Access(from) => self.rely_on(self.addresses[from])?,
             Op::Compare(a, b) => match [self.references[a], self.references[b]] {
-                [Word::Object(_, a), Word::Object(_, b)] => {
-                    if self.collector == GcCollector::Moving && a != b {
+                [Word::Object(_, a), Word::Object(_, b)]
+                    if self.collector == GcCollector::Moving && a != b => {
                         return Err(Stop::Wrong("references of different ages are compared"));
                     }
-                }
                 words if words.contains(&Word::Unset) => {
                     return Err(Stop::Wrong("something is compared that was not stored"));
                 }

@@ -367,7 +367,7 @@ impl<'a> Kinds<'a> {
                 Source::Is(_) => origins.push(value),
                 Source::Unknown => are_all = false,
                 Source::Choice(_, arms) => {
-                    arms.into_iter().for_each(|arm| add(self.scene.root(arm)))
+                    arms.into_iter().for_each(|arm| add(self.scene.root(arm)));
                 }
                 Source::Param => {
                     for (_, arg) in self.passed(value).unwrap_or_default() {

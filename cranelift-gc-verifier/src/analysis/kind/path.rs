@@ -330,11 +330,10 @@ impl<'a> Walk<'a> {
             InstructionData::BranchTable { arg, .. } => {
                 let bits = self.with_known(|known| eval(func, known, arg));
                 // NB: What a table is indexed with may have a say in other conditions.
-                if bits != Bits::Varying {
-                    if !matches!(bits, Bits::Const { .. }) {
+                if bits != Bits::Varying
+                    && !matches!(bits, Bits::Const { .. }) {
                         return Passed::Unknown;
                     }
-                }
             }
             _ => {}
         }

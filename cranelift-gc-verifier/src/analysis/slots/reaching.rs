@@ -353,7 +353,7 @@ fn live(cfg: &Cfg, events: &Events, slots: &Slots, written: &Sets) -> Sets {
         for &(_, event) in events.of(node) {
             match event {
                 Event::Load { loc, .. } if !location_sets::contains(&killed, loc) => {
-                    location_sets::insert(live, loc)
+                    location_sets::insert(live, loc);
                 }
                 Event::Safepoint { index } => {
                     for &loc in slots.mapped.at(index) {
