@@ -232,7 +232,8 @@ fn of_findings(tried: &[Run<'_>], conclusions: &mut Vec<String>) {
         let (with, without): (Vec<&&Cell>, Vec<&&Cell>) =
             compiled.iter().partition(|cell| cell.codes.contains(code));
         let mut only = Vec::new();
-        let ways: [(fn(&Cell) -> String, &str); 3] = [
+        type Way = (fn(&Cell) -> String, &'static str);
+        let ways: [Way; 3] = [
             (|cell| cell.target.clone(), "for"),
             (
                 |cell| cell.collector.map_or(String::new(), |c| c.to_string()),

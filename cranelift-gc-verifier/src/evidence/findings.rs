@@ -221,6 +221,10 @@ impl Findings {
 }
 
 /// What became of an error when its path was looked at.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is matched at once, and there is one for each error"
+)]
 enum Judged {
     /// It is so, on this path.
     So(GcError, Witness),

@@ -16,6 +16,10 @@ use crate::ir::path::Point;
 use cranelift_codegen::ir::{Function, Inst, StackSlot, Value};
 
 /// What came of the search for another path.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is matched at once, and there is one for each error"
+)]
 pub(crate) enum Elsewhere {
     /// The error as it is there, and the path.
     Shown(GcError, Witness),

@@ -212,9 +212,10 @@ impl Machine<'_> {
             Op::Access(from) => self.rely_on(self.addresses[from])?,
             Op::Compare(a, b) => match [self.references[a], self.references[b]] {
                 [Word::Object(_, a), Word::Object(_, b)]
-                    if self.collector == GcCollector::Moving && a != b => {
-                        return Err(Stop::Wrong("references of different ages are compared"));
-                    }
+                    if self.collector == GcCollector::Moving && a != b =>
+                {
+                    return Err(Stop::Wrong("references of different ages are compared"));
+                }
                 words if words.contains(&Word::Unset) => {
                     return Err(Stop::Wrong("something is compared that was not stored"));
                 }

@@ -37,6 +37,9 @@ const MAX_PARAMS: usize = 64;
 /// How many reloads of reloads are looked through.
 const MAX_RELOADS: usize = 32;
 
+/// What is passed for a block parameter on each edge, if it is a value.
+pub(crate) type Passes = SmallVec<[(Edge, Option<Value>); 4]>;
+
 /// What is known of the kinds of a function's values.
 pub(crate) struct Kinds<'a> {
     pub(crate) scene: Scene<'a>,
@@ -270,7 +273,7 @@ impl<'a> Kinds<'a> {
     }
 
     /// The edges into the block of `param`, with what they pass for it.
-    pub(crate) fn passed(&self, param: Value) -> Option<SmallVec<[(Edge, Option<Value>); 4]>> {
+    pub(crate) fn passed(&self, param: Value) -> Option<Passes> {
         let scene = self.scene;
         let ValueDef::Param(block, number) = scene.func.dfg.value_def(param) else {
             return None;

@@ -40,6 +40,10 @@ pub(crate) struct Target {
 }
 
 /// How far a walk gets.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is matched at once, and a box would cost an allocation for each block"
+)]
 enum Passed<'a> {
     Through(Walk<'a>),
     /// It does not.
@@ -330,10 +334,9 @@ impl<'a> Walk<'a> {
             InstructionData::BranchTable { arg, .. } => {
                 let bits = self.with_known(|known| eval(func, known, arg));
                 // NB: What a table is indexed with may have a say in other conditions.
-                if bits != Bits::Varying
-                    && !matches!(bits, Bits::Const { .. }) {
-                        return Passed::Unknown;
-                    }
+                if bits != Bits::Varying && !matches!(bits, Bits::Const { .. }) {
+                    return Passed::Unknown;
+                }
             }
             _ => {}
         }

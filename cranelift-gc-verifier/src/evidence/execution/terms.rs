@@ -380,7 +380,7 @@ impl Terms {
 
     pub(super) fn apply(&mut self, width: u32, opcode: Opcode, detail: u64, args: &[Term]) -> Term {
         let mut args = SmallVec::from_slice(args);
-        if opcode.is_commutative_here() {
+        if opcode.commutes() {
             args.sort_unstable();
         }
         self.make(
@@ -462,11 +462,11 @@ impl Terms {
 }
 
 trait Commutes {
-    fn is_commutative_here(self) -> bool;
+    fn commutes(self) -> bool;
 }
 
 impl Commutes for Opcode {
-    fn is_commutative_here(self) -> bool {
+    fn commutes(self) -> bool {
         use Opcode::*;
         matches!(self, Band | Bor | Bxor | Imul | Iadd)
     }
