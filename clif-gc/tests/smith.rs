@@ -68,7 +68,7 @@ fn generated_modules_are_verified() {
 /// NB: A module with continuations is compiled for x86_64 only.
 const FLOORS: [(&str, u64); 5] = [
     ("safepoints", 850),
-    ("entries", 2_000),
+    ("entries", 800),
     ("references", 2_000),
     ("dereferences", 1_300),
     ("records", 700),
