@@ -13,7 +13,7 @@ pub struct Options {
     /// Watch every function, and compare the two sides of every rewrite, whether references take
     /// part or not.
     pub all_rewrites: bool,
-    /// Whether reports hold the function as it was handed over ([`FunctionReport::input`]).
+    /// Whether reports hold the function as it was handed over (`FunctionReport::input`).
     pub keep_text: bool,
 }
 
