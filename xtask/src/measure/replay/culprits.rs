@@ -87,9 +87,16 @@ pub fn run(project: &Project, args: &Args) -> Result<ExitCode> {
                     let Some(fault) = faults.get(index) else {
                         break;
                     };
-                    eprintln!("culprits: {} of {}: {}", index + 1, faults.len(), fault.name);
+                    eprintln!(
+                        "culprits: {} of {}: {}",
+                        index + 1,
+                        faults.len(),
+                        fault.name
+                    );
                     let row = session.row(fault, &sound);
-                    rows.lock().expect("nobody panics with it").push((index, row));
+                    rows.lock()
+                        .expect("nobody panics with it")
+                        .push((index, row));
                 }
             });
         }
@@ -107,7 +114,10 @@ pub fn run(project: &Project, args: &Args) -> Result<ExitCode> {
     }
     let shown = rows.iter().filter(|row| row.verdict != Verdict::NotShown);
     let (right, shown) = shown.fold((0, 0), |(right, shown), row| {
-        (right + usize::from(row.verdict == Verdict::Right), shown + 1)
+        (
+            right + usize::from(row.verdict == Verdict::Right),
+            shown + 1,
+        )
     });
     Ok(match right * 10 >= shown * 9 {
         true => ExitCode::SUCCESS,
@@ -341,7 +351,10 @@ fn named(bisection: &Bisection) -> String {
 
 /// Is what was named what the fault is in?
 fn is_right(fault: &Fault, bisection: &Bisection) -> bool {
-    let event = bisection.culprit.as_ref().map(|culprit| culprit.event.as_str());
+    let event = bisection
+        .culprit
+        .as_ref()
+        .map(|culprit| culprit.event.as_str());
     let layer = bisection.layer.as_ref().map(|layer| layer.name.as_str());
     let is_event = |events: &[&str]| event.is_some_and(|event| events.contains(&event));
     let is_layer = |layers: &[&str]| layer.is_some_and(|layer| layers.contains(&layer));
@@ -349,7 +362,10 @@ fn is_right(fault: &Fault, bisection: &Bisection) -> bool {
         place if place.starts_with("rule: ") => {
             // NB: A wrong rule asks for its fault by name.
             let names = format!("\"{}\"", fault.name);
-            bisection.rule.iter().any(|line| line.contains(&names) || line.contains(&fault.name))
+            bisection
+                .rule
+                .iter()
+                .any(|line| line.contains(&names) || line.contains(&fault.name))
         }
         "alias analysis" => is_event(&["forward-load", "dead-store", "idempotent-store"]),
         "GVN" => is_event(&["gvn", "gvn-skeleton"]),
