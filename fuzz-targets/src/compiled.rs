@@ -5,7 +5,7 @@ use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::OwnedTargetIsa;
-use cranelift_gc_verifier::{Checks, Options, Pass, Verdict};
+use cranelift_gc_verifier::{Checks, Options, Verdict};
 use seam_tests::pipeline::{InlineByName, TARGETS, isa_with};
 use seam_tests::reports::Reports;
 use std::sync::OnceLock;
@@ -19,14 +19,6 @@ pub fn compile(func: &Function, callees: &[Function], looked: &mut Looked) {
         let reports = Reports::default();
         let verified = emit(func, callees, &target.enforce, Some(&reports));
         for report in reports.take() {
-            // FIXME: A known false alarm: GCV10 of an i31 in a loop of what was inlined. The pass is undone.
-            let is_known = report.undone.iter().any(|undone| {
-                let mut codes = undone.violations.iter().map(|v| v.error.code().as_str());
-                undone.pass == Pass::Inline && codes.all(|code| code == "GCV10")
-            });
-            if is_known {
-                return;
-            }
             let what = format!("{}\n{func}", crate::described(&report));
             assert_ne!(report.report.verdict(), Verdict::Rejected, "{what}");
             assert!(report.undone.is_empty(), "{what}");

@@ -142,7 +142,7 @@ fn judge(
     let is_later = core::mem::replace(&mut guards.proofs.is_later, true);
     let payloads = i31_payload::sites(func, cfg, body, is_later);
     if !open.is_empty() || !payloads.is_empty() {
-        let roots = Roots::new(func, cfg, slots, &values.reshaped);
+        let roots = Roots::new(func, cfg, body, slots, &values.reshaped);
         let (headers, universe) = (OnceCell::new(), Universe::of_no_type());
         let judge = Judge {
             func,

@@ -68,7 +68,7 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         return;
     };
     let headers = Headers::new(func, body);
-    let roots = Roots::new(func, cfg, &facts.slots, &facts.values.reshaped);
+    let roots = Roots::new(func, cfg, body, &facts.slots, &facts.values.reshaped);
     let scene = Scene {
         func,
         cfg,

@@ -498,7 +498,7 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
         return;
     };
     let headers = Headers::new(func, body);
-    let roots = Roots::new(func, cfg, &facts.slots, &facts.values.reshaped);
+    let roots = Roots::new(func, cfg, body, &facts.slots, &facts.values.reshaped);
     let scene = Scene {
         func,
         cfg,
