@@ -95,7 +95,7 @@ impl Steps {
     }
 
     /// Those that were taken after `before`.
-    fn since(&self, before: &Steps) -> Steps {
+    pub(crate) fn since(&self, before: &Steps) -> Steps {
         Steps(core::array::from_fn(|index| {
             self.0[index] - before.0[index]
         }))
@@ -142,14 +142,43 @@ pub(crate) fn is_spent() -> bool {
     LEFT.with(|left| left.get() == 0)
 }
 
-fn taken() -> Steps {
+/// How many were taken on this thread.
+pub(crate) fn taken() -> Steps {
     TAKEN.with(|taken| Steps(core::array::from_fn(|index| taken[index].get())))
 }
 
-/// A span in which no more than so many steps may be taken.
+/// While it is there, no more than so many steps may be taken.
+pub(crate) struct Allowance {
+    outer: u64,
+}
+
+impl Allowance {
+    /// Allow so many.
+    #[inline]
+    pub(crate) fn new(steps: u64) -> Self {
+        Allowance {
+            outer: LEFT.with(|left| left.replace(steps)),
+        }
+    }
+
+    /// How many may still be taken.
+    #[inline]
+    pub(crate) fn left(&self) -> u64 {
+        LEFT.with(Cell::get)
+    }
+}
+
+impl Drop for Allowance {
+    #[inline]
+    fn drop(&mut self) {
+        LEFT.with(|left| left.set(self.outer));
+    }
+}
+
+/// A span in which no more than so many steps may be taken, and in which they are counted.
 pub(crate) struct Span {
     before: Steps,
-    outer: u64,
+    _allowed: Allowance,
 }
 
 impl Span {
@@ -157,19 +186,13 @@ impl Span {
     pub(crate) fn new(budget: u64) -> Self {
         Span {
             before: taken(),
-            outer: LEFT.with(|left| left.replace(budget)),
+            _allowed: Allowance::new(budget),
         }
     }
 
     /// How many were taken.
     pub(crate) fn steps(&self) -> Steps {
         taken().since(&self.before)
-    }
-}
-
-impl Drop for Span {
-    fn drop(&mut self) {
-        LEFT.with(|left| left.set(self.outer));
     }
 }
 

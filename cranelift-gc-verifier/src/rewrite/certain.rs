@@ -5,12 +5,15 @@
 //!
 //! **Strength.** Accesses of places that are not told apart may be of the same memory, and so may what callees access.
 
-use super::scene::{LIMIT, Scene};
+use super::scene::Scene;
 use super::signature::Signatures;
 use crate::analysis::address::place::{Leaves, Place, Relation};
 use crate::ir::instruction::access;
 use cranelift_codegen::ir::{Inst, Opcode, Value, ValueDef};
 use std::collections::BTreeSet;
+
+/// How many instructions are looked at. What takes more is not certain.
+const LIMIT: u32 = 4_000;
 
 /// Does `load` certainly yield `value`?
 pub(crate) fn yields(

@@ -9,7 +9,7 @@
 //! all of its bytes. It is a conflict if it first comes to a load of some of them, a safepoint whose
 //! stack map names the slot, or, unless the memory is a slot, a call, a return, a trap or an access that can.
 
-use super::scene::{LIMIT, Met, Refusal, Scene, alone, is_mapped, is_plain_store};
+use super::scene::{Met, Refusal, Scene, alone, is_mapped, is_plain_store};
 use super::signature::Signatures;
 use crate::analysis::address::place::{Leaves, Place, Relation};
 use crate::evidence::steps::step;
@@ -18,6 +18,8 @@ use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Node;
 use crate::ir::instruction::access;
 use crate::ir::safepoint::may_collect;
+use crate::ir::steps::{self, Analysis};
+use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{GcCollector, Inst};
 
 /// May `dead` be removed because `overwriter` writes over it before anything reads it?
@@ -41,6 +43,9 @@ pub(crate) fn dead_store(
     Dead::new(scene, signatures, dead, overwriter)?.judge(refused)
 }
 
+/// For each block that was entered, the one before it on the way.
+type CameFrom = FxHashMap<Node, Node>;
+
 /// The question whether a store is dead.
 struct Dead<'a, 's> {
     scene: Scene<'a>,
@@ -49,7 +54,6 @@ struct Dead<'a, 's> {
     overwriter: Inst,
     place: Place,
     leaves: Leaves,
-    budget: u32,
 }
 
 impl<'a, 's> Dead<'a, 's> {
@@ -72,14 +76,13 @@ impl<'a, 's> Dead<'a, 's> {
             dead,
             overwriter,
             leaves,
-            budget: LIMIT,
         })
     }
 
     fn judge(mut self, refused: impl Fn(Inst, Unjustified) -> GcError) -> Option<Refusal> {
         let Scene { func, cfg, .. } = self.scene;
         let start = cfg.node_of_inst(func, self.dead)?;
-        let mut came_from: Vec<Option<Node>> = vec![None; cfg.len()];
+        let mut came_from = CameFrom::default();
         let mut pending = Vec::new();
         let mut at = (start, func.layout.next_inst(self.dead));
         loop {
@@ -99,14 +102,14 @@ impl<'a, 's> Dead<'a, 's> {
         node: Node,
         mut inst: Option<Inst>,
         pending: &mut Vec<Node>,
-        came_from: &mut [Option<Node>],
+        came_from: &mut CameFrom,
     ) -> Option<Option<(Inst, Unjustified, Role)>> {
         let Scene { func, cfg, .. } = self.scene;
         while let Some(at) = inst {
-            self.budget = match self.budget.checked_sub(1) {
-                Some(left) => left,
-                None => return Some(None),
-            };
+            steps::count(Analysis::Forwarding, 1);
+            if steps::is_spent() {
+                return Some(None);
+            }
             match self.meet(at) {
                 // NB: What is behind the end is not reached.
                 Met::Go if cfg.end(node) == Some(at) => return None,
@@ -116,10 +119,10 @@ impl<'a, 's> Dead<'a, 's> {
             }
         }
         for edge in cfg.succs(node) {
-            let to = edge.to as usize;
-            if came_from[to].is_none() && !self.leaves.blocks.contains(&cfg.block(edge.to)) {
-                came_from[to] = Some(node);
-                pending.push(edge.to);
+            let to = edge.to;
+            if !self.leaves.blocks.contains(&cfg.block(to)) && !came_from.contains_key(&to) {
+                came_from.insert(to, node);
+                pending.push(to);
             }
         }
         None
@@ -194,7 +197,7 @@ impl<'a, 's> Dead<'a, 's> {
         other: Inst,
         role: Role,
         (node, from): (Node, Option<Inst>),
-        came_from: &[Option<Node>],
+        came_from: &CameFrom,
     ) -> Option<Vec<Step>> {
         let Scene { func, cfg, .. } = self.scene;
         let mut path = Vec::new();
@@ -205,7 +208,7 @@ impl<'a, 's> Dead<'a, 's> {
             let mut at = node;
             loop {
                 path.push(at);
-                at = came_from[at as usize]?;
+                at = *came_from.get(&at)?;
                 if at == start {
                     break;
                 }

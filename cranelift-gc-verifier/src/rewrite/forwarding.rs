@@ -5,8 +5,8 @@
 //!
 //! **Strength.** Certain conflicts only. Addresses are what [`Place`] makes of them, so that
 //! accesses through unrelated bases are no conflict; alias regions are not asked. A path is given up
-//! where the address or the value is defined anew, where a call may have written to a slot whose
-//! address escaped, and after [`LIMIT`] instructions.
+//! where the address or the value is defined anew, and where a call may have written to a slot whose
+//! address escaped. Where the steps of the pass are spent, the function is inconclusive.
 //!
 //! **Math.** For a load that is to be `v`, and a store that is to store `v` a second time: walk
 //! backwards from it, each block once. A path is justified where a store or load shows that the
@@ -17,7 +17,7 @@
 //! * a call, unless the memory is a slot or is never written;
 //! * the definition of `v`, with no other write on the way, unless that is a load of this memory.
 
-use super::scene::{LIMIT, Met, Refusal, Scene, alone, is_mapped, is_plain_store};
+use super::scene::{Met, Refusal, Scene, alone, is_mapped, is_plain_store};
 use super::signature::{LANES, Lanes, Signatures, extended};
 use super::walks::{Key, Walked, last_access};
 use crate::analysis::address::place::{Leaves, Place, Relation, base_of};
@@ -175,7 +175,6 @@ struct Known<'a, 's> {
     is_looked_up: Option<bool>,
     /// Where others walked that asked the same.
     walked: Walked,
-    budget: u32,
 }
 
 impl<'a, 's> Known<'a, 's> {
@@ -210,7 +209,6 @@ impl<'a, 's> Known<'a, 's> {
             may_be_written: false,
             is_looked_up: None,
             walked: Walked::default(),
-            budget: LIMIT,
         })
     }
 
@@ -289,10 +287,9 @@ impl<'a, 's> Known<'a, 's> {
                 return None;
             }
             steps::count(Analysis::Forwarding, 1);
-            self.budget = match self.budget.checked_sub(1) {
-                Some(left) => left,
-                None => return Some(None),
-            };
+            if steps::is_spent() {
+                return Some(None);
+            }
             match self.meet(at) {
                 Met::Go => inst = func.layout.prev_inst(at),
                 Met::Stop => return None,

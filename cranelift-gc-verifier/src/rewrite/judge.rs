@@ -39,7 +39,7 @@ use crate::finding::error::GcError;
 use crate::finding::options::Options;
 use crate::finding::report::{Inconclusive, Violation};
 use crate::finding::witness::Witness;
-use crate::ir::steps::{self, Span};
+use crate::ir::steps::{self, Allowance, Steps};
 use cranelift_codegen::gc_verifier::{Pass, Rewrite};
 use cranelift_codegen::ir::{
     Endianness, Function, GcCollector, Inst, InstructionData, Opcode, Value, ValueDef,
@@ -59,8 +59,8 @@ pub struct Rewrites {
     pass: Pass,
     /// What went wrong in here, once.
     inconclusive: Vec<Inconclusive>,
-    /// How many steps the rewrites of this pass may still take, once there was one.
-    left: Option<u64>,
+    /// How many steps the rewrites of this pass may still take, and those that were taken before, once there was one.
+    left: Option<(u64, Steps)>,
 }
 
 impl Rewrites {
@@ -129,6 +129,13 @@ impl Rewrites {
             })
     }
 
+    /// The rewrites of the e-graph pass, which begins, may take so many steps.
+    #[cfg(test)]
+    pub(crate) fn allow(&mut self, steps: u64) {
+        self.pass = Pass::Egraph;
+        self.left = Some((steps, steps::taken()));
+    }
+
     /// What could not be judged.
     pub(crate) fn take_inconclusive(&mut self) -> Vec<Inconclusive> {
         core::mem::take(&mut self.inconclusive)
@@ -180,20 +187,22 @@ impl Rewrites {
     }
 
     fn look(&mut self, func: &Function, rewrite: Rewrite) -> Option<Violation> {
-        let left = self
-            .left
-            .unwrap_or_else(|| steps::budget(func.dfg.num_insts() + func.dfg.num_values()));
+        let (left, before) = self.left.unwrap_or_else(|| {
+            let parts = func.dfg.num_insts() + func.dfg.num_values();
+            (steps::budget(parts), steps::taken())
+        });
         if left == 0 {
             return None;
         }
-        let span = Span::new(left);
+        let allowed = Allowance::new(left);
         let violation = self.judge_one(func, rewrite);
-        let taken = span.steps();
-        self.left = Some(left.saturating_sub(taken.sum()));
+        let left = allowed.left();
+        drop(allowed);
+        self.left = Some((left, before));
         // NB: What was given up half way says nothing.
-        if self.left == Some(0) {
+        if left == 0 {
             self.signatures = Signatures::default();
-            let analysis = taken.most().name();
+            let analysis = steps::taken().since(&before).most().name();
             self.inconclusive
                 .push(Inconclusive::TooMuchWork { analysis });
             return None;

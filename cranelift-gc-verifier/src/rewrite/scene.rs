@@ -7,9 +7,6 @@ use crate::finding::witness::{Role, Witness};
 use crate::ir::cfg::Cfg;
 use cranelift_codegen::ir::{Endianness, Function, GcCollector, Inst, InstructionData, StackSlot};
 
-/// How many instructions one question may look at.
-pub(super) const LIMIT: u32 = 4_000;
-
 /// The function, as the optimizer has it.
 #[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {

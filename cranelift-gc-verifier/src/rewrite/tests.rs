@@ -455,3 +455,91 @@ fn a_branch_table_of_a_constant_takes_its_entry() {
     // Whichever entry it is, it goes there.
     assert_eq!(judged(1, "block3, block3", 3), None);
 }
+
+/// A function that stores `v0` and then `stored` to a slot, and loads that so many blocks later.
+fn far(stored: &str, blocks: usize) -> Function {
+    let way: String = (1..=blocks)
+        .map(|block| format!("block{block}:\n  jump block{}\n", block + 1))
+        .collect();
+    parse(&format!(
+        "function %f(i32, i32) -> i32 {{
+            ss0 = explicit_slot 4
+        block0(v0: i32, v1: i32):
+            v2 = stack_addr.i64 ss0
+            store notrap v0, v2
+            store notrap {stored}, v2
+            jump block1
+        {way}
+        block{}:
+            v3 = load.i32 notrap v2
+            store notrap v1, v2
+            return v3
+        }}",
+        blocks + 1
+    ))
+}
+
+/// The instructions of `func` that access memory, in order.
+fn accesses(func: &Function) -> Vec<Inst> {
+    let insts = func
+        .layout
+        .blocks()
+        .flat_map(|block| func.layout.block_insts(block));
+    insts
+        .filter(|&inst| crate::ir::instruction::access(func, inst).is_some())
+        .collect()
+}
+
+#[test]
+fn what_was_stored_is_found_however_long_ago() {
+    use crate::finding::code::Code;
+    use crate::{Options, Rewrites};
+    use cranelift_codegen::gc_verifier::Rewrite;
+    use cranelift_codegen::ir::Endianness;
+
+    for (stored, expected) in [("v0", None), ("v1", Some(Code::Gcv08))] {
+        let func = far(stored, 6_000);
+        let load = accesses(&func)[2];
+        let value = Value::from_u32(0);
+        let mut judge = Rewrites::of(&func, Options::default(), Endianness::Little);
+        let found = judge.judge(&func, Rewrite::ForwardLoad { load, value });
+        assert_eq!(found.map(|found| found.error.code()), expected, "{stored}");
+        assert_eq!(judge.take_inconclusive(), [], "{stored}");
+    }
+}
+
+#[test]
+fn a_question_without_an_answer_is_inconclusive() {
+    use crate::finding::report::Inconclusive;
+    use crate::{Options, Rewrites};
+    use cranelift_codegen::gc_verifier::Rewrite;
+    use cranelift_codegen::ir::Endianness;
+
+    let func = far("v1", 500);
+    let accesses = accesses(&func);
+    let rewrites = [
+        // Both are wrong.
+        Rewrite::ForwardLoad {
+            load: accesses[2],
+            value: Value::from_u32(0),
+        },
+        Rewrite::DeadStore {
+            dead: accesses[1],
+            overwriter: accesses[3],
+        },
+        Rewrite::IdempotentStore { store: accesses[3] },
+    ];
+    for rewrite in rewrites {
+        let mut judge = Rewrites::of(&func, Options::default(), Endianness::Little);
+        judge.allow(400);
+        assert!(judge.judge(&func, rewrite).is_none(), "{rewrite:?}");
+        let analysis = "forwarding";
+        let expected = [Inconclusive::TooMuchWork { analysis }];
+        assert_eq!(judge.take_inconclusive(), expected, "{rewrite:?}");
+    }
+    // With enough steps there is one.
+    for rewrite in &rewrites[..2] {
+        let mut judge = Rewrites::of(&func, Options::default(), Endianness::Little);
+        assert!(judge.judge(&func, *rewrite).is_some(), "{rewrite:?}");
+    }
+}
