@@ -4,6 +4,10 @@ use crate::analysis::demand::{ArgsOf, Demand};
 use crate::analysis::freshness::Freshness;
 use crate::analysis::graph::{Graph, Known};
 use crate::analysis::history::History;
+use crate::analysis::kind::header::Headers;
+use crate::analysis::kind::subject::Scene;
+use crate::analysis::kind::thing::{Universe, named_types};
+use crate::analysis::nullness::reload_roots::Roots;
 use crate::analysis::origin::{self, Origin};
 use crate::analysis::provenance::{Class, Values};
 use crate::analysis::slots::Slots;
@@ -29,6 +33,10 @@ pub(crate) struct Facts<'a> {
     freshness: Freshness,
     demand: OnceCell<Demand>,
     args: OnceCell<ArgsOf>,
+    roots: OnceCell<Roots>,
+    headers: OnceCell<Headers>,
+    /// Nothing, if there are too many types.
+    universe: OnceCell<Option<Universe>>,
 }
 
 impl<'a> Facts<'a> {
@@ -60,6 +68,9 @@ impl<'a> Facts<'a> {
             freshness,
             demand: OnceCell::new(),
             args: OnceCell::new(),
+            roots: OnceCell::new(),
+            headers: OnceCell::new(),
+            universe: OnceCell::new(),
         }
     }
 
@@ -140,6 +151,30 @@ impl<'a> Facts<'a> {
     /// The arguments for each block parameter.
     pub(crate) fn args(&self) -> &ArgsOf {
         self.args.get_or_init(|| ArgsOf::new(self.func, &self.cfg))
+    }
+
+    /// Which reference a reload is.
+    pub(crate) fn roots(&self) -> &Roots {
+        let (func, reshaped) = (self.func, &self.values.reshaped);
+        self.roots
+            .get_or_init(|| Roots::new(func, &self.cfg, &self.body, &self.slots, reshaped))
+    }
+
+    /// What it takes to tell what references are; nothing, if there are too many types.
+    pub(crate) fn scene(&self) -> Option<Scene<'_>> {
+        let func = self.func;
+        let universe = self
+            .universe
+            .get_or_init(|| Universe::new(&named_types(func)));
+        let headers = || Headers::new(func, &self.body);
+        Some(Scene {
+            func,
+            cfg: &self.cfg,
+            body: &self.body,
+            roots: self.roots(),
+            universe: universe.as_ref()?,
+            headers: self.headers.get_or_init(headers),
+        })
     }
 
     /// Does some instruction rely on `value`?

@@ -16,10 +16,10 @@
 use super::reshaped::Reshaped;
 use crate::ir::arithmetic::{Outcome, Question, eval};
 use crate::ir::instruction::{Passed, passed_on, payload_of};
+use cranelift_codegen::FxHashMap;
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Type, Value, ValueDef};
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,15 +57,16 @@ pub(crate) fn of(
         reshaped,
         is_suspect,
         order: Vec::new(),
-        nodes: BTreeMap::new(),
+        nodes: FxHashMap::default(),
         suspects: Vec::new(),
     };
     if !expression.find(value) {
         return None;
     }
+    let program = Program::new(&expression, value);
     let mut origin = Origin::Nothing;
     for &suspect in &expression.suspects {
-        match expression.relation(value, suspect) {
+        match program.relation(suspect) {
             Relation::None => {}
             Relation::Is => return Some(Origin::Is(suspect)),
             Relation::Derived => return Some(Origin::Derived(suspect)),
@@ -126,7 +127,7 @@ struct Expression<'a> {
     is_suspect: &'a dyn Fn(Value) -> bool,
     /// Operands come first.
     order: Vec<Value>,
-    nodes: BTreeMap<Value, Node>,
+    nodes: FxHashMap<Value, Node>,
     suspects: Vec<Value>,
 }
 
@@ -183,24 +184,81 @@ impl Expression<'_> {
             }
         }
     }
+}
 
-    /// How `value` depends on `suspect`.
-    fn relation(&self, value: Value, suspect: Value) -> Relation {
+/// How a value of an expression is computed.
+struct Op<'a> {
+    value: Value,
+    node: &'a Node,
+    /// Where what it is made of is computed.
+    operands: SmallVec<[u32; 4]>,
+    arg_types: SmallVec<[Type; 4]>,
+    /// Does it take an integer out of what would be an i31?
+    is_payload: bool,
+}
+
+/// A value, computed again and again.
+struct Program<'a> {
+    func: &'a Function,
+    /// Operands come first.
+    ops: Vec<Op<'a>>,
+    /// Where the value is computed.
+    result: usize,
+}
+
+impl<'a> Program<'a> {
+    /// That of `value`, of which `expression` has all.
+    fn new(expression: &'a Expression<'_>, value: Value) -> Self {
+        let func = expression.func;
+        let order = expression.order.iter().zip(0u32..);
+        let places: FxHashMap<Value, u32> = order.map(|(&value, at)| (value, at)).collect();
+        let ops = expression.order.iter().map(|value| {
+            let node = &expression.nodes[value];
+            let inst = match node {
+                Node::Computed(inst, _) => Some(*inst),
+                Node::Suspect | Node::Leaf | Node::Bytes(_) => None,
+            };
+            let args = inst.map_or(&[][..], |inst| func.dfg.inst_args(inst));
+            let payload_of = inst.and_then(|inst| payload_of(func, &func.dfg.insts[inst]));
+            let of = payload_of.and_then(|of| expression.nodes.get(&of));
+            Op {
+                value: *value,
+                node,
+                operands: expression
+                    .operands(node)
+                    .iter()
+                    .map(|operand| places[operand])
+                    .collect(),
+                arg_types: args.iter().map(|&arg| func.dfg.value_type(arg)).collect(),
+                is_payload: matches!(of, Some(Node::Suspect)),
+            }
+        });
+        Program {
+            func,
+            ops: ops.collect(),
+            result: places[&value] as usize,
+        }
+    }
+
+    /// How the value depends on `suspect`.
+    fn relation(&self, suspect: Value) -> Relation {
+        let value = self.ops[self.result].value;
         let ty = self.func.dfg.value_type(value);
         let width = self.func.dfg.value_type(suspect).bits();
         let (mut depends, mut is_same, mut is_sum, mut is_odd) = (false, true, true, true);
+        let mut known = Vec::new();
         for trial in 0..TRIALS {
             let mut seen = SmallVec::<[(u128, u128); WORDS as usize]>::new();
             for number in 0..WORDS {
                 let word = u128::from(object(trial, number));
                 let run = Run {
-                    expression: self,
+                    program: self,
                     trial,
                     suspect,
                     word,
                     keeps_payloads: false,
                 };
-                seen.extend(run.value_of(value).map(|bits| (word, bits)));
+                seen.extend(run.value(&mut known).map(|bits| (word, bits)));
             }
             let Some(&(first_word, first)) = seen.first() else {
                 continue;
@@ -216,6 +274,9 @@ impl Expression<'_> {
             // NB: What is odd, where objects are even, is shaped as an i31 is.
             is_odd &= distance % 2 == 1 && ty.bits() == width;
             is_sum &= seen.iter().all(|&at| difference(at) == distance);
+            if !is_same && !is_sum {
+                break;
+            }
         }
         let is_pointer = ty.bits() >= width && !ty.is_vector() && ty.bits() <= 64;
         let gives_back = match (is_same, is_sum) {
@@ -225,7 +286,7 @@ impl Expression<'_> {
             (false, true) => None,
             (false, false) => None,
         };
-        let by_payload = depends && self.depends_by_payloads_alone(value, suspect);
+        let by_payload = depends && self.depends_by_payloads_alone(suspect, &mut known);
         match (depends, gives_back, by_payload) {
             (false, _, _) => Relation::None,
             (true, Some(_), true) => Relation::Opaque,
@@ -235,17 +296,17 @@ impl Expression<'_> {
         }
     }
 
-    fn depends_by_payloads_alone(&self, value: Value, suspect: Value) -> bool {
+    fn depends_by_payloads_alone(&self, suspect: Value, known: &mut Vec<Option<u128>>) -> bool {
         (0..TRIALS).all(|trial| {
             let bits_of = |number| {
                 let run = Run {
-                    expression: self,
+                    program: self,
                     trial,
                     suspect,
                     word: u128::from(object(trial, number)),
                     keeps_payloads: true,
                 };
-                run.value_of(value)
+                run.value(known)
             };
             let mut seen = (0..WORDS).filter_map(bits_of);
             let first = seen.next();
@@ -266,8 +327,8 @@ fn is_computed(func: &Function, inst: Inst) -> bool {
 }
 
 /// One assignment.
-struct Run<'a, 'e> {
-    expression: &'a Expression<'e>,
+struct Run<'a, 'p> {
+    program: &'a Program<'p>,
     trial: u64,
     /// What is varied, and what it is.
     suspect: Value,
@@ -277,22 +338,24 @@ struct Run<'a, 'e> {
 }
 
 impl Run<'_, '_> {
-    /// What `value` is, if it is defined.
-    fn value_of(&self, value: Value) -> Option<u128> {
-        let mut known = BTreeMap::<Value, u128>::new();
-        for &at in &self.expression.order {
-            if let Some(bits) = self.compute(at, &known) {
-                known.insert(at, bits);
-            }
+    /// What the value is, if it is defined. `known` is memory to use.
+    fn value(&self, known: &mut Vec<Option<u128>>) -> Option<u128> {
+        let ops = &self.program.ops;
+        known.clear();
+        // NB: What a loop stores is an operand of what comes before it, and not defined there.
+        known.resize(ops.len(), None);
+        for (at, op) in ops.iter().enumerate() {
+            known[at] = self.compute(op, known);
         }
-        known.get(&value).copied()
+        known[self.program.result]
     }
 
-    fn compute(&self, value: Value, known: &BTreeMap<Value, u128>) -> Option<u128> {
-        let func = self.expression.func;
-        let ty = func.dfg.value_type(value);
+    fn compute(&self, op: &Op, known: &[Option<u128>]) -> Option<u128> {
+        let value = op.value;
+        let ty = self.program.func.dfg.value_type(value);
         let low = low_bits(ty.bits());
-        match &self.expression.nodes[&value] {
+        let mut operands = op.operands.iter().map(|&at| known[at as usize]);
+        match op.node {
             Node::Suspect if value == self.suspect => Some(self.word & low),
             Node::Suspect => {
                 let number = mix(value.as_u32().into());
@@ -301,53 +364,47 @@ impl Run<'_, '_> {
             Node::Leaf => Some(self.leaf(value) & low),
             Node::Bytes(bytes) => {
                 let mut bits = 0u128;
-                for (index, byte) in bytes.iter().enumerate().take(16) {
+                for (index, byte) in bytes.iter().enumerate() {
                     let stored = match byte {
-                        Some((data, at)) if *at < 16 => known.get(data)? >> (8 * at) & 0xff,
-                        Some(_) | None => 0,
+                        Some((_, at)) => (operands.next()?, *at),
+                        None => continue,
                     };
-                    bits |= stored << (8 * index);
+                    match stored {
+                        (bytes, at) if index < 16 && at < 16 => {
+                            bits |= (bytes? >> (8 * at) & 0xff) << (8 * index);
+                        }
+                        _ => {}
+                    }
                 }
                 Some(bits & low)
             }
             &Node::Computed(inst, number) => {
-                let args: Option<SmallVec<[u128; 4]>> = func
-                    .dfg
-                    .inst_args(inst)
-                    .iter()
-                    .map(|&arg| known.get(&func.dfg.resolve_aliases(arg)).copied())
-                    .collect();
-                let args = match args {
-                    Some(args) => args,
-                    None => return self.select(inst, known),
+                let args: Option<SmallVec<[u128; 4]>> = operands.collect();
+                let Some(args) = args else {
+                    return self.select(op, inst, known);
                 };
-                if self.keeps_payloads && self.is_payload(inst) {
+                if self.keeps_payloads && op.is_payload {
                     return Some(self.leaf(value) & low);
                 }
-                self.result(inst, number, ty, &args)
+                self.result(inst, number, ty, (&args, &op.arg_types))
             }
         }
     }
 
     /// The arm that is taken, if the other one is not defined.
-    fn select(&self, inst: Inst, known: &BTreeMap<Value, u128>) -> Option<u128> {
-        let func = self.expression.func;
+    fn select(&self, op: &Op, inst: Inst, known: &[Option<u128>]) -> Option<u128> {
         let InstructionData::Ternary {
             opcode: Opcode::Select | Opcode::SelectSpectreGuard,
-            args: [cond, yes, no],
-        } = func.dfg.insts[inst]
+            ..
+        } = self.program.func.dfg.insts[inst]
         else {
             return None;
         };
-        let bits = |value| known.get(&func.dfg.resolve_aliases(value)).copied();
+        let [cond, yes, no] = op.operands[..] else {
+            return None;
+        };
+        let bits = |at: u32| known[at as usize];
         bits(if bits(cond)? != 0 { yes } else { no })
-    }
-
-    /// Does `inst` take an integer out of what would be an i31?
-    fn is_payload(&self, inst: Inst) -> bool {
-        let func = self.expression.func;
-        let of = payload_of(func, &func.dfg.insts[inst]);
-        of.is_some_and(|of| matches!(self.expression.nodes.get(&of), Some(Node::Suspect)))
     }
 
     fn leaf(&self, value: Value) -> u128 {
@@ -360,21 +417,20 @@ impl Run<'_, '_> {
         }
     }
 
-    fn result(&self, inst: Inst, number: usize, ty: Type, args: &[u128]) -> Option<u128> {
-        let func = self.expression.func;
-        let arg_types: SmallVec<[Type; 4]> = func
-            .dfg
-            .inst_args(inst)
-            .iter()
-            .map(|&arg| func.dfg.value_type(arg))
-            .collect();
-        let data = &func.dfg.insts[inst];
-        if let Some(bits) = lanes(data, ty, &arg_types, args) {
+    fn result(
+        &self,
+        inst: Inst,
+        number: usize,
+        ty: Type,
+        (args, arg_types): (&[u128], &[Type]),
+    ) -> Option<u128> {
+        let data = &self.program.func.dfg.insts[inst];
+        if let Some(bits) = lanes(data, ty, arg_types, args) {
             return Some(bits);
         }
         let question = Question {
             data,
-            arg_types: &arg_types,
+            arg_types,
             result: number,
             ty,
         };

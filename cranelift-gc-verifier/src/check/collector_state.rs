@@ -25,11 +25,11 @@ use crate::evidence::steps::{point_step, push_path};
 use crate::finding::error::{GcError, Movable};
 use crate::finding::witness::{Finding, Role, Step};
 use crate::ir::cfg::{Cfg, Node, constant};
-use crate::ir::instruction::{Access, access};
+use crate::ir::instruction::{Access, Kind, access};
 use crate::ir::path::{Forbidden, Point, Search};
 use crate::ir::safepoint::may_move;
 use crate::ir::steps::{self, Analysis};
-use crate::ir::view::{BlockPass, Body, Memory, SlotAccess};
+use crate::ir::view::{BlockPass, Body, Item, Memory, SlotAccess};
 use cranelift_codegen::ir::{
     Function, GcCollector, GcFact, Inst, InstructionData, Opcode, Type, Value, ValueDef, types,
 };
@@ -373,7 +373,9 @@ impl<'a> Ages<'a> {
     fn computed(&self, inst: Inst) -> Option<(Value, Version)> {
         let func = self.func;
         let &result = func.dfg.inst_results(inst).first()?;
-        if let Some(stored) = self.slots.get(&result) {
+        if !self.slots.is_empty()
+            && let Some(stored) = self.slots.get(&result)
+        {
             let mut ages = stored.iter().map(|&data| self.age_of(data));
             let age = ages.next()?;
             let is_one = ages.all(|other| other == age);
@@ -392,12 +394,12 @@ impl<'a> Ages<'a> {
         for node in self.cfg.nodes() {
             let mut now = self.safepoints.at_start(node);
             let mut index = self.safepoints.first_in(node);
-            for inst in self.func.layout.block_insts(self.cfg.block(node)) {
-                if let Some(value) = self.stale_operand(inst, now) {
-                    findings.extend(self.finding(inst, value));
+            for item in self.body.items_of(node) {
+                if let Some(value) = self.stale_operand(item, now) {
+                    findings.extend(self.finding(item.inst, value));
                 }
                 let next = self.safepoints.all.get(index);
-                if next.is_some_and(|safepoint| safepoint.inst == inst) {
+                if next.is_some_and(|safepoint| safepoint.inst == item.inst) {
                     now = Safepoints::version_after(index);
                     index += 1;
                 }
@@ -405,35 +407,31 @@ impl<'a> Ages<'a> {
         }
     }
 
-    /// An operand that `inst` relies on and that is stale: an address, what leaves the function, or what decides a
-    /// branch.
-    fn stale_operand(&self, inst: Inst, now: Version) -> Option<Value> {
+    /// An operand that the instruction relies on and that is stale: an address, what leaves the function, or what decides
+    /// a branch.
+    fn stale_operand(&self, item: &Item, now: Version) -> Option<Value> {
         let func = self.func;
         let is_stale = |&value: &Value| !self.age_of(value).is_fresh_at(now);
-        let data = &func.dfg.insts[inst];
-        let opcode = data.opcode();
-        match *data {
-            InstructionData::Brif { arg, .. } | InstructionData::BranchTable { arg, .. } => {
-                let condition = func.dfg.resolve_aliases(arg);
-                return Some(condition)
-                    .filter(is_stale)
-                    .or_else(|| self.stale_comparison(condition, now));
-            }
-            _ if opcode.is_call() || opcode.is_return() => {
-                let args = func.dfg.inst_args(inst).iter();
-                let mut args = args.map(|&arg| func.dfg.resolve_aliases(arg));
-                return args.find(is_stale);
-            }
-            _ if !opcode.can_load() && !opcode.can_store() => return None,
-            _ => {}
+        if let Some(access) = self.body.access(item) {
+            let data = access.data.filter(is_stale);
+            return Some(access.addr)
+                .filter(is_stale)
+                .or_else(|| data.filter(|_| !self.is_of_frame(access.addr)));
         }
-        let access = access(func, inst)?;
-        let addr = func.dfg.resolve_aliases(access.addr);
-        let data = access.data.filter(|_| !self.is_of_frame(addr));
-        let data = data.map(|data| func.dfg.resolve_aliases(data));
-        Some(addr)
-            .filter(is_stale)
-            .or_else(|| data.filter(is_stale))
+        if item.kind.is(Kind::CALLS.or(Kind::RETURNS)) {
+            let args = func.dfg.inst_args(item.inst).iter();
+            let mut args = args.map(|&arg| self.body.resolve(func, arg));
+            return args.find(is_stale);
+        }
+        match func.dfg.insts[item.inst] {
+            InstructionData::Brif { arg, .. } | InstructionData::BranchTable { arg, .. } => {
+                let condition = self.body.resolve(func, arg);
+                Some(condition)
+                    .filter(is_stale)
+                    .or_else(|| self.stale_comparison(condition, now))
+            }
+            _ => None,
+        }
     }
 
     /// Is `addr` in a slot of this function?

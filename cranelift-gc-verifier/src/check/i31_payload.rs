@@ -19,6 +19,7 @@ use crate::ir::cfg::{Cfg, constant};
 use crate::ir::instruction::Kind;
 use crate::ir::view::Body;
 use cranelift_codegen::FxHashMap;
+use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{
     Function, GcFact, GcHeapType, GcNullability, Inst, InstructionData, Opcode, Value,
 };
@@ -68,14 +69,20 @@ fn uses(
     is_later: bool,
 ) -> Vec<Site> {
     let mut sites = Vec::new();
+    let mut are_payloads = EntitySet::with_capacity(func.dfg.num_values());
+    for &payload in payloads.keys() {
+        are_payloads.insert(payload);
+    }
     for node in cfg.nodes() {
         for inst in func.layout.block_insts(cfg.block(node)) {
-            let opcode = func.dfg.insts[inst].opcode();
-            let mut args = func.dfg.inst_args(inst).iter();
-            let of = |&arg: &Value| payloads.get(&func.dfg.resolve_aliases(arg)).copied();
-            let Some(reference) = args.find_map(of) else {
+            let args = func.dfg.inst_args(inst).iter();
+            let args = args.map(|&arg| func.dfg.resolve_aliases(arg));
+            // NB: Most are none.
+            let mut args = args.filter(|&arg| are_payloads.contains(arg));
+            let Some(&reference) = args.find_map(|arg| payloads.get(&arg)) else {
                 continue;
             };
+            let opcode = func.dfg.insts[inst].opcode();
             let is_pure = !opcode.can_load()
                 && !opcode.can_store()
                 && !opcode.can_trap()
@@ -87,6 +94,7 @@ fn uses(
                 true => {
                     for &result in func.dfg.inst_results(inst) {
                         payloads.insert(result, reference);
+                        are_payloads.insert(result);
                     }
                 }
                 false => sites.push(Site {

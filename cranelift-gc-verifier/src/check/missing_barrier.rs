@@ -13,11 +13,9 @@
 
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
-use crate::analysis::kind::header::Headers;
 use crate::analysis::kind::subject::Scene;
-use crate::analysis::kind::thing::{Things, Universe, named_types};
+use crate::analysis::kind::thing::{Things, Universe};
 use crate::analysis::kind::{Kinds, dominating};
-use crate::analysis::nullness::reload_roots::Roots;
 use crate::check::typed_position::field_of;
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::Flaw;
@@ -62,25 +60,14 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
     if accesses.is_empty() {
         return;
     }
-    let Some(universe) = Universe::new(&named_types(func)) else {
+    let Some(scene) = facts.scene() else {
         return;
-    };
-    let (cfg, body) = (&facts.cfg, &*facts.body);
-    let headers = Headers::new(func, body);
-    let roots = Roots::new(func, cfg, body, &facts.slots, &facts.values.reshaped);
-    let scene = Scene {
-        func,
-        cfg,
-        body,
-        roots: &roots,
-        headers: &headers,
-        universe: &universe,
     };
     let mut barriers = Barriers {
         kinds: Kinds::new(scene),
         changes: changes(scene),
         count,
-        objects: objects(&universe),
+        objects: objects(scene.universe),
     };
     for (node, inst, access) in accesses {
         match (access.data, access.result) {

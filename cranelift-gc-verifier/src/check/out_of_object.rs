@@ -14,13 +14,11 @@
 
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
-use crate::analysis::kind::header::Headers;
 use crate::analysis::kind::path::Target;
 use crate::analysis::kind::subject::Scene;
-use crate::analysis::kind::thing::{Things, Universe, named_types};
+use crate::analysis::kind::thing::Things;
 use crate::analysis::kind::{Kinds, is_in_heap};
-use crate::analysis::nullness::eval::{Bits, Truth, eval, truth};
-use crate::analysis::nullness::reload_roots::Roots;
+use crate::analysis::nullness::eval::{Bits, Known, Truth, eval, is_load, truth};
 use crate::evidence::arrival::{self, Arrival};
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::Flaw;
@@ -30,11 +28,13 @@ use crate::finding::typed::Thing;
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Node, constant};
 use crate::ir::instruction::{Access, Kind};
+use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{
     Function, GcFact, GcField, GcHeapType, GcInfo, GcKind, Inst, InstructionData, Opcode, Value,
     ValueDef, types,
 };
 use smallvec::SmallVec;
+use std::cell::{OnceCell, RefCell};
 
 /// Check all accesses of objects.
 pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
@@ -63,25 +63,18 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
     if suspects.is_empty() {
         return;
     }
-    let (func, cfg, body) = (facts.func, &facts.cfg, &*facts.body);
-    let Some(universe) = Universe::new(&named_types(func)) else {
+    let Some(scene) = facts.scene() else {
         return;
     };
-    let headers = Headers::new(func, body);
-    let roots = Roots::new(func, cfg, body, &facts.slots, &facts.values.reshaped);
-    let scene = Scene {
-        func,
-        cfg,
-        body,
-        roots: &roots,
-        headers: &headers,
-        universe: &universe,
-    };
     let mut kinds = Kinds::new(scene);
+    let words = OnceCell::new();
     for suspect in suspects {
         match suspect.what {
             What::Field { offset } => field(&mut kinds, &suspect, offset, findings),
-            What::Element { kind } => element(scene, &suspect, kind, findings),
+            What::Element { kind } => {
+                let words = words.get_or_init(|| Words::new(scene));
+                element(scene, words, &suspect, kind, findings);
+            }
             What::Loop { element } => filling_loop(facts, &suspect, element, findings),
         }
     }
@@ -148,8 +141,15 @@ enum Judged {
 fn suspect(facts: &Facts, node: Node, inst: Inst, access: &Access, is_first: bool) -> Judged {
     let func = facts.func;
     let info = &func.dfg.gc_info;
-    let address = Address::of(func, &facts.body, access.addr);
     let said = info.object(inst);
+    // NB: To take the address apart takes longer.
+    let has_fields = |kind: GcKind| {
+        is_in_heap(kind.heap) && kind.concrete.is_some_and(|at| info.fields(at).is_some())
+    };
+    if said.is_some_and(|kind| !has_fields(kind)) {
+        return Judged::Nothing;
+    }
+    let address = Address::of(func, &facts.body, access.addr);
     let fact = |value| match info.fact(value) {
         Some(GcFact::Ref { kind, .. }) => Some(kind),
         Some(GcFact::Derived { .. } | GcFact::HeapBase | GcFact::Scalar) | None => None,
@@ -307,26 +307,28 @@ struct Parts {
     is_other: bool,
 }
 
-fn element(scene: Scene, suspect: &Suspect, kind: GcKind, findings: &mut Findings) {
+fn element(scene: Scene, words: &Words, suspect: &Suspect, kind: GcKind, findings: &mut Findings) {
     let info = &scene.func.dfg.gc_info;
     let Some([length, element]) = kind.concrete.and_then(|index| info.fields(index)) else {
         return;
     };
+    findings.counts.positions += 1;
     let array = scene.root(suspect.value);
-    let lengths = lengths_of(scene, array, length);
+    let lengths = words.at(array, length.offset.into());
     let is_length = |value: Value| lengths.contains(&value);
-    let parts = parts_of(scene, suspect.access.addr, array, &is_length);
+    let mut parts = parts_of(scene, suspect.access.addr, array, &is_length);
     if parts.is_other || parts.indices.len() > MAX_INDICES || parts.bases.len() != 1 {
         findings.counts.positions_unjudged += 1;
-        findings.counts.positions += 1;
         return;
     }
     let conditions = conditions_before(scene, suspect.node, suspect.inst);
-    let mut parts = parts;
     let count = parts.indices.len();
     if count > 0 {
         // What the indices are compared with may be anything, too.
         for &(condition, _) in &conditions {
+            if parts.indices.len() >= MAX_LEAVES {
+                break;
+            }
             let others = parts_of(scene, condition, array, &is_length);
             let is_about = others
                 .indices
@@ -339,88 +341,282 @@ fn element(scene: Scene, suspect: &Suspect, kind: GcKind, findings: &mut Finding
             }
         }
     }
-    let size = u64::from(element.size);
-    for length in LENGTHS {
-        for indices in combinations(parts.indices.len(), indices_for(length, element.size)) {
-            let known = |value: Value| -> Option<Bits> {
-                let root = scene.root(value);
-                let index = parts.indices.iter().position(|&index| index == root);
-                let n = if root == array {
-                    ARRAY
-                } else if parts.bases.contains(&root) {
-                    HEAP
-                } else if is_length(root) {
-                    length.into()
-                } else {
-                    indices[index?]
-                };
+    let trials = Trials::new(
+        scene,
+        suspect,
+        (array, lengths),
+        &parts,
+        element,
+        &conditions,
+    );
+    let Some(Outlier {
+        length,
+        indices,
+        offset,
+    }) = trials.first_outside()
+    else {
+        findings.counts.positions_proved += 1;
+        return;
+    };
+    let known = trials.known(length, &indices);
+    let is_certain = parts
+        .indices
+        .iter()
+        .all(|&index| is_free(scene.func, index))
+        && !lengths.is_empty()
+        && conditions
+            .iter()
+            .all(|&condition| is_certain(scene, &known, &parts.indices, condition));
+    match is_certain {
+        true => {
+            let error = GcError::OutOfObject(OutOfObject {
+                inst: suspect.inst,
+                value: suspect.value,
+                outside: Outside::NoElement { length, offset },
+            });
+            let step = here(scene.func, suspect.inst);
+            findings.reject(error, || step.map(|step| vec![step]));
+        }
+        false => findings.counts.positions_unjudged += 1,
+    }
+}
+
+/// Numbers with which an access goes wrong.
+struct Outlier {
+    length: u32,
+    indices: SmallVec<[u64; MAX_LEAVES]>,
+    /// Where it goes, from the start of the array.
+    offset: i64,
+}
+
+/// An access of an element, tried with lengths and indices.
+///
+/// Numbers are chosen one after the other: the length, and then each index. What a condition needs is known as soon as
+/// so many of them are, so that most choices are given up early.
+struct Trials<'a> {
+    scene: Scene<'a>,
+    access: Access,
+    array: Value,
+    lengths: &'a [Value],
+    parts: &'a Parts,
+    element: GcField,
+    /// What has to be so before the access, and how many numbers decide it, which are the fewest first.
+    conditions: Vec<(usize, Value, bool)>,
+    /// How many numbers decide where the access goes.
+    is_placed_by: usize,
+    /// The sums in its address that trap where they do not fit, each once, with what they make. Those come first that
+    /// others are made of.
+    sums: SmallVec<[(Inst, Value); 4]>,
+}
+
+/// How many values are looked at to tell what decides one.
+const MAX_DECIDING: usize = 256;
+
+impl<'a> Trials<'a> {
+    fn new(
+        scene: Scene<'a>,
+        suspect: &Suspect,
+        (array, lengths): (Value, &'a [Value]),
+        parts: &'a Parts,
+        element: &GcField,
+        conditions: &[(Value, bool)],
+    ) -> Self {
+        let mut trials = Trials {
+            scene,
+            access: suspect.access,
+            array,
+            lengths,
+            parts,
+            element: *element,
+            conditions: Vec::with_capacity(conditions.len()),
+            is_placed_by: 0,
+            sums: SmallVec::new(),
+        };
+        // NB: They were found from the address on.
+        for &sum in parts.sums.iter().rev() {
+            let sum = (sum, scene.func.dfg.first_result(sum));
+            if !trials.sums.contains(&sum) {
+                trials.sums.push(sum);
+            }
+        }
+        let conditions = conditions.iter();
+        let conditions =
+            conditions.map(|&(condition, is)| (trials.decided_by(condition), condition, is));
+        let mut conditions: Vec<_> = conditions.collect();
+        // NB: The nearest ones come first, which exclude the most.
+        conditions.sort_by_key(|&(by, ..)| by);
+        let sums = parts.sums.iter();
+        let sums = sums.flat_map(|&sum| scene.func.dfg.inst_args(sum).iter().copied());
+        let placed = sums.chain([trials.access.addr]);
+        let is_placed_by = placed.map(|value| trials.decided_by(value)).max();
+        trials.conditions = conditions;
+        trials.is_placed_by = is_placed_by.unwrap_or(0);
+        trials
+    }
+
+    /// After how many choices `value` is known: none, that of the length, or those of so many indices.
+    fn decided_by(&self, value: Value) -> usize {
+        let func = self.scene.func;
+        let mut by = 0;
+        let mut pending = SmallVec::<[Value; 16]>::from_slice(&[value]);
+        for _ in 0..MAX_DECIDING {
+            let Some(value) = pending.pop() else {
+                return by;
+            };
+            let value = self.scene.body.resolve(func, value);
+            let root = self.scene.roots.of(value);
+            if root == self.array || self.parts.bases.contains(&root) {
+                continue;
+            }
+            if self.lengths.contains(&root) {
+                by = by.max(1);
+            } else if let Some(index) = self.index(root) {
+                by = by.max(2 + index);
+            } else if let ValueDef::Result(inst, _) = func.dfg.value_def(value)
+                && !is_load(func, inst)
+            {
+                pending.extend_from_slice(func.dfg.inst_args(inst));
+            }
+        }
+        1 + self.parts.indices.len()
+    }
+
+    fn index(&self, root: Value) -> Option<usize> {
+        self.parts.indices.iter().position(|&index| index == root)
+    }
+
+    /// What is known of values while the length and the first indices are these.
+    fn known<'b>(
+        &'b self,
+        length: u32,
+        indices: &'b [u64],
+    ) -> impl Fn(Value) -> Option<Bits> + use<'a, 'b> {
+        move |value| {
+            let root = self.scene.root(value);
+            let n = if root == self.array {
+                ARRAY
+            } else if self.parts.bases.contains(&root) {
+                HEAP
+            } else if self.lengths.contains(&root) {
+                length.into()
+            } else {
+                indices[self.index(root)?]
+            };
+            Some(Bits::Const {
+                n,
+                of_reference: false,
+            })
+        }
+    }
+
+    /// The first choice with which all that comes before the access is passed, and the access is outside.
+    fn first_outside(&self) -> Option<Outlier> {
+        if !self.is_possible(0, 0, &[]) {
+            return None;
+        }
+        LENGTHS.into_iter().find_map(|length| {
+            let numbers = indices_for(length, self.element.size);
+            let mut indices = SmallVec::new();
+            let is_found = self.search(length, &numbers, &mut indices);
+            let offset = is_found.then(|| self.offset_outside(length, &indices))??;
+            Some(Outlier {
+                length,
+                indices,
+                offset,
+            })
+        })
+    }
+
+    /// Choose the other indices.
+    fn search(
+        &self,
+        length: u32,
+        numbers: &[u64],
+        indices: &mut SmallVec<[u64; MAX_LEAVES]>,
+    ) -> bool {
+        if !self.is_possible(1 + indices.len(), length, indices) {
+            return false;
+        }
+        if indices.len() == self.parts.indices.len() {
+            return true;
+        }
+        for &number in numbers {
+            indices.push(number);
+            if self.search(length, numbers, indices) {
+                return true;
+            }
+            indices.pop();
+        }
+        false
+    }
+
+    /// Does what is decided now, and was not before, allow the access to be outside?
+    fn is_possible(&self, decided: usize, length: u32, indices: &[u64]) -> bool {
+        let known = self.known(length, indices);
+        let of_now = self.conditions.iter();
+        let of_now = of_now.skip_while(|&&(by, ..)| by < decided);
+        let mut of_now = of_now.take_while(|&&(by, ..)| by == decided);
+        let is_passed = |&(_, condition, is): &(usize, Value, bool)| {
+            truth(self.scene.func, &known, condition) != Truth::Certain(!is)
+        };
+        of_now.all(is_passed)
+            && (self.is_placed_by != decided || self.offset_outside(length, indices).is_some())
+    }
+
+    /// Where the access goes from the start of the array, if that is outside.
+    fn offset_outside(&self, length: u32, indices: &[u64]) -> Option<i64> {
+        let func = self.scene.func;
+        let numbers = self.known(length, indices);
+        // NB: What is added up once is not added up again.
+        let sums = RefCell::new(SmallVec::<[(Value, u64); 8]>::new());
+        let known = |value: Value| -> Option<Bits> {
+            numbers(value).or_else(|| {
+                let sums = sums.borrow();
+                let &(_, n) = sums.iter().find(|&&(sum, _)| sum == value)?;
                 Some(Bits::Const {
                     n,
                     of_reference: false,
                 })
-            };
-            let is_passed = |&(condition, is): &(Value, bool)| {
-                truth(scene.func, &known, condition) != Truth::Certain(!is)
-            };
-            let fits = |&sum: &Inst| !overflows(scene.func, &known, sum);
-            if !conditions.iter().all(is_passed) || !parts.sums.iter().all(fits) {
-                continue;
+            })
+        };
+        for &(inst, sum) in &self.sums {
+            match added_up(func, &known, inst) {
+                Some(Ok(n)) => sums.borrow_mut().push((sum, n)),
+                Some(Err(Overflow)) => return None,
+                None => {}
             }
-            let Bits::Const { n, .. } = eval(scene.func, &known, suspect.access.addr) else {
-                continue;
-            };
-            let start = n.wrapping_add(i64::from(suspect.access.offset) as u64);
-            let offset = start.wrapping_sub(HEAP + ARRAY);
-            let end = u64::from(element.offset) + u64::from(length) * size;
-            let is_in = offset >= element.offset.into()
-                && offset.checked_add(size).is_some_and(|after| after <= end);
-            if is_in {
-                continue;
-            }
-            findings.counts.positions += 1;
-            let is_certain = parts
-                .indices
-                .iter()
-                .all(|&index| is_free(scene.func, index))
-                && !lengths.is_empty()
-                && conditions
-                    .iter()
-                    .all(|&condition| is_certain(scene, &known, &parts.indices, condition));
-            match is_certain {
-                true => {
-                    let error = GcError::OutOfObject(OutOfObject {
-                        inst: suspect.inst,
-                        value: suspect.value,
-                        outside: Outside::NoElement {
-                            length,
-                            offset: offset as i64,
-                        },
-                    });
-                    let step = here(scene.func, suspect.inst);
-                    findings.reject(error, || step.map(|step| vec![step]));
-                }
-                false => findings.counts.positions_unjudged += 1,
-            }
-            return;
         }
+        let Bits::Const { n, .. } = eval(func, &known, self.access.addr) else {
+            return None;
+        };
+        let size = u64::from(self.element.size);
+        let first = u64::from(self.element.offset);
+        let start = n.wrapping_add(i64::from(self.access.offset) as u64);
+        let offset = start.wrapping_sub(HEAP + ARRAY);
+        let end = first + u64::from(length) * size;
+        let is_in = offset >= first && offset.checked_add(size).is_some_and(|after| after <= end);
+        (!is_in).then_some(offset as i64)
     }
-    findings.counts.positions += 1;
-    findings.counts.positions_proved += 1;
 }
 
-/// Does the sum `inst` certainly not fit?
-fn overflows(func: &Function, known: &dyn Fn(Value) -> Option<Bits>, inst: Inst) -> bool {
-    let known = |value: Value| known(value);
+/// A sum that does not fit.
+struct Overflow;
+
+/// What the sum `inst`, which traps where it does not fit, adds up to, if that is known.
+fn added_up(func: &Function, known: &dyn Known, inst: Inst) -> Option<Result<u64, Overflow>> {
     let InstructionData::IntAddTrap { args, .. } = func.dfg.insts[inst] else {
-        return false;
+        return None;
     };
-    let bits = func.dfg.value_type(args[0]).bits();
-    match args.map(|arg| eval(func, &known, arg)) {
+    let bits = func.dfg.value_type(args[0]).bits().min(64);
+    match args.map(|arg| eval(func, known, arg)) {
         [Bits::Const { n: a, .. }, Bits::Const { n: b, .. }] => {
             let sum = u128::from(a) + u128::from(b);
-            sum >> bits.min(64) != 0
+            Some(match sum >> bits {
+                0 => Ok(sum as u64),
+                _ => Err(Overflow),
+            })
         }
-        _ => false,
+        _ => None,
     }
 }
 
@@ -428,24 +624,31 @@ fn here(func: &Function, inst: Inst) -> Option<Step> {
     crate::evidence::steps::step(func, Role::Use, inst)
 }
 
-/// The values that are the length of `array`.
-fn lengths_of(scene: Scene, array: Value, length: &GcField) -> Vec<Value> {
-    let mut lengths = Vec::new();
-    for memory in scene.body.accesses() {
-        let access = &memory.access;
-        let (Some(result), None, 4) = (access.result, access.data, access.size) else {
-            continue;
-        };
-        let address = Address::of(scene.func, scene.body, access.addr);
-        let offset = address
-            .offset
-            .map(|offset| offset.wrapping_add(access.offset.into()));
-        let is_of_array = address.reference.map(|of| scene.root(of)) == Some(array);
-        if is_of_array && offset == Some(length.offset.into()) {
-            lengths.push(result);
+/// The words that are loaded from objects, by the reference and the offset.
+struct Words(FxHashMap<(Value, i64), SmallVec<[Value; 2]>>);
+
+impl Words {
+    fn new(scene: Scene) -> Self {
+        let mut words = Words(FxHashMap::default());
+        for memory in scene.body.accesses() {
+            let access = &memory.access;
+            let (Some(result), None, 4) = (access.result, access.data, access.size) else {
+                continue;
+            };
+            let address = Address::of(scene.func, scene.body, access.addr);
+            if let (Some(reference), Some(offset)) = (address.reference, address.offset) {
+                let offset = offset.wrapping_add(access.offset.into());
+                let key = (scene.root(reference), offset);
+                words.0.entry(key).or_default().push(result);
+            }
         }
+        words
     }
-    lengths
+
+    /// The values that are the word at `offset` of the object that `root` refers to.
+    fn at(&self, root: Value, offset: i64) -> &[Value] {
+        self.0.get(&(root, offset)).map_or(&[], |words| words)
+    }
 }
 
 fn parts_of(
@@ -500,9 +703,9 @@ fn parts_of(
 }
 
 /// Indices at which it goes wrong for this length.
-fn indices_for(length: u32, size: u32) -> Vec<u64> {
+fn indices_for(length: u32, size: u32) -> SmallVec<[u64; 9]> {
     let product = (1u64 << 32) / u64::from(size.max(1));
-    let mut indices: Vec<u64> = [
+    let mut indices = SmallVec::from([
         0,
         length.wrapping_sub(1).into(),
         length.into(),
@@ -512,27 +715,10 @@ fn indices_for(length: u32, size: u32) -> Vec<u64> {
         0x8000_0000,
         product & 0xffff_ffff,
         (product + 1) & 0xffff_ffff,
-    ]
-    .to_vec();
+    ]);
     indices.sort_unstable();
     indices.dedup();
     indices
-}
-
-/// All ways to choose so many.
-fn combinations(count: usize, from: Vec<u64>) -> Vec<Vec<u64>> {
-    let mut all = vec![Vec::new()];
-    for _ in 0..count {
-        let longer = all.iter().flat_map(|chosen: &Vec<u64>| {
-            from.iter().map(move |&next| {
-                let mut chosen = chosen.clone();
-                chosen.push(next);
-                chosen
-            })
-        });
-        all = longer.collect();
-    }
-    all
 }
 
 /// Is `value` whatever the function is given?

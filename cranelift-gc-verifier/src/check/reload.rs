@@ -100,8 +100,10 @@ fn check_reload(facts: &Facts, findings: &mut Findings, reload: &Reload) {
         held,
     };
     // NB: Without a word of the producer, a slot is memory like any other where no reference comes from it.
-    let matters = (expected.is_some() || facts.values.class(result) == Class::Reference)
-        && facts.is_used(result);
+    let matters = || {
+        (expected.is_some() || facts.values.class(result) == Class::Reference)
+            && facts.is_used(result)
+    };
     match hold {
         Hold::Unset if facts.is_used(result) => {
             findings.reject_unset(facts, uninitialized(Held::Unset), loc);
@@ -109,24 +111,24 @@ fn check_reload(facts: &Facts, findings: &mut Findings, reload: &Reload) {
         Hold::MaybeUnset if facts.is_used(result) => {
             findings.reject_unset(facts, uninitialized(Held::MaybeUnset), loc);
         }
-        Hold::Partial if matters => {
+        Hold::Partial if matters() => {
             findings.reject_last_store(facts, clobbered(Held::Partial), loc);
         }
         // Without a word of the producer, the slot is a variable.
-        Hold::Conflict(a, b) if expected.is_some() && matters => {
+        Hold::Conflict(a, b) if expected.is_some() && matters() => {
             let error = clobbered(Held::Conflict(a, b));
             // With the expected value known, the other one is to blame.
             let culprit = if expected == Some(b) { a } else { b };
             findings.reject_clobber(facts, error, loc, culprit);
         }
         Hold::Is { origin, .. } if expected.is_some_and(|expected| expected != origin) => {
-            if matters {
+            if matters() {
                 findings.reject_clobber(facts, clobbered(Held::Value(origin)), loc, origin);
             }
         }
         Hold::Is { origin, .. } => {
             if let Some(other) = contradiction(facts, reload)
-                && matters
+                && matters()
             {
                 return findings.reject_stored(facts, clobbered(Held::Value(other)), loc, other);
             }

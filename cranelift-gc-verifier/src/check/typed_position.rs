@@ -16,12 +16,9 @@
 use super::fact::contradiction;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
-use crate::analysis::kind::header::Headers;
 use crate::analysis::kind::path::Target;
-use crate::analysis::kind::subject::Scene;
 use crate::analysis::kind::thing::{Fits, Things, Universe, fits, named_types};
 use crate::analysis::kind::{Kinds, Source, given, is_in_heap, object_of};
-use crate::analysis::nullness::reload_roots::Roots;
 use crate::evidence::arrival::{self, Arrival};
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{Flaw, is_not_repeated};
@@ -491,26 +488,17 @@ pub(crate) fn field_of<'a>(
 
 /// Judge the positions whose types are not enough.
 fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
-    let (func, cfg, body) = (facts.func, &facts.cfg, &*facts.body);
+    let func = facts.func;
     let info = &func.dfg.gc_info;
-    let Some(universe) = Universe::new(&named_types(func)) else {
+    let Some(scene) = facts.scene() else {
         found.unjudged += open.len() as u64;
         return;
     };
-    let headers = Headers::new(func, body);
-    let roots = Roots::new(func, cfg, body, &facts.slots, &facts.values.reshaped);
-    let scene = Scene {
-        func,
-        cfg,
-        body,
-        roots: &roots,
-        headers: &headers,
-        universe: &universe,
-    };
+    let universe = scene.universe;
+    let all = all_things(universe);
     let mut kinds = Kinds::new(scene);
     for position in open {
         let allowed = universe.of(info, position.promise);
-        let all = all_things(&universe);
         let outside = all.without(allowed);
         match position.what {
             Typed::Made(value) if value == position.value => {

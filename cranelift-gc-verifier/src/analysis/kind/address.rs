@@ -59,7 +59,13 @@ impl Parts {
         is_added: bool,
         pending: &mut SmallVec<[(Value, bool); 8]>,
     ) {
-        if let Some(n) = constant(func, value) {
+        let data = match func.dfg.value_def(value) {
+            ValueDef::Result(inst, 0) => Some(&func.dfg.insts[inst]),
+            _ => None,
+        };
+        if let Some(InstructionData::UnaryImm { .. }) = data
+            && let Some(n) = constant(func, value)
+        {
             let n = n as i64;
             self.offset = match is_added {
                 true => self.offset.wrapping_add(n),
@@ -68,8 +74,8 @@ impl Parts {
             return;
         }
         let ty = func.dfg.value_type(value);
-        if let Some(GcFact::Ref { .. }) = func.dfg.gc_info.fact(value)
-            && ty == types::I32
+        if ty == types::I32
+            && let Some(GcFact::Ref { .. }) = func.dfg.gc_info.fact(value)
         {
             match is_added {
                 true => self.references.push(value),
@@ -77,12 +83,8 @@ impl Parts {
             }
             return;
         }
-        let data = match func.dfg.value_def(value) {
-            ValueDef::Result(inst, 0) => Some(func.dfg.insts[inst]),
-            _ => None,
-        };
         match data {
-            Some(InstructionData::Binary {
+            Some(&InstructionData::Binary {
                 opcode: Opcode::Iadd,
                 args: [a, b],
             }) => {
@@ -90,21 +92,21 @@ impl Parts {
                 self.is_other |= ty != types::I64;
                 pending.extend([(a, is_added), (b, is_added)]);
             }
-            Some(InstructionData::IntAddTrap { args: [a, b], .. }) => {
+            Some(&InstructionData::IntAddTrap { args: [a, b], .. }) => {
                 pending.extend([(a, is_added), (b, is_added)]);
             }
-            Some(InstructionData::Binary {
+            Some(&InstructionData::Binary {
                 opcode: Opcode::Isub,
                 args: [a, b],
             }) => {
                 self.is_other |= ty != types::I64;
                 pending.extend([(a, is_added), (b, !is_added)]);
             }
-            Some(InstructionData::Unary {
+            Some(&InstructionData::Unary {
                 opcode: Opcode::Uextend,
                 arg,
             }) if func.dfg.value_type(arg) == types::I32 => pending.push((arg, is_added)),
-            Some(InstructionData::Ternary {
+            Some(&InstructionData::Ternary {
                 opcode: Opcode::SelectSpectreGuard,
                 args: [_, null, checked],
             }) if constant(func, null) == Some(0) => pending.push((checked, is_added)),

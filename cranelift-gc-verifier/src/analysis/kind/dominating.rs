@@ -11,7 +11,7 @@
 use super::subject::{Subject, Trial, While};
 use super::thing::Things;
 use crate::analysis::nullness::branch::{Way, way_along};
-use crate::analysis::nullness::eval::{Bits, Truth, eval, truth};
+use crate::analysis::nullness::eval::{Bits, Truth, eval, is_load, truth};
 use crate::ir::cfg::{Edge, Node, destinations};
 use crate::ir::path::Point;
 use cranelift_codegen::FxHashMap;
@@ -34,14 +34,19 @@ const MAX_DEPTH: u32 = 5;
 /// How many values of a condition are looked at.
 const MAX_LEAVES: usize = 24;
 
+/// How many values are looked at to tell whether one depends on a reference.
+const MAX_SEEN: usize = 64;
+
 /// What was found of conditions while references are things.
 #[derive(Default)]
 pub(crate) struct Memory {
     /// By reference and condition: the things that were tried, and those with which it may be true, and false.
     truths: FxHashMap<(Value, Value), Truths>,
-    /// By reference, condition and what it is: the things that were tried, and those that may pass where it is made of a
-    /// block parameter.
-    params: FxHashMap<(Value, Value, bool), [Things; 2]>,
+    /// By reference, condition, what it is, and how deep parameters are followed: the things that were tried, and those that
+    /// may pass where it is made of a block parameter.
+    params: FxHashMap<(Value, Value, bool, u32), [Things; 2]>,
+    /// By reference and value: does the value depend on the reference, without block parameters?
+    sees: FxHashMap<(Value, Value), bool>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -193,23 +198,28 @@ impl Near<'_, '_> {
             return things;
         }
         match self.param_of(condition) {
-            Some(param) if depth == MAX_DEPTH => {
-                let key = (self.subject.reference, condition, wanted);
+            Some(param) => {
+                let key = (self.subject.reference, condition, wanted, depth);
                 let [tried, passed] = self.memory.params.get(&key).copied().unwrap_or_default();
                 let untried = things.without(tried);
                 if untried.is_empty() {
                     return things.and(passed);
                 }
-                let budget = core::mem::replace(&mut self.budget, MAX_NESTED);
+                let outer = self.budget;
+                if depth == MAX_DEPTH {
+                    self.budget = MAX_NESTED;
+                }
                 let more = self.with_param(param, condition, wanted, untried, depth);
-                self.budget = budget;
                 let passed = passed.or(more.unwrap_or(untried));
-                self.memory.params.insert(key, [tried.or(untried), passed]);
+                // NB: What was given up half way may be found out where more blocks are left.
+                if depth == MAX_DEPTH || self.budget > 0 {
+                    let known = [tried.or(untried), passed];
+                    self.memory.params.insert(key, known);
+                }
+                if depth == MAX_DEPTH {
+                    self.budget = outer;
+                }
                 things.and(passed)
-            }
-            Some(param) => {
-                let passed = self.with_param(param, condition, wanted, things, depth);
-                passed.unwrap_or(things)
             }
             None => things,
         }
@@ -221,15 +231,22 @@ impl Near<'_, '_> {
         let scene = self.subject.scene;
         let untried = things.without(truths.tried);
         if !untried.is_empty() {
-            for number in untried.numbers() {
+            // NB: Most conditions are about something else, and the same for all things.
+            let sees = self.sees(condition);
+            let numbers = untried.numbers().take(if sees { usize::MAX } else { 1 });
+            for number in numbers {
                 let thing = scene.universe.thing(number);
-                for trial in Trial::of(scene, self.subject.reference, thing) {
+                let trials = Trial::of(scene, self.subject.reference, thing);
+                for trial in trials.take(if sees { usize::MAX } else { 1 }) {
                     let known = self.known(trial, &|_| None);
-                    match truth(scene.func, &known, condition) {
-                        Truth::Certain(is) => truths.may_be[usize::from(is)].insert(number),
-                        Truth::Unknown | Truth::Either | Truth::Unsure => {
-                            truths.may_be[0].insert(number);
-                            truths.may_be[1].insert(number);
+                    let truth = truth(scene.func, &known, condition);
+                    for is in [false, true] {
+                        if truth != Truth::Certain(!is) {
+                            let may_be = &mut truths.may_be[usize::from(is)];
+                            match sees {
+                                true => may_be.insert(number),
+                                false => *may_be = may_be.or(untried),
+                            }
                         }
                     }
                 }
@@ -238,6 +255,39 @@ impl Near<'_, '_> {
             self.memory.truths.insert(key, truths);
         }
         things.and(truths.may_be[usize::from(wanted)])
+    }
+
+    /// May `value` be another one while the reference is another thing? Block parameters are taken as they are.
+    fn sees(&mut self, value: Value) -> bool {
+        let Subject {
+            scene, reference, ..
+        } = self.subject;
+        if let Some(&known) = self.memory.sees.get(&(reference, value)) {
+            return known;
+        }
+        let mut pending = SmallVec::<[Value; 8]>::from_slice(&[value]);
+        let mut sees = true;
+        for _ in 0..MAX_SEEN {
+            let Some(value) = pending.pop() else {
+                sees = false;
+                break;
+            };
+            let value = scene.body.resolve(scene.func, value);
+            let word_of = scene.headers.word(value);
+            if scene.roots.of(value) == reference
+                || word_of.is_some_and(|(of, _)| scene.root(of) == reference)
+            {
+                break;
+            }
+            // NB: Whatever a load depends on, what it yields does not vary.
+            if let ValueDef::Result(inst, _) = scene.func.dfg.value_def(value)
+                && !is_load(scene.func, inst)
+            {
+                pending.extend_from_slice(scene.func.dfg.inst_args(inst));
+            }
+        }
+        self.memory.sees.insert((reference, value), sees);
+        sees
     }
 
     /// The block parameter that `condition` is made of, if it is made of one alone.
@@ -326,23 +376,35 @@ impl Near<'_, '_> {
 
     /// Those of `things` with which `condition` may be `wanted` while `param` is `arg`.
     fn passing(
-        &self,
+        &mut self,
         arg: Value,
         param: Value,
         condition: Value,
         wanted: bool,
         things: Things,
     ) -> Things {
+        // NB: This is remembered.
+        if condition == param {
+            return self.by_condition(arg, wanted, things);
+        }
         let scene = self.subject.scene;
         let func = scene.func;
-        things.filter(|number| {
+        let sees = self.sees(arg) || self.sees(condition);
+        let may_be = |number| {
             let thing = scene.universe.thing(number);
-            Trial::of(scene, self.subject.reference, thing).any(|trial| {
+            let trials = Trial::of(scene, self.subject.reference, thing);
+            let mut trials = trials.take(if sees { usize::MAX } else { 1 });
+            trials.any(|trial| {
                 let bits = eval(func, &self.known(trial, &|_| None), arg);
                 let params = |value: Value| (value == param).then_some(bits);
                 truth(func, &self.known(trial, &params), condition) != Truth::Certain(!wanted)
             })
-        })
+        };
+        match (sees, things.numbers().next()) {
+            (false, Some(first)) if may_be(first) => things,
+            (false, _) => Things::default(),
+            (true, _) => things.filter(may_be),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::finding::hazard::Hazards;
 use crate::finding::report::Unjudged;
 use crate::ir::cfg::{Cfg, Node, constant};
 use crate::ir::instruction::Kind;
-use crate::ir::view::Body;
+use crate::ir::view::{Body, Def};
 use cranelift_codegen::entity::SecondaryMap;
 use cranelift_codegen::ir::{Function, GcFact, Inst, Value, ValueDef, types};
 use cranelift_codegen::packed_option::PackedOption;
@@ -97,9 +97,15 @@ impl Sites {
                     }
                     note_trapz(&mut finder.trapz[arg], inst);
                 } else if let Some(access) = body.access(item) {
-                    terms.find(access.addr);
                     let proof = proofs.get(inst);
                     let is_concerned = values.class(access.addr) > Class::Payload;
+                    if proof.is_none()
+                        && !is_concerned
+                        && is_made_of_nothing(func, body, access.addr)
+                    {
+                        continue;
+                    }
+                    terms.find(access.addr);
                     if terms.is_empty() && proof.is_none() && !is_concerned {
                         continue;
                     }
@@ -250,6 +256,16 @@ impl Finder<'_> {
         }
         .filter(|term| is_opaque(func, term.value))
     }
+}
+
+/// Does the address `addr` certainly have no terms, as those of slots, of which most accesses are?
+fn is_made_of_nothing(func: &Function, body: &Body, addr: Value) -> bool {
+    let is_made = match body.def(addr) {
+        Def::Elsewhere => false,
+        Def::Param => func.dfg.value_type(addr) == types::I32,
+        Def::Item(_) => true,
+    };
+    !is_made && func.dfg.gc_info.fact(addr).is_none()
 }
 
 fn note_trapz(trapz: &mut Trapz, inst: Inst) {
