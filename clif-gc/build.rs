@@ -1,4 +1,5 @@
-//! Puts the ISLE rules of the optimizer into the program, so that it can show the rule that it names.
+//! Puts the ISLE rules of the optimizer into the program, so that it can show the rule that it names, and the
+//! versions of what it is built on.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ fn main() {
         let here = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
         Path::new(&here).join("../upstream/cranelift/codegen")
     });
+    tell_version("CRANELIFT", &cranelift);
+    tell_version("WASMTIME", &cranelift.join("../../crates/wasmtime"));
     let rules = cranelift.join("src/opts");
     println!("cargo::rerun-if-changed={}", rules.display());
     let mut files: Vec<PathBuf> = std::fs::read_dir(&rules)
@@ -38,4 +41,17 @@ fn main() {
     source.push_str("]\n");
     let out = std::env::var_os("OUT_DIR").expect("cargo sets it");
     std::fs::write(Path::new(&out).join("isle.rs"), source).expect("the file can be written");
+}
+
+/// Hand the version of the crate in this directory to the compiler.
+fn tell_version(name: &str, directory: &Path) {
+    let manifest = directory.join("Cargo.toml");
+    println!("cargo::rerun-if-changed={}", manifest.display());
+    let text = std::fs::read_to_string(manifest).unwrap_or_default();
+    let mut versions = text.lines().filter_map(|line| {
+        let version = line.strip_prefix("version = \"")?;
+        version.strip_suffix('"')
+    });
+    let version = versions.next().unwrap_or("of an unknown version");
+    println!("cargo::rustc-env=CLIF_GC_{name}_VERSION={version}");
 }

@@ -1,6 +1,12 @@
 //! What can be asked on the command line.
 
-use crate::configuration::{Collector, Embedding, Inlining, Mode, OptLevel};
+mod results;
+mod verify;
+
+pub use results::{CompareArgs, CompletionsArgs, ManArgs, MergeArgs, ReportArgs, ResultFormat};
+pub use verify::{Shard, Undecided, VerifyArgs, VerifyFormat};
+
+use crate::configuration::{Collector, Embedding, Mode, OptLevel};
 use crate::target::Target;
 use crate::triage::ask::Limits;
 use crate::triage::protocol::{Run, Wish};
@@ -12,7 +18,7 @@ use std::time::Duration;
 
 /// Verifies that Cranelift keeps GC references safe around safepoints.
 #[derive(Debug, Parser)]
-#[command(name = "clif-gc", version, max_term_width = 100)]
+#[command(name = "clif-gc", version, long_version = crate::version::LONG, max_term_width = 100)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -40,8 +46,18 @@ pub enum Command {
     Promote(PromoteArgs),
     /// Run filetests.
     Test(TestArgs),
+    /// Write a page about the functions of a file, to be looked at in a browser.
+    Report(ReportArgs),
+    /// Compare two results of `verify --format json`.
+    Compare(CompareArgs),
+    /// Put the results of `verify --shard K/N --format json` together.
+    Merge(MergeArgs),
     /// Say what a check means, with an example.
     Explain(ExplainArgs),
+    /// Print a script that completes this command line in a shell.
+    Completions(CompletionsArgs),
+    /// Write the man pages.
+    Man(ManArgs),
     /// The child process of `verify`.
     #[command(name = "__worker", hide = true)]
     Worker(WorkerArgs),
@@ -49,92 +65,6 @@ pub enum Command {
     #[command(name = "__probe", hide = true)]
     Probe(ProbeArgs),
 }
-
-/// The arguments of `verify`.
-#[derive(Debug, Args)]
-#[command(after_long_help = VERIFY_HELP)]
-pub struct VerifyArgs {
-    /// Files to verify: .wasm, .wat, .wast, .clif, or directories of them.
-    #[arg(required = true, value_name = "FILE")]
-    pub paths: Vec<PathBuf>,
-
-    #[command(flatten)]
-    pub compile: CompileArgs,
-
-    /// With which embeddings functions of a module are inlined into each other.
-    ///
-    /// Wasmtime inlines nothing into functions of modules that switch stacks.
-    #[arg(long, value_enum, default_value_t = Inlining::Embedding, value_name = "WHEN")]
-    pub inlining: Inlining,
-
-    /// What the verifier does while it looks on.
-    ///
-    /// With `enforce`, the compilation of a module stops at the first function that cannot be
-    /// saved; `check` finds them all.
-    #[arg(long, value_enum, default_value_t = Mode::Check)]
-    pub mode: Mode,
-
-    #[command(flatten)]
-    pub output: OutputArgs,
-
-    /// Exit with 3 unless at least this many safepoints were looked at, over all files and
-    /// configurations.
-    #[arg(long, value_name = "N")]
-    pub min_subjects: Option<u64>,
-
-    /// Exit with 3 unless at least this share of the dereferences was judged, in percent, over all files and
-    /// configurations.
-    #[arg(long, value_name = "PERCENT", value_parser = percent)]
-    pub min_judged: Option<f64>,
-
-    /// Give up on a file after this many seconds.
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
-    pub timeout: u64,
-
-    /// Use this many threads [default: the number of processors].
-    #[arg(long, short, value_name = "N")]
-    pub jobs: Option<NonZeroUsize>,
-
-    /// Print nothing if everything is verified.
-    #[arg(long, short)]
-    pub quiet: bool,
-
-    /// Compare the two sides of every rewrite, also where no reference takes part: a test of the
-    /// optimizer's rules.
-    #[arg(long)]
-    pub all_rewrites: bool,
-
-    /// Write each function that the verifier looks at, as the compiler was handed it, into this
-    /// directory.
-    ///
-    /// Each becomes a filetest of its own, one for every configuration, which says for what it is
-    /// compiled and what is known of its references; `verify` judges it without the module.
-    #[arg(long, value_name = "DIR")]
-    pub emit_clif: Option<PathBuf>,
-
-    /// Make all checks but this one; repeatable. For testing the tests.
-    #[arg(long, value_parser = parse_code, value_name = "CODE", hide = true)]
-    pub without_check: Vec<Code>,
-
-    /// Limit the address space of a child process, in MiB.
-    #[arg(long, value_name = "MIB", default_value_t = 16 << 10, hide = true)]
-    pub memory_limit: u64,
-
-    /// The stack of each compiling thread, in KiB.
-    #[arg(long, value_name = "KIB", default_value_t = 128 << 10, hide = true)]
-    pub stack_size: u64,
-}
-
-const VERIFY_HELP: &str = "\
-Each module and function is compiled once for every combination of target, collector and
-optimization level; the summary says which. A file is compiled in a child process, so that a
-crash of the compiler is reported and the other files are still judged.
-
-Exit codes; where several apply, the first of this list:
-  1  rejected: a function mistreats a GC reference
-  2  a file could not be read, is invalid, or crashed the compiler; or the command line is wrong
-  3  inconclusive: a check could not be made, or --min-subjects was not reached
-  0  verified";
 
 /// The arguments of `explain`.
 #[derive(Debug, Args)]

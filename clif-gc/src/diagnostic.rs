@@ -16,6 +16,8 @@ pub struct Diagnostic {
     pub snippet: Option<Snippet>,
     /// Where in the binary, in bytes.
     pub offset: Option<u64>,
+    /// Where the compiler was, if that was asked for.
+    pub backtrace: Option<String>,
     /// In which function.
     pub function: Option<String>,
     /// What else there is to say, each in one line.
@@ -33,6 +35,7 @@ impl Diagnostic {
             snippet: None,
             offset: None,
             function: None,
+            backtrace: None,
             notes: Vec::new(),
             configurations: Vec::new(),
         }
@@ -69,6 +72,8 @@ impl Diagnostic {
             offset,
             function,
             notes,
+            // NB: It has addresses, which differ from process to process.
+            backtrace: _,
             configurations: _,
         } = self;
         *kind == other.kind
@@ -109,6 +114,8 @@ pub enum Kind {
     StackOverflow,
     /// The compiler did not end in time.
     Timeout,
+    /// A signal ended the work on it.
+    Interrupted,
 }
 
 impl Kind {
@@ -126,6 +133,7 @@ impl Kind {
             Kind::OutOfMemory => "out-of-memory",
             Kind::StackOverflow => "stack-overflow",
             Kind::Timeout => "timeout",
+            Kind::Interrupted => "interrupted",
         }
     }
 }

@@ -25,8 +25,16 @@ pub struct Job {
     pub mode: Mode,
     /// The checks that are not to be made, by code.
     pub without_checks: Vec<String>,
+    /// The checks whose findings do not count, by code.
+    pub allowed: Vec<String>,
+    /// Patterns of the functions that are judged; without any, all are.
+    pub functions: Vec<String>,
     /// Is every rewrite judged?
     pub all_rewrites: bool,
+    /// Are rewrites counted by rule?
+    pub rewrites: bool,
+    /// Of the functions that are written, only those that are rejected?
+    pub rejected_only: bool,
     /// How many threads to use.
     pub threads: usize,
     /// The size of their stacks, in bytes.
@@ -46,6 +54,8 @@ pub enum Message {
     Plan(Plan),
     /// The work on this unit begins.
     Begin(usize),
+    /// So many functions were compiled of the unit that was begun.
+    Compiled(u64),
     /// The work on the unit that was begun has ended.
     End(UnitOutcome),
 }
@@ -66,6 +76,8 @@ pub struct Unit {
     pub entry: usize,
     /// The function, if only one is compiled.
     pub function: Option<String>,
+    /// How many functions there are, if that is known.
+    pub functions: Option<u64>,
     /// How it is compiled.
     pub configuration: Configuration,
 }

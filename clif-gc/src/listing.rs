@@ -95,6 +95,30 @@ impl Listing {
     }
 }
 
+/// Lines of a function, without the offsets and the column that they take, and with the offsets beside them.
+pub fn dedented(
+    lines: Vec<(Option<String>, String)>,
+) -> Vec<(Option<String>, String, Option<u64>)> {
+    let lines = lines.into_iter().map(|(inst, text)| {
+        let (offset, text) = split_offset(&text);
+        (inst, text, offset)
+    });
+    let mut lines: Vec<_> = lines.collect();
+    let headers = lines
+        .iter()
+        .filter(|(inst, text, _)| inst.is_none() && header_of(text).is_some());
+    let column = headers
+        .map(|(_, text, _)| indentation(text))
+        .min()
+        .unwrap_or(0);
+    for (_, text, _) in &mut lines {
+        if indentation(text) >= column {
+            text.drain(..column);
+        }
+    }
+    lines
+}
+
 /// `@4155    v1 = …` is at the Wasm offset 0x4155.
 fn split_offset(text: &str) -> (Option<u64>, String) {
     let split = text.strip_prefix('@').and_then(|rest| {

@@ -52,6 +52,15 @@ pub struct FunctionId {
     pub line: Option<usize>,
 }
 
+impl fmt::Display for FunctionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{} \"{name}\"", self.function),
+            None => f.write_str(&self.function),
+        }
+    }
+}
+
 /// What was found in one function under one configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FunctionRecord {
@@ -66,6 +75,10 @@ pub struct FunctionRecord {
     pub counts: Counts,
     /// What is broken.
     pub violations: Vec<ViolationRecord>,
+    /// What is broken, and was allowed to be on the command line.
+    pub allowed: Vec<ViolationRecord>,
+    /// The rewrites by rule, if they were asked for.
+    pub rules: Option<BTreeMap<String, RuleCount>>,
     /// Rewrites that were refused, and so did no harm.
     pub refusals: Vec<ViolationRecord>,
     /// Passes that were undone, and so did no harm.
@@ -83,10 +96,73 @@ impl FunctionRecord {
             layer: None,
             counts: Counts::default(),
             violations: Vec::new(),
+            allowed: Vec::new(),
+            rules: None,
             refusals: Vec::new(),
             undone: Vec::new(),
             inconclusive: Vec::new(),
         }
+    }
+
+    /// Let these checks, by code, fail.
+    pub fn allow(&mut self, codes: &[String]) {
+        let is_allowed = |violation: &ViolationRecord| codes.contains(&violation.code);
+        let violations = std::mem::take(&mut self.violations);
+        let (allowed, violations): (Vec<_>, Vec<_>) = violations.into_iter().partition(is_allowed);
+        self.violations = violations;
+        if !allowed.is_empty() && self.violations.is_empty() {
+            self.verdict = match self.inconclusive.is_empty() {
+                true => Verdict::Verified,
+                false => Verdict::Inconclusive,
+            };
+        }
+        self.allowed.extend(allowed);
+    }
+
+    /// Tell the lines of instructions, where it is known which they are.
+    pub fn set_lines(&mut self, lines: &[usize]) {
+        let line = |inst: &str| {
+            let number: usize = inst.strip_prefix("inst")?.parse().ok()?;
+            lines.get(number).copied()
+        };
+        let undone = self.undone.iter_mut();
+        let undone = undone.flat_map(|undone| &mut undone.violations);
+        for violation in self
+            .violations
+            .iter_mut()
+            .chain(&mut self.allowed)
+            .chain(&mut self.refusals)
+            .chain(undone)
+        {
+            for step in &mut violation.witness {
+                step.line = step.inst.as_deref().and_then(line);
+            }
+            // NB: An instruction that a pass made is on no line; the path leads to one that is.
+            let mut steps = violation.witness.iter().rev().filter_map(|step| step.line);
+            violation.line = line(&violation.inst).or_else(|| steps.next());
+        }
+        for inconclusive in &mut self.inconclusive {
+            let number = crate::worker::lines::named(&inconclusive.message);
+            inconclusive.line = number.and_then(|number| lines.get(number).copied());
+        }
+    }
+}
+
+/// How often a rule asked for a rewrite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleCount {
+    /// How often it asked.
+    pub asked: u64,
+    /// How often it was refused.
+    pub refused: u64,
+}
+
+impl RuleCount {
+    /// Add another one.
+    pub fn add(&mut self, other: RuleCount) {
+        let RuleCount { asked, refused } = other;
+        self.asked += asked;
+        self.refused += refused;
     }
 }
 
@@ -151,6 +227,8 @@ pub struct ViolationRecord {
     pub value: Option<String>,
     /// The ISLE rule that is to blame, if one is known.
     pub rule: Option<String>,
+    /// The line of the guilty instruction in the file, if it is CLIF.
+    pub line: Option<usize>,
     /// The Wasm offset of the guilty instruction, if it is known.
     pub wasm_offset: Option<u64>,
     /// The Wasm operator at that offset, such as `struct.get`, if it is known.
@@ -183,6 +261,8 @@ pub struct StepRecord {
     pub inst: Option<String>,
     /// The instruction or block header as CLIF.
     pub text: Option<String>,
+    /// The line of the instruction in the file, if it is CLIF.
+    pub line: Option<usize>,
 }
 
 /// A check that could not be made.
@@ -192,4 +272,6 @@ pub struct InconclusiveRecord {
     pub reason: String,
     /// The reason.
     pub message: String,
+    /// The line of the instruction that it names in the file, if it is CLIF.
+    pub line: Option<usize>,
 }

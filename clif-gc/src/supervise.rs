@@ -1,24 +1,32 @@
 //! Judges one file in child processes, and survives what they do not.
 
+use crate::child::{last_words, read_tail, signal};
 use crate::diagnostic::{Diagnostic, Kind};
 use crate::job::{Job, Message, Plan, Unit, UnitOutcome};
 use crate::outcome::{Entry, FileOutcome};
-use std::collections::VecDeque;
+use crate::text::thousands;
+use crate::triage::cleanup::{self, Ward};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How much of what a child process writes to its standard error is kept.
-const STDERR_TAIL: usize = 4096;
+/// How often it is looked whether the command is to end.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// Judge the file at `path`, and give up on it after `timeout`. Its functions are written to the
-/// directory `emit`, if there is one.
+/// directory `emit`, if there is one. `tell` is told how far the work has come.
 ///
 /// When a child process dies over one unit of its work, another one takes up the next unit.
-pub fn judge(path: &Path, emit: Option<&Path>, job: &Job, timeout: Duration) -> FileOutcome {
+pub fn judge(
+    path: &Path,
+    emit: Option<&Path>,
+    job: &Job,
+    timeout: Duration,
+    tell: &dyn Fn(String),
+) -> FileOutcome {
     let mut progress = Progress::default();
     let deadline = Instant::now() + timeout;
     loop {
@@ -27,7 +35,7 @@ pub fn judge(path: &Path, emit: Option<&Path>, job: &Job, timeout: Duration) -> 
             ..job.clone()
         };
         let end = match Process::start(path, emit, &job) {
-            Ok(process) => process.follow(deadline, &mut progress),
+            Ok(process) => process.follow(deadline, &mut progress, tell),
             Err(error) => End::Died(Diagnostic::new(
                 Kind::Crash,
                 format!("cannot start a child process: {error}"),
@@ -37,6 +45,10 @@ pub fn judge(path: &Path, emit: Option<&Path>, job: &Job, timeout: Duration) -> 
             End::Complete => break,
             End::Died(death) => (death, false),
             End::TimedOut => (timed_out(timeout), true),
+            End::Interrupted => {
+                progress.is_interrupted = true;
+                break;
+            }
         };
         progress.lose_unit(death);
         if is_last || progress.is_complete() {
@@ -60,6 +72,20 @@ struct Progress {
     plan: Option<Plan>,
     entries: Vec<Entry>,
     next_unit: usize,
+    /// Was the work ended by a signal?
+    is_interrupted: bool,
+}
+
+/// What is said of a file that was not begun when a signal came.
+pub const NOT_BEGUN: &str = "interrupted before it was begun";
+
+fn interrupted(what: String) -> Diagnostic {
+    Diagnostic::new(Kind::Interrupted, what)
+}
+
+/// A file that was not begun when a signal came.
+pub fn not_begun(name: String) -> FileOutcome {
+    FileOutcome::failed(name, interrupted(NOT_BEGUN.to_string()))
 }
 
 impl Progress {
@@ -68,6 +94,7 @@ impl Progress {
             Message::Failed(failure) => self.failure = Some(*failure),
             Message::Plan(plan) => self.set_plan(plan),
             Message::Begin(unit) => self.next_unit = unit,
+            Message::Compiled(_) => {}
             Message::End(outcome) => self.end_unit(outcome),
         }
     }
@@ -91,6 +118,28 @@ impl Progress {
             });
         }
         self.plan = Some(plan);
+    }
+
+    /// How far the work has come, in words.
+    fn stage(&self, name: &str, compiled: u64) -> Option<String> {
+        let units = &self.plan.as_ref()?.units;
+        let unit = units.get(self.next_unit)?;
+        let configuration = &unit.configuration;
+        let place = format!(
+            "{name}: {} of {}, {configuration}",
+            self.next_unit + 1,
+            units.len()
+        );
+        Some(match (unit.functions, compiled) {
+            (_, 0) => place,
+            // NB: Functions that Wasmtime adds are not in the number of all.
+            (Some(all), compiled) => format!(
+                "{place}: {} of {} functions",
+                thousands(compiled.min(all)),
+                thousands(all)
+            ),
+            (None, compiled) => format!("{place}: {} functions", thousands(compiled)),
+        })
     }
 
     fn unit(&self) -> Option<&Unit> {
@@ -133,15 +182,25 @@ impl Progress {
         if let Some(failure) = self.failure {
             return FileOutcome::failed(name, failure);
         }
+        if self.plan.is_none() && self.is_interrupted {
+            let error = interrupted("interrupted before anything was compiled".to_string());
+            return FileOutcome::failed(name, error);
+        }
+        let is_interrupted = self.is_interrupted;
         let units = self.plan.map_or(Vec::new(), |plan| plan.units);
         let untried = units.get(self.next_unit..).unwrap_or_default();
         for (index, entry) in self.entries.iter_mut().enumerate() {
             let untried = untried.iter().filter(|unit| unit.entry == index).count();
             if untried > 0 {
-                entry.add_error(Diagnostic::new(
-                    Kind::Timeout,
-                    format!("no time was left for {untried} more compilations"),
-                ));
+                entry.add_error(match is_interrupted {
+                    true => {
+                        interrupted(format!("interrupted; {untried} compilations were not done"))
+                    }
+                    false => Diagnostic::new(
+                        Kind::Timeout,
+                        format!("no time was left for {untried} more compilations"),
+                    ),
+                });
             }
         }
         FileOutcome {
@@ -158,11 +217,14 @@ enum End {
     Died(Diagnostic),
     /// The time is up.
     TimedOut,
+    /// A signal said that the command is to end.
+    Interrupted,
 }
 
 /// A running child process.
 struct Process {
-    child: Child,
+    ward: Ward,
+    name: String,
     messages: Receiver<io::Result<Message>>,
     stderr: thread::JoinHandle<String>,
 }
@@ -174,37 +236,54 @@ impl Process {
         if let Some(emit) = emit {
             command.arg("--emit-clif").arg(emit);
         }
-        let mut child = command
+        command
             .arg("--")
             .arg(path)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let mut stdin = child.stdin.take().expect("stdin is piped");
-        let stdout = child.stdout.take().expect("stdout is piped");
-        let stderr = child.stderr.take().expect("stderr is piped");
+            .stderr(Stdio::piped());
+        // NB: It is in a process group of its own, so that ^C reaches this process only.
+        let mut ward = cleanup::spawn(&mut command)?;
+        let mut stdin = ward.child.stdin.take().expect("stdin is piped");
+        let stdout = ward.child.stdout.take().expect("stdout is piped");
+        let stderr = ward.child.stderr.take().expect("stderr is piped");
         // NB: A child that died at once is noticed below.
         let _ = serde_json::to_writer(&mut stdin, job);
         let _ = stdin.flush();
         drop(stdin);
         Ok(Process {
-            child,
+            ward,
+            name: job.name.clone(),
             messages: read_messages(stdout),
             stderr: thread::spawn(move || read_tail(stderr)),
         })
     }
 
-    fn follow(mut self, deadline: Instant, progress: &mut Progress) -> End {
+    fn follow(mut self, deadline: Instant, progress: &mut Progress, tell: &dyn Fn(String)) -> End {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.messages.recv_timeout(left) {
-                Ok(Ok(message)) => progress.hear(message),
+            if cleanup::is_interrupted() {
+                self.kill();
+                return End::Interrupted;
+            }
+            match self.messages.recv_timeout(left.min(PATIENCE)) {
+                Ok(Ok(message)) => {
+                    let compiled = match message {
+                        Message::Compiled(compiled) => compiled,
+                        _ => 0,
+                    };
+                    progress.hear(message);
+                    progress
+                        .stage(&self.name, compiled)
+                        .into_iter()
+                        .for_each(tell);
+                }
                 Ok(Err(error)) => {
                     self.kill();
                     let what = format!("the child process made no sense: {error}");
                     return End::Died(Diagnostic::new(Kind::Crash, what));
                 }
+                Err(RecvTimeoutError::Timeout) if left > PATIENCE => {}
                 Err(RecvTimeoutError::Timeout) => {
                     self.kill();
                     return End::TimedOut;
@@ -212,7 +291,7 @@ impl Process {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        let status = self.child.wait();
+        let status = self.ward.child.wait();
         let stderr = self.stderr.join().unwrap_or_default();
         match status {
             Ok(status) if status.success() && progress.is_complete() => End::Complete,
@@ -223,8 +302,8 @@ impl Process {
 
     fn kill(&mut self) {
         // NB: It fails if the child has ended, which is as well.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.ward.child.kill();
+        let _ = self.ward.child.wait();
     }
 }
 
@@ -242,18 +321,6 @@ fn read_messages(stdout: impl Read + Send + 'static) -> Receiver<io::Result<Mess
     receiver
 }
 
-/// Read everything, and keep the end: a dying process may write any amount.
-fn read_tail(mut stderr: impl Read) -> String {
-    let mut tail = VecDeque::new();
-    let mut buffer = [0; STDERR_TAIL];
-    while let Ok(n @ 1..) = stderr.read(&mut buffer) {
-        tail.extend(&buffer[..n]);
-        tail.drain(..tail.len().saturating_sub(STDERR_TAIL));
-    }
-    let (front, back) = tail.as_slices();
-    String::from_utf8_lossy(&[front, back].concat()).into_owned()
-}
-
 fn cause_of_death(status: ExitStatus, stderr: &str) -> Diagnostic {
     let by = killer(status);
     if stderr.contains("has overflowed its stack") {
@@ -269,37 +336,16 @@ fn cause_of_death(status: ExitStatus, stderr: &str) -> Diagnostic {
         );
     }
     let diagnostic = Diagnostic::new(Kind::Crash, format!("the compiler crashed: {by}"));
-    let last_words = stderr.lines().rev().find(|line| !line.trim().is_empty());
-    match last_words {
-        Some(words) => diagnostic.note(format!("its last words: {}", words.trim())),
+    match last_words(stderr) {
+        Some(words) => diagnostic.note(format!("its last words: {words}")),
         None => diagnostic,
     }
 }
 
-#[cfg(unix)]
 fn killer(status: ExitStatus) -> String {
-    use std::os::unix::process::ExitStatusExt;
-    match status.signal() {
-        Some(signal) => format!("killed by signal {signal}{}", signal_name(signal)),
+    match signal(status) {
+        Some((number, Some(name))) => format!("killed by signal {number}, {name}"),
+        Some((number, None)) => format!("killed by signal {number}"),
         None => status.to_string(),
-    }
-}
-
-#[cfg(not(unix))]
-fn killer(status: ExitStatus) -> String {
-    status.to_string()
-}
-
-#[cfg(unix)]
-fn signal_name(signal: i32) -> &'static str {
-    match signal {
-        4 => ", SIGILL",
-        6 => ", SIGABRT",
-        7 => ", SIGBUS",
-        8 => ", SIGFPE",
-        9 => ", SIGKILL",
-        11 => ", SIGSEGV",
-        15 => ", SIGTERM",
-        _ => "",
     }
 }

@@ -39,6 +39,13 @@ pub fn size(bytes: u64) -> String {
     }
 }
 
+/// The 64-bit FNV-1a hash, which is the same everywhere.
+pub fn fnv(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 /// `text` without what could move the cursor or hide text on a terminal.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let harmless = |c: char| !c.is_control() && !is_bidi_control(c);
@@ -76,6 +83,12 @@ mod tests {
         assert_eq!(thousands(999), "999");
         assert_eq!(thousands(1000), "1,000");
         assert_eq!(thousands(1234567), "1,234,567");
+    }
+
+    #[test]
+    fn the_hash_is_fnv() {
+        assert_eq!(fnv(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(fnv("a"), 0xaf63_dc4c_8601_ec8c);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Sums over everything.
 
+use crate::cli::Undecided;
 use crate::configuration::Configuration;
 use crate::exit::Exit;
 use crate::outcome::Entry;
@@ -50,6 +51,8 @@ pub struct Totals {
     pub undone: u64,
     /// Broken invariants.
     pub violations: u64,
+    /// Broken invariants that were allowed.
+    pub allowed: u64,
     /// Checks that could not be made.
     pub inconclusive: u64,
     /// Inputs and parts of inputs that could not be judged.
@@ -143,6 +146,7 @@ impl Tally {
         totals.refused += refused;
         totals.undone += function.undone.len() as u64;
         totals.violations += function.violations.len() as u64;
+        totals.allowed += function.allowed.len() as u64;
         totals.inconclusive += function.inconclusive.len() as u64;
         match function.verdict {
             Verdict::Verified => {}
@@ -155,14 +159,20 @@ impl Tally {
     }
 
     /// How the command ends, if at least `min_subjects` safepoints are asked for, and at least `min_judged` percent
-    /// of the dereferences.
-    pub fn exit(&self, min_subjects: Option<u64>, min_judged: Option<f64>) -> Exit {
+    /// of the dereferences. `undecided` says how checks count that could not be made.
+    pub fn exit(
+        &self,
+        min_subjects: Option<u64>,
+        min_judged: Option<f64>,
+        undecided: Undecided,
+    ) -> Exit {
         let totals = &self.totals;
-        if totals.functions_rejected > 0 {
+        let has_undecided = totals.functions_inconclusive > 0;
+        if totals.functions_rejected > 0 || (has_undecided && undecided == Undecided::Denied) {
             Exit::Rejected
         } else if totals.errors > 0 {
             Exit::Unusable
-        } else if totals.functions_inconclusive > 0
+        } else if (has_undecided && undecided == Undecided::Told)
             || self.lacks_subjects(min_subjects)
             || self.lacks_judged(min_judged)
         {

@@ -247,6 +247,40 @@ fn a_panic_of_the_compiler() {
         .says("MemFlagsSetOverflow");
 }
 
+/// The function is named, and the others are judged all the same.
+#[test]
+fn a_panic_over_one_function() {
+    let globals = "(global (mut i32) (i32.const 0))".repeat(66_000);
+    let gets: String = (0..66_000)
+        .map(|i| format!("(drop (global.get {i}))"))
+        .collect();
+    let good = GOOD.trim_end().strip_suffix(')').expect("it is a module");
+    let text = format!("{good} {globals} (func $guilty {gets}) (func $after))");
+    let directory = TempDir::new().expect("there is room for a directory");
+    fs::write(directory.path().join("panics.wat"), text).expect("it can be written");
+    let mut command = common::command(directory.path());
+    let target = [
+        "--target",
+        "x86_64",
+        "--collector",
+        "copying",
+        "--embedding",
+        "default",
+    ];
+    let output = command
+        .args(["verify", "panics.wat"])
+        .args(target)
+        .env("RUST_BACKTRACE", "1")
+        .output();
+    let run = common::outcome(output.expect("the program can be started")).expect_exit(2);
+    run.says("error[panic]: the compiler panicked: ")
+        .says("function wasm[0]::function[2] \"guilty\"")
+        .says("with this one's body replaced by `unreachable`")
+        // The backtrace.
+        .says("rust_begin_unwind")
+        .prints("safepoints      1\n");
+}
+
 /// The start function takes time that grows with the third power of the number of globals.
 #[test]
 fn a_compilation_that_does_not_end() {

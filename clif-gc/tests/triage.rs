@@ -48,6 +48,7 @@ fn json(directory: &Path, arguments: &[&str]) -> Value {
     let json = run.json();
     let schema: Value = serde_json::from_str(SCHEMA).expect("the schema is JSON");
     jsonschema::draft202012::meta::validate(&schema).expect("the schema is a schema");
+    let schema = common::closed(schema);
     let of_command = serde_json::json!({
         "$schema": schema["$schema"],
         "$ref": format!("#/$defs/{}", arguments[0]),

@@ -37,6 +37,11 @@ fn one(entry: &Entry, error: &Diagnostic) -> String {
         let note = printable(note).into_owned();
         let _ = writeln!(out, "{margin} {equals} {}", shorten(&note, MAX_MESSAGE));
     }
+    if let Some(backtrace) = &error.backtrace {
+        for line in backtrace.lines() {
+            let _ = writeln!(out, "{margin}   {}", printable(line));
+        }
+    }
     out.push('\n');
     out
 }

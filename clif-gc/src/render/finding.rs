@@ -1,6 +1,8 @@
 //! Violations, in the manner of rustc.
 
-use super::style::{ERROR, FRAME, STRONG, paint};
+use super::group::{Group, group, violation_key};
+use super::style::{ERROR, FRAME, STRONG, WARNING, paint};
+use super::width;
 use crate::configuration::Configuration;
 use crate::excerpt::{Item, Mark};
 use crate::outcome::Entry;
@@ -15,80 +17,95 @@ use std::fmt::Write;
 const MAX_IN_FULL: usize = 5;
 
 /// The same violation in some configurations.
-struct Finding<'a> {
-    id: &'a FunctionId,
-    violation: &'a ViolationRecord,
-    configurations: Vec<&'a Configuration>,
+pub type Finding<'a> = Group<'a, &'a ViolationRecord>;
+
+/// The violations in an entry. Those that are the same in several configurations are one.
+pub fn found(entry: &Entry) -> Vec<Finding<'_>> {
+    group(
+        entry,
+        |function| function.violations.iter(),
+        |v| violation_key(v),
+    )
 }
 
-/// The violations in an entry. Those that are the same in several configurations are shown once.
+/// The violations in an entry that were allowed.
+pub fn found_allowed(entry: &Entry) -> Vec<Finding<'_>> {
+    group(
+        entry,
+        |function| function.allowed.iter(),
+        |v| violation_key(v),
+    )
+}
+
+/// The violations in an entry, each shown once.
 pub fn findings(entry: &Entry) -> String {
     let mut out = String::new();
     let mut shown: HashMap<&str, usize> = HashMap::new();
-    for finding in group(entry) {
+    let room = width::of_stdout();
+    for finding in found(entry) {
         let shown = shown.entry(&finding.id.function).or_default();
         *shown += 1;
-        out += &heading(&finding, entry);
+        out += &heading(&finding, entry, &paint(ERROR, title("error", finding.item)));
         if *shown <= MAX_IN_FULL {
-            out += &body(finding.violation);
+            out += &body(finding.item, room);
         }
         out.push('\n');
     }
     out
 }
 
-fn group(entry: &Entry) -> Vec<Finding<'_>> {
-    let mut findings: Vec<Finding> = Vec::new();
-    let mut index: HashMap<(&str, &ViolationRecord), usize> = HashMap::new();
-    for (configuration, function) in &entry.functions {
-        for violation in &function.violations {
-            let at = *index
-                .entry((&function.id.function, violation))
-                .or_insert(findings.len());
-            match findings.get_mut(at) {
-                Some(finding) => finding.configurations.push(configuration),
-                None => findings.push(Finding {
-                    id: &function.id,
-                    violation,
-                    configurations: vec![configuration],
-                }),
-            }
-        }
+/// The violations in an entry that were allowed, in short.
+pub fn allowed(entry: &Entry) -> String {
+    let mut out = String::new();
+    for finding in found_allowed(entry) {
+        out += &heading(
+            &finding,
+            entry,
+            &paint(WARNING, title("allowed", finding.item)),
+        );
+        out.push('\n');
     }
-    findings
+    out
 }
 
-fn heading(finding: &Finding<'_>, entry: &Entry) -> String {
+fn title(word: &str, violation: &ViolationRecord) -> String {
+    format!("{word}[{} {}]", violation.code, violation.name)
+}
+
+fn heading(finding: &Finding<'_>, entry: &Entry, title: &str) -> String {
     let ViolationRecord {
-        code,
-        name,
         message,
         layer,
+        line,
         wasm_offset,
         wasm_operator,
         ..
-    } = finding.violation;
-    let title = paint(ERROR, format_args!("error[{code} {name}]"));
+    } = finding.item;
     let message = paint(STRONG, format_args!(": {message}"));
     let arrow = paint(FRAME, "-->");
-    let margin = " ".repeat(gutter(finding.violation));
+    let margin = " ".repeat(gutter(finding.item));
     let operator = wasm_operator.as_deref();
     let operator = operator.map_or(String::new(), |operator| format!(" ({operator})"));
     let offset = wasm_offset.map_or(String::new(), |offset| {
         format!(", Wasm offset {offset:#x}{operator}")
     });
-    let place = place(finding.id, entry);
-    let configurations = configurations(&finding.configurations, &entry.configurations);
+    let place = place(finding.id, *line, entry);
+    let mut configurations = configurations(&finding.configurations, &entry.configurations);
+    if let (true, Some(first)) = (finding.is_renumbered, finding.configurations.first()) {
+        configurations = format!("{configurations}; numbered as in {first}");
+    }
     format!(
         "{title}{message}\n{margin}{arrow} {place}{offset}, {}\n{margin}    {configurations}\n",
         at_layer(layer)
     )
 }
 
-/// The file and the function, with the line if that means anything.
-pub fn place(id: &FunctionId, entry: &Entry) -> String {
+/// The file and the function, with the line of the instruction, or of the function, if that means anything.
+pub fn place(id: &FunctionId, line: Option<usize>, entry: &Entry) -> String {
     let path = printable(&entry.path);
-    let line = id.line.map_or(String::new(), |line| format!(":{line}"));
+    let line = line
+        .or(id.line)
+        .map_or(String::new(), |line| format!(":{line}"));
     format!("{path}{line}: function {}", function_name(id))
 }
 
@@ -100,7 +117,7 @@ fn function_name(id: &FunctionId) -> String {
     }
 }
 
-fn at_layer(layer: &str) -> String {
+pub fn at_layer(layer: &str) -> String {
     match layer {
         "input" => "as the producer made it".to_string(),
         "inline" => "after inlining".to_string(),
@@ -133,15 +150,16 @@ pub(super) fn gutter(violation: &ViolationRecord) -> usize {
 }
 
 /// What surrounds it, the witness, and notes.
-pub(super) fn body(violation: &ViolationRecord) -> String {
+pub(super) fn body(violation: &ViolationRecord, room: Option<usize>) -> String {
     let width = gutter(violation);
+    let room = room.map(|room| room.saturating_sub(width + 3));
     let bar = paint(FRAME, "|");
     let margin = " ".repeat(width);
     let mut out = String::new();
     if !violation.excerpt.0.is_empty() {
         let _ = writeln!(out, "{margin} {bar}");
         for item in &violation.excerpt.0 {
-            out += &excerpt_item(item, width);
+            out += &excerpt_item(item, width, room);
         }
         let _ = writeln!(out, "{margin} {bar}");
     }
@@ -167,15 +185,19 @@ fn note(width: usize, what: &str, text: &str) -> String {
     format!("{margin} {equals} {what}: {text}\n")
 }
 
-fn excerpt_item(item: &Item, width: usize) -> String {
+fn excerpt_item(item: &Item, width: usize, room: Option<usize>) -> String {
     match item {
         Item::Elided => format!("{}\n", paint(FRAME, format_args!("{:>width$}", "..."))),
         Item::Line { inst, text, marks } => {
             let bar = paint(FRAME, "|");
             let inst = inst.as_deref().unwrap_or_default();
             let inst = paint(FRAME, format_args!("{inst:>width$}"));
+            let (text, marks) = match room {
+                Some(room) => width::fit(text, marks, room),
+                None => (text.clone(), marks.clone()),
+            };
             let mut out = format!("{inst} {bar} {text}\n");
-            for mark in marks {
+            for mark in &marks {
                 out += &underline(mark, width);
             }
             out
@@ -207,6 +229,7 @@ fn witness(steps: &[StepRecord], width: usize) -> String {
             block,
             inst,
             text: _,
+            line: _,
         } = step;
         match (role.as_str(), inst, lines.last_mut()) {
             ("through", _, Some((last, path))) if last == "through" => {

@@ -5,10 +5,11 @@ use crate::configuration::{Configuration, Mode};
 use crate::diagnostic::Diagnostic;
 use crate::outcome::Entry;
 use crate::record::{
-    FunctionRecord, InconclusiveRecord, StepRecord, UndoneRecord, Verdict as FunctionVerdict,
-    ViolationRecord, by_reason,
+    FunctionRecord, InconclusiveRecord, RuleCount, StepRecord, UndoneRecord,
+    Verdict as FunctionVerdict, ViolationRecord, by_reason,
 };
 use crate::totals::Totals;
+use crate::version;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -22,10 +23,16 @@ pub fn document(summary: &Summary<'_>, entries: &[Entry]) -> String {
         tool: Tool {
             name: env!("CARGO_PKG_NAME"),
             version: env!("CARGO_PKG_VERSION"),
+            cranelift: version::CRANELIFT,
+            wasmtime: version::WASMTIME,
         },
         mode: summary.mode,
         exit_code: summary.exit.code(),
         checked_nothing: summary.checked_nothing(),
+        shard: summary.shard.map(|shard| Part {
+            index: shard.index,
+            count: shard.count,
+        }),
         configurations: &summary.tally.configurations,
         files: entries.iter().map(file).collect(),
         totals: &summary.tally.totals,
@@ -42,20 +49,30 @@ struct Document<'a> {
     mode: Mode,
     exit_code: u8,
     checked_nothing: bool,
+    shard: Option<Part>,
     configurations: &'a [Configuration],
     files: Vec<File<'a>>,
     totals: &'a Totals,
 }
 
 #[derive(Serialize)]
+struct Part {
+    index: usize,
+    count: usize,
+}
+
+#[derive(Serialize)]
 struct Tool {
     name: &'static str,
     version: &'static str,
+    cranelift: &'static str,
+    wasmtime: &'static str,
 }
 
 #[derive(Serialize)]
 struct File<'a> {
     path: &'a str,
+    input: usize,
     verdict: FileVerdict,
     errors: Vec<Error<'a>>,
     functions: Vec<Function<'a>>,
@@ -79,6 +96,7 @@ struct Error<'a> {
     offset: Option<u64>,
     function: Option<&'a str>,
     notes: &'a [String],
+    backtrace: Option<&'a str>,
     configurations: &'a [Configuration],
 }
 
@@ -107,7 +125,9 @@ struct Function<'a> {
     record_entries: u64,
     rewrites: u64,
     refused: u64,
+    rules: Option<&'a BTreeMap<String, RuleCount>>,
     violations: Vec<Violation<'a>>,
+    allowed: Vec<Violation<'a>>,
     refusals: Vec<Violation<'a>>,
     undone: Vec<Undone<'a>>,
     inconclusive: &'a [InconclusiveRecord],
@@ -128,6 +148,7 @@ struct Violation<'a> {
     inst: &'a str,
     value: Option<&'a str>,
     rule: Option<&'a str>,
+    line: Option<usize>,
     wasm_offset: Option<u64>,
     wasm_operator: Option<&'a str>,
     message: &'a str,
@@ -143,6 +164,7 @@ fn file(entry: &Entry) -> File<'_> {
     };
     File {
         path: &entry.path,
+        input: entry.input,
         verdict,
         errors: entry.errors.iter().map(error).collect(),
         functions: entry
@@ -161,6 +183,7 @@ fn error(diagnostic: &Diagnostic) -> Error<'_> {
         offset,
         function,
         notes,
+        backtrace,
         configurations,
     } = diagnostic;
     Error {
@@ -171,6 +194,7 @@ fn error(diagnostic: &Diagnostic) -> Error<'_> {
         offset: *offset,
         function: function.as_deref(),
         notes,
+        backtrace: backtrace.as_deref(),
         configurations,
     }
 }
@@ -182,6 +206,8 @@ fn function<'a>(configuration: &'a Configuration, record: &'a FunctionRecord) ->
         layer,
         counts,
         violations,
+        allowed,
+        rules,
         refusals,
         undone,
         inconclusive,
@@ -210,7 +236,12 @@ fn function<'a>(configuration: &'a Configuration, record: &'a FunctionRecord) ->
         record_entries: counts.record_entries,
         rewrites: counts.rewrites,
         refused: counts.refused,
+        rules: rules.as_ref(),
         violations: violations
+            .iter()
+            .map(|record| violation(&id.function, record))
+            .collect(),
+        allowed: allowed
             .iter()
             .map(|record| violation(&id.function, record))
             .collect(),
@@ -245,6 +276,7 @@ fn violation<'a>(function: &'a str, record: &'a ViolationRecord) -> Violation<'a
         inst,
         value,
         rule,
+        line,
         wasm_offset,
         wasm_operator,
         message,
@@ -259,6 +291,7 @@ fn violation<'a>(function: &'a str, record: &'a ViolationRecord) -> Violation<'a
         inst,
         value: value.as_deref(),
         rule: rule.as_deref(),
+        line: *line,
         wasm_offset: *wasm_offset,
         wasm_operator: wasm_operator.as_deref(),
         message,

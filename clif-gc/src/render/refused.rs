@@ -1,10 +1,11 @@
 //! What `--mode enforce` prevented: refused rewrites and undone passes.
 
 use super::finding::{body, configurations, gutter, place};
+use super::group::{Group, group, violation_key};
 use super::style::{FRAME, STRONG, WARNING, paint};
-use crate::configuration::Configuration;
+use super::width;
 use crate::outcome::Entry;
-use crate::record::{FunctionId, FunctionRecord, ViolationRecord};
+use crate::record::{FunctionRecord, ViolationRecord};
 use crate::text::thousands;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -12,20 +13,16 @@ use std::fmt::Write;
 /// How many are shown of one function; of the others, the number.
 const MAX_OF_FUNCTION: usize = 5;
 
-/// The same in some configurations.
-struct Prevented<'a> {
-    id: &'a FunctionId,
-    /// The pass, if it was undone as a whole.
-    pass: Option<&'a str>,
-    violation: &'a ViolationRecord,
-    configurations: Vec<&'a Configuration>,
-}
+/// The same in some configurations: the pass, if it was undone as a whole, and what was wrong.
+type Prevented<'a> = Group<'a, (Option<&'a str>, &'a ViolationRecord)>;
 
 /// The refused rewrites and undone passes in an entry.
 pub fn refused(entry: &Entry) -> String {
     let mut out = String::new();
     let mut shown: BTreeMap<&str, usize> = BTreeMap::new();
-    let all = group(entry);
+    let all: Vec<Prevented<'_>> = group(entry, prevented, |(pass, violation)| {
+        (pass.map(str::to_string), violation_key(violation))
+    });
     for prevented in &all {
         let function = prevented.id.function.as_str();
         let shown = shown.entry(function).or_default();
@@ -45,27 +42,6 @@ pub fn refused(entry: &Entry) -> String {
     out
 }
 
-fn group(entry: &Entry) -> Vec<Prevented<'_>> {
-    let mut all: Vec<Prevented> = Vec::new();
-    let mut index = BTreeMap::new();
-    for (configuration, function) in &entry.functions {
-        for (pass, violation) in prevented(function) {
-            let key = (&function.id.function, pass, message(violation));
-            let at = *index.entry(key).or_insert(all.len());
-            match all.get_mut(at) {
-                Some(same) => same.configurations.push(configuration),
-                None => all.push(Prevented {
-                    id: &function.id,
-                    pass,
-                    violation,
-                    configurations: vec![configuration],
-                }),
-            }
-        }
-    }
-    all
-}
-
 fn prevented(function: &FunctionRecord) -> impl Iterator<Item = (Option<&str>, &ViolationRecord)> {
     let refused = function.refusals.iter().map(|refusal| (None, refusal));
     let undone = function.undone.iter().flat_map(|undone| {
@@ -75,23 +51,12 @@ fn prevented(function: &FunctionRecord) -> impl Iterator<Item = (Option<&str>, &
     refused.chain(undone)
 }
 
-/// What makes two of them the same.
-fn message(violation: &ViolationRecord) -> (&str, &str, Option<&str>) {
-    let ViolationRecord {
-        message,
-        rule,
-        inst,
-        ..
-    } = violation;
-    (message, inst, rule.as_deref())
-}
-
 fn one(prevented: &Prevented<'_>, entry: &Entry) -> String {
     let Prevented {
         id,
-        pass,
-        violation,
+        item: (pass, violation),
         configurations: these,
+        is_renumbered: _,
     } = prevented;
     let ViolationRecord {
         code,
@@ -110,9 +75,9 @@ fn one(prevented: &Prevented<'_>, entry: &Entry) -> String {
     let arrow = paint(FRAME, "-->");
     let margin = " ".repeat(gutter(violation));
     let offset = wasm_offset.map_or(String::new(), |offset| format!(", Wasm offset {offset:#x}"));
-    let place = place(id, entry);
+    let place = place(id, violation.line, entry);
     let these = configurations(these, &entry.configurations);
-    let body = body(violation);
+    let body = body(violation, width::of_stdout());
     format!(
         "{title}{message}\n{margin}{arrow} {place}, {inst}{offset}: {what}\n{margin}    {these}\n{body}\n"
     )

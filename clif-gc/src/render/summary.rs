@@ -1,6 +1,7 @@
 //! The counts and the verdict.
 
 use super::style::{ERROR, GOOD, STRONG, WARNING, paint};
+use crate::cli::Shard;
 use crate::configuration::{Configuration, Mode};
 use crate::exit::Exit;
 use crate::text::{plural, thousands};
@@ -18,6 +19,8 @@ pub struct Summary<'a> {
     pub min_subjects: Option<u64>,
     /// What share of the dereferences was asked for, in percent.
     pub min_judged: Option<f64>,
+    /// Which part of the files was judged, if not all were.
+    pub shard: Option<Shard>,
     /// How the command ends.
     pub exit: Exit,
 }
@@ -100,6 +103,9 @@ impl Summary<'_> {
             row("undone passes", thousands(totals.undone));
         }
         row("violations", thousands(totals.violations));
+        if totals.allowed > 0 {
+            row("allowed", thousands(totals.allowed));
+        }
         row("inconclusive", self.inconclusive());
         if totals.errors > 0 {
             row("errors", thousands(totals.errors));
@@ -153,7 +159,17 @@ impl Summary<'_> {
     fn verdict(&self) -> (Style, &'static str, String) {
         let totals = &self.tally.totals;
         match self.exit {
+            Exit::Rejected if totals.functions_rejected == 0 => (
+                ERROR,
+                "rejected",
+                format!("{}, which --deny inconclusive denies", undecided(totals)),
+            ),
             Exit::Rejected => (ERROR, "rejected", rejected(totals)),
+            Exit::Unusable if totals.functions == 0 && totals.errors == 0 => (
+                ERROR,
+                "incomplete",
+                "no function has a name that --function means".to_string(),
+            ),
             Exit::Unusable => (ERROR, "incomplete", incomplete(totals)),
             Exit::Inconclusive if totals.functions_inconclusive > 0 => {
                 (WARNING, "inconclusive", undecided(totals))
@@ -168,6 +184,12 @@ impl Summary<'_> {
             ),
             Exit::Verified => (GOOD, "verified", verified(totals)),
         }
+    }
+
+    /// The verdict in one line, without colours.
+    pub fn line(&self) -> String {
+        let (_, word, reason) = self.verdict();
+        format!("{word}: {reason}")
     }
 }
 
@@ -204,8 +226,14 @@ fn nothing(totals: &Totals) -> String {
 }
 
 fn verified(totals: &Totals) -> String {
+    let what = match (totals.allowed, totals.functions_inconclusive) {
+        (0, 0) => "every check",
+        (_, 0) => "every check that is not allowed to fail",
+        (0, _) => "every check that could be made",
+        (_, _) => "every check that could be made and is not allowed to fail",
+    };
     let holds = format!(
-        "every check holds at {} on {}",
+        "{what} holds at {} on {}",
         plural(totals.safepoints, "safepoint"),
         plural(totals.references, "reference"),
     );

@@ -3,8 +3,8 @@
 use super::cleanup::{self, Ward};
 use super::outcome::Outcome;
 use super::protocol::{Answer, Request};
+use crate::child::{last_words, read_tail, signal};
 use crate::worker::probe::Said;
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
@@ -12,9 +12,6 @@ use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
-
-/// How much of what a child writes to its standard error is kept.
-const STDERR_TAIL: usize = 4096;
 
 /// How long a line of a child's may be.
 const MAX_LINE: u64 = 1 << 30;
@@ -204,18 +201,6 @@ fn listen(stdout: impl Read + Send + 'static) -> Receiver<io::Result<Said>> {
     receiver
 }
 
-/// Read everything, and keep the end: a dying process may write any amount.
-fn read_tail(mut stderr: impl Read) -> String {
-    let mut tail = VecDeque::new();
-    let mut buffer = [0; STDERR_TAIL];
-    while let Ok(n @ 1..) = stderr.read(&mut buffer) {
-        tail.extend(&buffer[..n]);
-        tail.drain(..tail.len().saturating_sub(STDERR_TAIL));
-    }
-    let (front, back) = tail.as_slices();
-    String::from_utf8_lossy(&[front, back].concat()).into_owned()
-}
-
 fn cause_of_death(status: Option<ExitStatus>, stderr: &str, running: bool) -> Outcome {
     if stderr.contains("has overflowed its stack") {
         return Outcome::StackOverflow { running };
@@ -228,36 +213,14 @@ fn cause_of_death(status: Option<ExitStatus>, stderr: &str, running: bool) -> Ou
             message: "the child process said nothing more".to_string(),
         };
     };
-    if let Some(name) = signal_of(status) {
+    if let Some((number, name)) = signal(status) {
+        let name = name.map_or(format!("signal {number}"), str::to_string);
         return Outcome::Signal { name, running };
     }
-    let last_words = stderr.lines().rev().find(|line| !line.trim().is_empty());
     Outcome::Lost {
-        message: match last_words {
-            Some(words) => format!("{status}; its last words: {}", words.trim()),
+        message: match last_words(stderr) {
+            Some(words) => format!("{status}; its last words: {words}"),
             None => status.to_string(),
         },
     }
-}
-
-#[cfg(unix)]
-fn signal_of(status: ExitStatus) -> Option<String> {
-    use std::os::unix::process::ExitStatusExt;
-    let signal = status.signal()?;
-    Some(match signal {
-        4 => "SIGILL".to_string(),
-        5 => "SIGTRAP".to_string(),
-        6 => "SIGABRT".to_string(),
-        7 => "SIGBUS".to_string(),
-        8 => "SIGFPE".to_string(),
-        9 => "SIGKILL".to_string(),
-        11 => "SIGSEGV".to_string(),
-        15 => "SIGTERM".to_string(),
-        signal => format!("signal {signal}"),
-    })
-}
-
-#[cfg(not(unix))]
-fn signal_of(_status: ExitStatus) -> Option<String> {
-    None
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 use tempfile::TempDir;
 
@@ -20,6 +21,23 @@ struct Left {
     scratch: Option<TempDir>,
     /// What to say when a signal ends the command.
     last_words: Option<String>,
+}
+
+/// Does the first signal only say that the command is to end?
+static IS_ASKED_FIRST: AtomicBool = AtomicBool::new(false);
+
+/// Has a signal said that the command is to end?
+static IS_INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// From now on, the first signal only says that the command is to end; the second one ends it.
+pub fn ask_first() {
+    IS_ASKED_FIRST.store(true, Ordering::Relaxed);
+    watch_signals();
+}
+
+/// Has a signal said that the command is to end?
+pub fn is_interrupted() -> bool {
+    IS_INTERRUPTED.load(Ordering::Relaxed)
 }
 
 static LEFT: Mutex<Option<Left>> = Mutex::new(None);
@@ -46,7 +64,12 @@ fn wait_for_signal() {
         return;
     };
     std::thread::spawn(move || {
-        if signals.forever().next().is_none() {
+        let mut signals = signals.forever();
+        if signals.next().is_none() {
+            return;
+        }
+        let is_first = !IS_INTERRUPTED.swap(true, Ordering::Relaxed);
+        if is_first && IS_ASKED_FIRST.load(Ordering::Relaxed) && signals.next().is_none() {
             return;
         }
         // NB: The lock is kept until the end, so that no child is started any more.

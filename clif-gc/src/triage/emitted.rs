@@ -33,13 +33,17 @@ pub fn function(
         inlining: Inlining::Embedding,
         mode: Mode::Check,
         without_checks: Vec::new(),
+        allowed: Vec::new(),
+        functions: Vec::new(),
         all_rewrites: case.all_rewrites,
+        rewrites: false,
+        rejected_only: false,
         threads: 1,
         stack_size: usize::try_from(case.limits.stack).unwrap_or(usize::MAX),
         memory_limit: case.limits.memory,
         first_unit: 0,
     };
-    supervise::judge(module, Some(&directory), &job, case.limits.time);
+    supervise::judge(module, Some(&directory), &job, case.limits.time, &|_| ());
     let mut files: Vec<PathBuf> = std::fs::read_dir(&directory)
         .map_err(failed)?
         .filter_map(|entry| Some(entry.ok()?.path()))

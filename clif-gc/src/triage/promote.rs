@@ -471,6 +471,7 @@ impl<'a> Promotion<'a> {
         std::fs::write(&draft, &text).map_err(|error| error.to_string())?;
         let input = crate::discover::Input {
             path: draft,
+            alias: None,
             error: None,
         };
         match crate::filetest::failures_of_script(&input).first() {

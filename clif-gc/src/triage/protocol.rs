@@ -122,11 +122,13 @@ pub struct Tell {
     pub rewrites: Which,
     /// Of the functions that this names; of all, if it is empty.
     pub function: Option<String>,
+    /// Of the functions that are called exactly so; of all, if it is empty.
+    pub functions: Vec<String>,
     /// Of the rules that contain this.
     pub rule: Option<String>,
     /// Also judge rewrites in which no reference takes part.
     pub all_rewrites: bool,
-    /// Tell what functions are after each pass.
+    /// Tell what functions are after each pass, and what was emitted.
     pub passes: bool,
 }
 
@@ -186,6 +188,8 @@ pub struct Answer {
     pub rewrites: Vec<RewriteRecord>,
     /// The functions that were to be told of, as they were after each pass.
     pub passes: Vec<PassRecord>,
+    /// What was emitted of them.
+    pub emissions: Vec<EmissionRecord>,
 }
 
 impl Answer {
@@ -201,6 +205,7 @@ impl Answer {
             compiled: 0,
             rewrites: Vec::new(),
             passes: Vec::new(),
+            emissions: Vec::new(),
         }
     }
 }
@@ -310,6 +315,32 @@ pub struct PassLine {
     pub inst: Option<String>,
     /// The CLIF.
     pub text: String,
+}
+
+/// What was emitted of a function.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EmissionRecord {
+    /// Which of the functions that were compiled it is, from 0.
+    pub compilation: u64,
+    /// The size of the machine code, in bytes.
+    pub code_size: u64,
+    /// The size of the frame, in bytes.
+    pub frame_size: u32,
+    /// Where each stack slot is, from the stack pointer.
+    pub slots: Vec<(String, u32)>,
+    /// The stack maps.
+    pub records: Vec<StackMapRecord>,
+}
+
+/// A stack map as it was emitted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StackMapRecord {
+    /// The call that it is of, if that is known.
+    pub inst: Option<String>,
+    /// Where it holds, from the start of the code.
+    pub return_address: u32,
+    /// Where the references are, from the stack pointer, and of which type.
+    pub entries: Vec<(u32, String)>,
 }
 
 /// What a function was after a pass.

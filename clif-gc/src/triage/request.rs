@@ -4,6 +4,7 @@ use super::outcome::{Class, Outcome};
 use super::protocol::{Looker, Plan, Request, Tell, Wish};
 use crate::discover::discover;
 use crate::exit::Exit;
+use crate::kind::FileKind;
 use crate::outcome::FileOutcome;
 use crate::render;
 use std::ffi::OsString;
@@ -78,14 +79,11 @@ impl Input {
 
     /// What kind of file it is.
     pub fn format(&self) -> Format {
-        match self
-            .path
-            .extension()
-            .and_then(|extension| extension.to_str())
-        {
-            Some("clif") => Format::Clif,
-            Some("wast") => Format::Script,
-            _ => Format::Module,
+        let bytes = std::fs::read(&self.path).unwrap_or_default();
+        match FileKind::of(&self.path, &bytes) {
+            Some(FileKind::Clif) => Format::Clif,
+            Some(FileKind::Wast) => Format::Script,
+            Some(FileKind::Wasm | FileKind::Wat) | None => Format::Module,
         }
     }
 }

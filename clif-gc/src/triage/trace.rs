@@ -62,6 +62,7 @@ fn request(args: &TraceArgs, input: &request::Input, wish: Wish) -> Request {
         tell: Tell {
             rewrites,
             function: args.function.clone(),
+            functions: Vec::new(),
             rule: args.rule.clone(),
             all_rewrites: args.all_rewrites,
             passes: args.diff,

@@ -1,5 +1,6 @@
 //! Compiles CLIF functions.
 
+use super::lines::of_instructions;
 use super::{Tools, Work, clif_error, emit, names, panics, sink};
 use crate::configuration::{Collector, Configuration, Embedding, OptLevel, combinations};
 use crate::diagnostic::{Diagnostic, Kind, Result};
@@ -25,8 +26,8 @@ const MAX_NOTES: usize = 5;
 /// The functions of a file.
 pub struct Functions {
     text: String,
-    /// They, and the lines on which they begin.
-    functions: Vec<(Function, usize)>,
+    /// They, the lines on which they begin, and the lines of their instructions, as far as these are known.
+    functions: Vec<(Function, usize, Vec<usize>)>,
     spec: IsaSpec,
     configurations: Vec<Configuration>,
     /// The targets that were made up to now.
@@ -45,6 +46,15 @@ impl Functions {
             let diagnostic = Diagnostic::new(Kind::NotAModule, "no function in this file");
             return Err(Box::new(diagnostic));
         }
+        let patterns = &tools.job.functions;
+        let lines = |func: &Function, line: usize| {
+            of_instructions(text, line, func.dfg.num_insts()).unwrap_or_default()
+        };
+        let functions = file.functions.iter().filter_map(|(func, details)| {
+            let line = details.location.line_number;
+            let id = names::clif(func.name.to_string(), line);
+            names::is_one_of(&id, patterns).then(|| (func.clone(), line, lines(func, line)))
+        });
         Ok(Functions {
             text: text.to_string(),
             configurations: configurations(
@@ -53,11 +63,7 @@ impl Functions {
                 declared_collector(&file.functions),
                 set_opt_level(text),
             ),
-            functions: file
-                .functions
-                .into_iter()
-                .map(|(func, details)| (func, details.location.line_number))
-                .collect(),
+            functions: functions.collect(),
             spec: file.isa_spec,
             isas: HashMap::new(),
             tools,
@@ -71,7 +77,7 @@ pub fn optimized(text: &str, tools: Tools) -> Result<(Result<Vec<Function>>, Con
     let configuration = file.configurations[0].clone();
     let isa = make_isa(&configuration, &file.spec, &file.tools.job)
         .map_err(|error| Box::new(Diagnostic::new(Kind::Compile, error)))?;
-    let functions = file.functions.iter().map(|(func, _)| {
+    let functions = file.functions.iter().map(|(func, ..)| {
         let mut func = func.clone();
         func.dfg
             .gc_info
@@ -156,6 +162,7 @@ impl Work for Functions {
         let unit = |configuration: &Configuration, func: &Function| Unit {
             entry: 0,
             function: Some(func.name.to_string()),
+            functions: None,
             configuration: configuration.clone(),
         };
         Plan {
@@ -165,7 +172,7 @@ impl Work for Functions {
                 .iter()
                 .flat_map(|configuration| {
                     let functions = self.functions.iter();
-                    functions.map(move |(func, _)| unit(configuration, func))
+                    functions.map(move |(func, ..)| unit(configuration, func))
                 })
                 .collect(),
         }
@@ -173,7 +180,7 @@ impl Work for Functions {
 
     fn unit(&mut self, index: usize) -> UnitOutcome {
         let configuration = &self.configurations[index / self.functions.len()];
-        let (func, line) = &self.functions[index % self.functions.len()];
+        let (func, line, lines) = &self.functions[index % self.functions.len()];
         let key = (configuration.target.clone(), configuration.opt_level);
         let isa = self
             .isas
@@ -183,6 +190,9 @@ impl Work for Functions {
             Ok(isa) => {
                 let id = names::clif(func.name.to_string(), *line);
                 let mut outcome = verify(func, id, isa, configuration, &self.tools);
+                for function in &mut outcome.functions {
+                    function.set_lines(lines);
+                }
                 for error in &mut outcome.errors {
                     error.snippet = Some(header(&self.text, *line));
                 }
@@ -215,6 +225,7 @@ fn verify(
         .collector
         .get_or_insert(configuration.collector.behaviour());
     let mut context = Context::for_function(func);
+    tools.observed.begin();
     let error = panics::catch(|| {
         let result = context.compile(&**isa, &mut ControlPlane::default());
         result
@@ -232,7 +243,14 @@ fn verify(
         if let Some(emit) = &mut emit {
             emit.function(&id, count, report);
         }
-        functions.push(sink::record(report, id.clone()));
+        let mut record = sink::record(report, id.clone());
+        record.allow(&tools.job.allowed);
+        functions.push(record);
+    }
+    let mut rules = tools.observed.take_rules();
+    for function in functions.iter_mut().filter(|_| tools.job.rewrites) {
+        // NB: What is compiled twice has asked twice.
+        function.rules = Some(rules.remove(&function.id.function).unwrap_or_default());
     }
     let unwritten = emit.and_then(emit::Unit::end);
     if functions.is_empty() && error.is_none() {

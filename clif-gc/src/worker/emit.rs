@@ -10,7 +10,8 @@
 use crate::configuration::Configuration;
 use crate::diagnostic::{Diagnostic, Kind};
 use crate::record::FunctionId;
-use cranelift_gc_verifier::{FunctionReport, Input, Report};
+use crate::text::fnv;
+use cranelift_gc_verifier::{FunctionReport, Input, Report, Verdict};
 use std::fmt::Write as _;
 use std::fs;
 use std::io;
@@ -41,18 +42,21 @@ pub fn prepare(dir: &Path) -> Result<(), String> {
 /// The directory to which functions are written.
 pub struct Emit {
     dir: PathBuf,
+    /// Are only those written that are rejected?
+    rejected_only: bool,
 }
 
 impl Emit {
     /// Write to this directory, which is there.
-    pub fn new(dir: PathBuf) -> Self {
-        Emit { dir }
+    pub fn new(dir: PathBuf, rejected_only: bool) -> Self {
+        Emit { dir, rejected_only }
     }
 
     /// Write functions of this module, compiled like that.
     pub fn unit<'a>(&'a self, module: &'a str, configuration: &'a Configuration) -> Unit<'a> {
         Unit {
             dir: &self.dir,
+            rejected_only: self.rejected_only,
             module,
             configuration,
             unwritten: None,
@@ -63,6 +67,7 @@ impl Emit {
 /// One compilation whose functions are written.
 pub struct Unit<'a> {
     dir: &'a Path,
+    rejected_only: bool,
     module: &'a str,
     configuration: &'a Configuration,
     unwritten: Option<Diagnostic>,
@@ -74,6 +79,9 @@ impl Unit<'_> {
         let Some(input) = &report.input else {
             return;
         };
+        if self.rejected_only && report.report.verdict() != Verdict::Rejected {
+            return;
+        }
         let path = self.dir.join(self.name(id, copy));
         if let Err(error) = fs::write(&path, self.text(id, input)) {
             let message = format!("cannot write {}: {error}", path.display());
@@ -209,13 +217,6 @@ fn safe(text: &str) -> String {
     }
 }
 
-/// The 64-bit FNV-1a hash, which is the same everywhere.
-fn fnv(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -231,11 +232,5 @@ mod tests {
     #[test]
     fn a_title_is_one_comment() {
         assert_eq!(printable("a\nb; error: c"), "a b  error: c");
-    }
-
-    #[test]
-    fn the_hash_is_fnv() {
-        assert_eq!(fnv(""), 0xcbf2_9ce4_8422_2325);
-        assert_eq!(fnv("a"), 0xaf63_dc4c_8601_ec8c);
     }
 }

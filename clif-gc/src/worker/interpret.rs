@@ -30,6 +30,7 @@ pub fn run(watch: &Watch, request: &Request, how: &Run, text: &str) -> Result<An
         sink: watch.sink(),
         job: super::probe::job(request),
         emit: None,
+        observed: super::observer::Observed::new(false),
     };
     let calls = calls(text, how)?;
     watch.name(Box::new(clif_name));

@@ -6,8 +6,11 @@ pub mod emit;
 mod expression;
 mod host;
 mod interpret;
+mod isolate;
 mod limits;
+pub mod lines;
 mod names;
+mod observer;
 mod operators;
 mod panics;
 pub mod probe;
@@ -24,15 +27,18 @@ use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::job::{Job, Message, Plan, UnitOutcome};
 use crate::triage::bisect::limit_from_environment;
 use crate::triage::protocol::{self, Looker, Tell};
-use cranelift_codegen::gc_verifier::SetGcVerifierError;
-use cranelift_gc_verifier::{Checks, Code, Options};
+use cranelift_codegen::gc_verifier::{SetGcVerifierError, set_gc_verifier};
+use cranelift_gc_verifier::{Checks, Code, Options, Verifier};
 use emit::Emit;
+use observer::{Observed, Observer};
 use sink::Collect;
 use source::Source;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use watch::{Task, Watch};
+
+pub use names::is_meant;
 
 /// Something with units of work in it.
 trait Work {
@@ -49,6 +55,7 @@ struct Tools {
     sink: Arc<Collect>,
     /// Where functions are written, if they are.
     emit: Option<Emit>,
+    observed: Arc<Observed>,
 }
 
 /// Be the child process.
@@ -97,10 +104,15 @@ fn work(args: &WorkerArgs, job: Job) {
 }
 
 fn prepare(args: &WorkerArgs, job: Job) -> Result<Box<dyn Work>> {
+    let observed = Observed::new(job.rewrites);
     let tools = Tools {
-        sink: install(&job, args.emit_clif.is_some())?,
+        sink: install(&job, args.emit_clif.is_some(), &observed)?,
+        emit: args
+            .emit_clif
+            .clone()
+            .map(|dir| Emit::new(dir, job.rejected_only)),
         job,
-        emit: args.emit_clif.clone().map(Emit::new),
+        observed,
     };
     let source = panics::catch(|| Source::read(&args.path))?;
     Ok(match source {
@@ -139,7 +151,7 @@ pub fn results(path: &std::path::Path, export: &str) -> std::result::Result<Vec<
     Ok(func.results().map(|ty| ty.to_string()).collect())
 }
 
-fn install(job: &Job, keep_text: bool) -> Result<Arc<Collect>> {
+fn install(job: &Job, keep_text: bool, observed: &Arc<Observed>) -> Result<Arc<Collect>> {
     let checks = job
         .without_checks
         .iter()
@@ -168,7 +180,8 @@ fn install(job: &Job, keep_text: bool) -> Result<Arc<Collect>> {
         });
         return Ok(watch.sink());
     }
-    cranelift_gc_verifier::install(options, sink.clone()).map_err(failed)?;
+    let verifier = Verifier::new(options, sink.clone());
+    set_gc_verifier(Arc::new(Observer::new(verifier, observed.clone()))).map_err(failed)?;
     Ok(sink)
 }
 
@@ -183,5 +196,19 @@ fn say(message: &Message) {
         .is_err()
     {
         std::process::exit(2);
+    }
+}
+
+/// The sizes of the functions of a file: the bytes of the body in a module, the lines in CLIF.
+pub fn sizes(path: &std::path::Path) -> std::collections::BTreeMap<String, u64> {
+    match Source::read(path) {
+        Ok(Source::Modules(modules)) => {
+            let bytes = modules
+                .first()
+                .and_then(|module| module.bytes.as_ref().ok());
+            bytes.map(|bytes| names::sizes(bytes)).unwrap_or_default()
+        }
+        Ok(Source::Clif(text)) => lines::sizes(&text),
+        Err(_) => std::collections::BTreeMap::new(),
     }
 }

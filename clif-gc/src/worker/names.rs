@@ -32,6 +32,11 @@ impl ModuleNames {
         names
     }
 
+    /// How many functions it defines.
+    pub fn len(&self) -> u32 {
+        self.defined
+    }
+
     fn payload(&mut self, payload: Payload<'_>, exports: &mut BTreeMap<u32, String>) {
         match payload {
             Payload::ImportSection(imports) => {
@@ -72,13 +77,29 @@ impl ModuleNames {
 
     /// The functions that the module defines, with the keys by which they are sorted.
     pub fn defined(&self) -> impl Iterator<Item = (Key, FunctionId)> {
-        (0..self.defined).map(|index| {
-            let key = FuncKey::DefinedWasmFunction(
-                wasmtime_environ::StaticModuleIndex::from_u32(0),
-                wasmtime_environ::DefinedFuncIndex::from_u32(index),
-            );
-            (key.into_raw_parts(), self.id(key))
-        })
+        (0..self.defined).map(|index| self.defined_at(index))
+    }
+
+    /// The function that the module defines at this place.
+    pub fn defined_at(&self, index: u32) -> (Key, FunctionId) {
+        let key = FuncKey::DefinedWasmFunction(
+            wasmtime_environ::StaticModuleIndex::from_u32(0),
+            wasmtime_environ::DefinedFuncIndex::from_u32(index),
+        );
+        (key.into_raw_parts(), self.id(key))
+    }
+
+    /// The place of the function that the compiler calls `name` among those that the module defines.
+    pub fn index_of(&self, name: &UserFuncName) -> Option<u32> {
+        let UserFuncName::User(user) = name else {
+            return None;
+        };
+        match FuncKey::from_raw_parts(user.namespace, user.index) {
+            FuncKey::DefinedWasmFunction(_, index) => {
+                Some(index.as_u32()).filter(|index| *index < self.defined)
+            }
+            _ => None,
+        }
     }
 
     /// The function that the compiler calls `name`.
@@ -121,6 +142,26 @@ impl ModuleNames {
             key => unnamed(format!("{key:?}")),
         }
     }
+}
+
+/// How many bytes the body of each function of a module takes.
+pub fn sizes(bytes: &[u8]) -> BTreeMap<String, u64> {
+    let names = ModuleNames::read(bytes);
+    let payloads = Parser::new(0).parse_all(bytes).map_while(Result::ok);
+    let bodies = payloads.filter_map(|payload| match payload {
+        Payload::CodeSectionEntry(body) => Some(body.range()),
+        _ => None,
+    });
+    let sizes = bodies.zip(names.defined()).map(|(range, (_, id))| {
+        let size = super::operators::wide(range.end) - super::operators::wide(range.start);
+        (id.function, size)
+    });
+    sizes.collect()
+}
+
+/// Is this function one of those that `patterns` mean? Without any, all are.
+pub fn is_one_of(id: &FunctionId, patterns: &[String]) -> bool {
+    patterns.is_empty() || patterns.iter().any(|pattern| is_meant(id, pattern))
 }
 
 /// Is this function the one, or one of those, that `pattern` means: a name, an index, or a glob?

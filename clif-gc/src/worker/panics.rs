@@ -2,20 +2,41 @@
 
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::text::shorten;
+use cranelift_codegen::ir::UserFuncName;
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::sync::{Mutex, PoisonError};
 
 /// The last panic, if nobody has asked for it yet.
 static LAST: Mutex<Option<Diagnostic>> = Mutex::new(None);
 
+/// The function that the thread of the last panic had begun last. What panics may be the one after it.
+static SUSPECT: Mutex<Option<UserFuncName>> = Mutex::new(None);
+
 /// From now on, remember panics instead of printing them.
 pub fn record() {
     panic::set_hook(Box::new(|info| {
-        let diagnostic = describe(info);
+        let backtrace = Backtrace::capture();
+        let diagnostic = Diagnostic {
+            backtrace: match backtrace.status() {
+                BacktraceStatus::Captured => Some(backtrace.to_string()),
+                _ => None,
+            },
+            ..describe(info)
+        };
+        *SUSPECT.lock().unwrap_or_else(PoisonError::into_inner) = super::observer::current();
         // NB: If the panic ends the process, the parent finds this line.
         eprintln!("{}", diagnostic.message);
         *LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(diagnostic);
     }));
+}
+
+/// The function that the compiler may have panicked over.
+pub fn suspect() -> Option<UserFuncName> {
+    SUSPECT
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take()
 }
 
 /// Do `work`, or say how it panicked.

@@ -3,6 +3,7 @@
 //! Functions are compiled one after the other, so that the numbers of rewrites mean something.
 
 use super::names::ModuleNames;
+use super::observer::Observed;
 use super::source::{Module, Source};
 use super::watch::{Namer, Seen, Task, Watch};
 use super::{Tools, Work, clif, limits, panics, run as runner, wasm};
@@ -98,12 +99,14 @@ fn answer(watch: &Watch, request: &Request) -> Answer {
         compiled,
         rewrites,
         passes,
+        emissions,
     } = watch.end();
     Answer {
         asked,
         compiled,
         rewrites,
         passes,
+        emissions,
         ..answer
     }
 }
@@ -178,7 +181,11 @@ pub fn job(request: &Request) -> Job {
         inlining: Inlining::Embedding,
         mode: mode(request.looker),
         without_checks: request.without_checks.clone(),
+        allowed: Vec::new(),
+        functions: Vec::new(),
         all_rewrites: request.tell.all_rewrites,
+        rewrites: false,
+        rejected_only: false,
         threads: 1,
         stack_size: 0,
         memory_limit: 0,
@@ -201,6 +208,7 @@ fn compiled(watch: &Watch, request: &Request) -> Result<Answer> {
         sink: watch.sink(),
         job: job(request),
         emit: None,
+        observed: Observed::new(false),
     };
     let answer = match source {
         Source::Modules(modules) => {
@@ -301,7 +309,7 @@ pub fn outcome_of(error: &Diagnostic) -> Outcome {
                 .unwrap_or("an unknown place")
                 .to_string(),
         },
-        Kind::Crash => Outcome::Lost { message },
+        Kind::Crash | Kind::Interrupted => Outcome::Lost { message },
         Kind::OutOfMemory => Outcome::OutOfMemory { running },
         Kind::StackOverflow => Outcome::StackOverflow { running },
         Kind::Timeout => Outcome::Timeout { running },

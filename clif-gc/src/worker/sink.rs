@@ -90,6 +90,8 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
             .iter()
             .map(|violation| violation_record(violation, &layer, &listing))
             .collect(),
+        allowed: Vec::new(),
+        rules: None,
         refusals: refusals
             .iter()
             .map(|Refusal { pass, violation }| {
@@ -103,6 +105,7 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
             .map(|inconclusive| InconclusiveRecord {
                 reason: inconclusive.reason().to_string(),
                 message: inconclusive.to_string(),
+                line: None,
             })
             .collect(),
         layer: Some(layer),
@@ -138,6 +141,8 @@ fn violation_record(violation: &Violation, layer: &str, listing: &Listing) -> Vi
         wasm_offset: listing
             .inst(error.inst())
             .and_then(|index| listing.lines()[index].wasm_offset),
+        // The file tells.
+        line: None,
         // The module tells; it is not at hand here.
         wasm_operator: None,
         message: error.to_string(),
@@ -162,5 +167,6 @@ fn step_record(step: &Step, listing: &Listing) -> StepRecord {
         block: step.block.to_string(),
         inst: step.inst.map(|inst| inst.to_string()),
         text: line.map(|index| listing.lines()[index].text.trim().to_string()),
+        line: None,
     }
 }

@@ -1,6 +1,7 @@
 //! Reads a file and finds out what is in it.
 
 use crate::diagnostic::{Diagnostic, Kind, Result};
+use crate::kind::{FileKind, MAGIC};
 use crate::snippet::Snippet;
 use crate::text::printable;
 use std::path::Path;
@@ -24,22 +25,18 @@ pub struct Module {
     pub bytes: Result<Vec<u8>>,
 }
 
-/// The first four bytes of a Wasm binary.
-const MAGIC: &[u8] = b"\0asm";
-
 impl Source {
     /// Read the file at `path`.
     pub fn read(path: &Path) -> Result<Source> {
         let bytes =
             std::fs::read(path).map_err(|error| failed(Kind::Unreadable, error.to_string()))?;
-        let extension = path.extension().and_then(|extension| extension.to_str());
-        match extension {
-            _ if bytes.starts_with(MAGIC) => Ok(single(bytes)),
-            Some("wasm") => Err(not_wasm(&bytes)),
-            Some("wat") => Ok(single(wat(text(&bytes)?)?)),
-            Some("wast") => Ok(Source::Modules(script(text(&bytes)?)?)),
-            Some("clif") => Ok(Source::Clif(text(&bytes)?.to_string())),
-            _ => Err(failed(
+        match FileKind::of(path, &bytes) {
+            Some(FileKind::Wasm) if bytes.starts_with(MAGIC) => Ok(single(bytes)),
+            Some(FileKind::Wasm) => Err(not_wasm(&bytes)),
+            Some(FileKind::Wat) => Ok(single(wat(text(&bytes)?)?)),
+            Some(FileKind::Wast) => Ok(Source::Modules(script(text(&bytes)?)?)),
+            Some(FileKind::Clif) => Ok(Source::Clif(text(&bytes)?.to_string())),
+            None => Err(failed(
                 Kind::NotAModule,
                 "unknown kind of file; expected .clif, .wasm, .wast or .wat".to_string(),
             )),

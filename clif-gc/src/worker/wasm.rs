@@ -1,14 +1,14 @@
 //! Compiles Wasm modules.
 
-use super::names::{Key, ModuleNames};
+use super::names::{Key, ModuleNames, is_one_of};
 use super::operators::{name_operators, wide};
 use super::source::{Module, component};
 use super::watch::Watch;
-use super::{Tools, Work, emit, panics, sink};
+use super::{Tools, Work, emit, isolate, panics, sink};
 use crate::configuration::{Collector, Configuration, Embedding, Mode, OptLevel, combinations};
 use crate::diagnostic::{Diagnostic, Kind, Result};
 use crate::job::{Job, Plan, Unit, UnitOutcome};
-use crate::record::{FunctionRecord, Verdict};
+use crate::record::{FunctionId, FunctionRecord, Verdict};
 use crate::target::Target;
 use std::collections::BTreeMap;
 use wasmparser::{CompositeInnerType, Parser, Payload, Validator, WasmFeatures};
@@ -24,6 +24,8 @@ const DEFAULT_EMBEDDINGS: [Embedding; 2] = [Embedding::Default, Embedding::Stric
 /// The modules of a file.
 pub struct Modules {
     modules: Vec<Module>,
+    /// How many functions each of them defines.
+    functions: Vec<Option<u64>>,
     /// The units: which module is compiled how.
     units: Vec<(usize, Configuration)>,
     tools: Tools,
@@ -55,7 +57,12 @@ impl Modules {
             wanted.map(move |configuration| (index, configuration.clone()))
         });
         let units = units.collect();
+        let count = |bytes: &Vec<u8>| u64::from(ModuleNames::read(bytes).len());
+        let functions = modules
+            .iter()
+            .map(|module| module.bytes.as_ref().ok().map(count));
         Modules {
+            functions: functions.collect(),
             modules,
             units,
             tools,
@@ -95,6 +102,7 @@ impl Work for Modules {
                 .map(|(entry, configuration)| Unit {
                     entry: *entry,
                     function: None,
+                    functions: self.functions[*entry],
                     configuration: configuration.clone(),
                 })
                 .collect(),
@@ -128,6 +136,13 @@ fn verify(
     tools: &Tools,
 ) -> UnitOutcome {
     let is_parallel = tools.job.threads > 1;
+    tools.observed.begin();
+    if !tools.job.functions.is_empty() {
+        let (names, patterns) = (names.clone(), tools.job.functions.clone());
+        tools.observed.choose(Some(Box::new(move |name| {
+            is_one_of(&names.compiled(name).1, &patterns)
+        })));
+    }
     let mut error = compile(bytes, configuration, &tools.job, is_parallel).err();
     if let Some(diagnostic) = error.take() {
         if let Err(invalid) = validate(bytes) {
@@ -136,15 +151,22 @@ fn verify(
         }
         error = Some(diagnostic);
         if is_parallel {
-            tools.sink.take();
+            begin_again(tools);
             error = compile(bytes, configuration, &tools.job, false).err();
         }
+    }
+    let mut guilty = Vec::new();
+    if let Some(panic) = error.take_if(|error| error.kind == Kind::Panic) {
+        let rest = without_panics(bytes, names, *panic, configuration, tools);
+        guilty = rest.guilty;
+        error = rest.error.map(Box::new);
     }
     let mut functions = BTreeMap::new();
     if error.is_none() {
         functions.extend(
             names
                 .defined()
+                .filter(|(_, id)| is_one_of(id, &tools.job.functions))
                 .map(|(key, id)| ((key, 0), FunctionRecord::uninteresting(id))),
         );
     }
@@ -153,8 +175,20 @@ fn verify(
         .as_ref()
         .map(|emit| emit.unit(name, configuration));
     let unwritten = add_reports(&mut functions, names, tools, emit);
+    functions.retain(|_, function| is_one_of(&function.id, &tools.job.functions));
+    let guilty: Vec<Diagnostic> = guilty
+        .into_iter()
+        .map(|(index, error)| {
+            let (key, id) = names.defined_at(index);
+            functions.retain(|(of, _), _| *of != key);
+            over_function(&id, error)
+        })
+        .collect();
     let mut functions: Vec<_> = functions.into_values().collect();
     name_operators(bytes, functions.iter_mut());
+    for function in &mut functions {
+        function.allow(&tools.job.allowed);
+    }
     // In `enforce` mode, a rejected function is why compilation fails.
     let is_explained =
         tools.job.mode == Mode::Enforce && functions.iter().any(|f| f.verdict == Verdict::Rejected);
@@ -164,8 +198,42 @@ fn verify(
             .filter(|_| !is_explained)
             .map(|error| *error)
             .into_iter()
+            .chain(guilty)
             .chain(unwritten)
             .collect(),
+    }
+}
+
+/// What was seen until now is forgotten.
+fn begin_again(tools: &Tools) {
+    tools.sink.take();
+    tools.observed.begin();
+}
+
+/// Compile the module without the functions over which the compiler panics.
+fn without_panics(
+    bytes: &[u8],
+    names: &ModuleNames,
+    panic: Diagnostic,
+    configuration: &Configuration,
+    tools: &Tools,
+) -> isolate::Rest {
+    let suspect = || names.index_of(&panics::suspect()?);
+    let first = suspect();
+    isolate::Module::new(bytes).isolate(panic, first, |bytes| {
+        begin_again(tools);
+        let error = compile(bytes, configuration, &tools.job, false).err();
+        (error.map(|error| *error), suspect())
+    })
+}
+
+/// A panic, over this function.
+fn over_function(id: &FunctionId, error: Diagnostic) -> Diagnostic {
+    let error = error
+        .note("the other functions were judged, with this one's body replaced by `unreachable`");
+    Diagnostic {
+        function: Some(id.to_string()),
+        ..error
     }
 }
 
@@ -178,13 +246,20 @@ fn add_reports(
     mut emit: Option<emit::Unit<'_>>,
 ) -> Option<Diagnostic> {
     let mut seen: BTreeMap<Key, usize> = BTreeMap::new();
+    let mut rules = tools.observed.take_rules();
     for report in tools.sink.take() {
         let (key, id) = names.compiled(&report.function);
         let count = seen.entry(key).or_default();
         if let Some(emit) = &mut emit {
             emit.function(&id, *count, &report);
         }
-        functions.insert((key, *count), sink::record(&report, id));
+        let mut record = sink::record(&report, id);
+        if tools.job.rewrites {
+            // NB: What is compiled twice has asked twice.
+            let rules = rules.remove(&report.function.to_string());
+            record.rules = Some(rules.unwrap_or_default());
+        }
+        functions.insert((key, *count), record);
         *count += 1;
     }
     emit.and_then(emit::Unit::end)

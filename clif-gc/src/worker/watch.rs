@@ -12,14 +12,14 @@ use super::sink::Collect;
 use super::subject::{Subject, subject};
 use crate::record::FunctionId;
 use crate::triage::protocol::{
-    Likeness, Looker, PassLine, PassRecord, Plan, Reason, RewriteAnswer, RewriteRecord,
-    RewriteVerdict, Tell, Which,
+    EmissionRecord, Likeness, Looker, PassLine, PassRecord, Plan, Reason, RewriteAnswer,
+    RewriteRecord, RewriteVerdict, StackMapRecord, Tell, Which,
 };
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::gc_verifier::{
-    Answer, Emitted, FunctionGuard, GcVerifier, GcVerifierErrors, Lowered, Pass, Rewrite,
-    SetGcVerifierError, set_gc_verifier,
+    Answer, Emitted, EmittedCall, EmittedFrame, FunctionGuard, GcVerifier, GcVerifierErrors,
+    Lowered, Pass, Rewrite, SetGcVerifierError, set_gc_verifier,
 };
 use cranelift_codegen::ir::{Function, UserFuncName};
 use cranelift_codegen::isa::TargetIsa;
@@ -49,6 +49,7 @@ struct State {
     compiled: u64,
     rewrites: Vec<RewriteRecord>,
     passes: Vec<PassRecord>,
+    emissions: Vec<EmissionRecord>,
 }
 
 /// What is to be done.
@@ -75,6 +76,8 @@ pub struct Seen {
     pub rewrites: Vec<RewriteRecord>,
     /// The functions that were to be told of.
     pub passes: Vec<PassRecord>,
+    /// What was emitted of them.
+    pub emissions: Vec<EmissionRecord>,
 }
 
 impl Watch {
@@ -117,12 +120,14 @@ impl Watch {
             compiled,
             rewrites,
             passes,
+            emissions,
         } = std::mem::take(&mut *self.0.state());
         Seen {
             asked,
             compiled,
             rewrites,
             passes,
+            emissions,
         }
     }
 }
@@ -173,7 +178,7 @@ impl GcVerifier for Watch {
         };
         let is_told = match &tell.function {
             Some(pattern) => super::names::is_meant(&id, pattern),
-            None => true,
+            None => tell.functions.is_empty() || tell.functions.contains(&id.function),
         };
         Some(Box::new(Guard {
             shared: self.0.clone(),
@@ -387,6 +392,42 @@ impl Guard {
         };
         state.passes.push(record);
     }
+
+    fn note_emission(&self, lowered: &Lowered, emitted: &Emitted, code: &[u8]) {
+        if !self.tell.passes || !self.is_told {
+            return;
+        }
+        let records = emitted.records.iter().map(|record| {
+            // NB: The call is the last one that begins before its return address.
+            let before = |call: &&EmittedCall| call.start < record.return_address;
+            let call = emitted.calls.iter().take_while(before).last();
+            let inst = call.and_then(|call| lowered.calls.get(call.call?)?.inst);
+            let entries = record.entries.iter();
+            StackMapRecord {
+                inst: inst.map(|inst| inst.to_string()),
+                return_address: record.return_address,
+                entries: entries.map(|e| (e.offset, e.ty.to_string())).collect(),
+            }
+        });
+        let EmittedFrame {
+            outgoing_args_size,
+            slots_size: _,
+            spills_size: _,
+            storage_size,
+            clobber_size,
+        } = emitted.frame;
+        let slots = lowered.slots.iter();
+        let record = EmissionRecord {
+            compilation: self.compilation,
+            code_size: code.len() as u64,
+            frame_size: outgoing_args_size + storage_size + clobber_size,
+            slots: slots
+                .map(|(slot, offset)| (slot.to_string(), outgoing_args_size + offset))
+                .collect(),
+            records: records.collect(),
+        };
+        self.shared.state().emissions.push(record);
+    }
 }
 
 impl FunctionGuard for Guard {
@@ -461,6 +502,7 @@ impl FunctionGuard for Guard {
         emitted: &Emitted,
         code: &[u8],
     ) -> Result<(), GcVerifierErrors> {
+        self.note_emission(lowered, emitted, code);
         match &mut self.inner {
             Some(inner) => inner.emitted(func, lowered, emitted, code),
             None => Ok(()),

@@ -89,6 +89,27 @@ impl Run {
     }
 }
 
+/// A schema that allows nothing but what it names. Published schemas allow additions.
+pub fn closed(mut schema: serde_json::Value) -> serde_json::Value {
+    fn close(schema: &mut serde_json::Value) {
+        if let Some(object) = schema.as_object_mut() {
+            if object.get("properties").is_some_and(|p| p.is_object())
+                && object.contains_key("required")
+            {
+                object
+                    .entry("additionalProperties")
+                    .or_insert(serde_json::Value::Bool(false));
+            }
+            object.values_mut().for_each(close);
+        }
+        if let Some(array) = schema.as_array_mut() {
+            array.iter_mut().for_each(close);
+        }
+    }
+    close(&mut schema);
+    schema
+}
+
 /// A module with a reference that lives across a call, of which `name` is the name.
 pub const GOOD: &str = r#"(module $good
   (type $s (struct (field i32)))
