@@ -153,6 +153,8 @@ fn is_fault(role: Role) -> bool {
     match role {
         Role::Use | Role::Reload | Role::Safepoint | Role::Spill | Role::Clobber => true,
         Role::Definition | Role::Through => false,
+        // NB: What a later verifier knows can be marked as well.
+        _ => true,
     }
 }
 
@@ -166,6 +168,7 @@ fn mark(text: &str, step: &Step, error: &GcError, primary: bool) -> Option<Mark>
         Role::Reload => (whole(text), "the memory is read here".to_string()),
         Role::Use => used(text, error),
         Role::Through => return None,
+        _ => (whole(text), step.role.as_str().to_string()),
     };
     Some(Mark {
         start,

@@ -3,7 +3,7 @@
 //! The page is one file without references to others: its data, its style and its script are in it, and a policy
 //! in its head forbids it to fetch anything. It lists every function of the file; only some are there in full, for
 //! a module may have tens of thousands. Those are the ones that were asked for, or else the ones that are rejected
-//! or inconclusive, and after them the largest ones, as long as they take 8 MiB at most.
+//! or inconclusive, and after them the largest ones up to 4 KiB, as long as all take 8 MiB at most.
 
 use crate::cli::ReportArgs;
 use crate::configuration::{Collector, Configuration, Embedding, Inlining, Mode, OptLevel};
@@ -35,6 +35,10 @@ use std::thread::available_parallelism;
 
 /// How many bytes the functions may take that are in the page in full; the first of them is there in any case.
 const MAX_BYTES: usize = 8 << 20;
+
+/// How large a function may be that is in the page in full though nothing is wrong with it and nobody asked for it, in
+/// bytes or lines.
+const MAX_VERIFIED: u64 = 4 << 10;
 
 /// How many rewrites of a function are in the page.
 const MAX_REWRITES: usize = 3000;
@@ -236,7 +240,10 @@ fn listed<'a>(
 /// The functions that are shown in full.
 fn chosen(args: &ReportArgs, listed: &[Listed<'_>]) -> Vec<String> {
     let is_wanted = |function: &&Listed<'_>| match args.function.is_empty() {
-        true => function.watched,
+        true => {
+            function.watched
+                && (function.verdict != Verdict::Verified || function.size <= MAX_VERIFIED)
+        }
         false => args
             .function
             .iter()

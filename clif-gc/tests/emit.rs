@@ -51,10 +51,16 @@ fn judged(run: &Run) -> Vec<String> {
             let configuration =
                 ["target", "collector", "opt_level"].map(|name| configuration[name].to_string());
             let parts = ["verdict", "safepoints", "entries"];
-            let subjects = ["references", "dereferences", "inconclusive"];
-            let names = parts.iter().chain(&subjects);
+            let names = parts.iter().chain(&["references", "dereferences"]);
             let parts: Vec<String> = names.map(|name| function[name].to_string()).collect();
-            format!("{configuration:?} {parts:?} {codes:?}")
+            // NB: The lines are those of each file.
+            let undecided: Vec<&Value> = function["inconclusive"]
+                .as_array()
+                .expect("it is a list")
+                .iter()
+                .map(|undecided| &undecided["message"])
+                .collect();
+            format!("{configuration:?} {parts:?} {undecided:?} {codes:?}")
         })
         .collect();
     judged.sort();

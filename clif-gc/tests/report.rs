@@ -178,7 +178,7 @@ fn a_browser_draws_the_page() {
         (
             "code",
             &[
-                "class=\"l witness guilty\"",
+                "class=\"l guilty witness\"",
                 "class=\"map\"",
                 "data-e=\"v0\"",
             ],

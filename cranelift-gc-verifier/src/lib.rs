@@ -1,4 +1,35 @@
 //! Verifies that Cranelift keeps GC references safe around safepoints.
+//!
+//! ```
+//! use cranelift_gc_verifier::{Code, Options, Verdict, verify_function};
+//!
+//! let text = "function %stale(i32) -> i32 {
+//!     ss0 = explicit_slot 4, align = 4
+//!     sig0 = ()
+//!     fn0 = %collect sig0
+//! block0(v0: i32):
+//!     v1 = stack_addr.i64 ss0
+//!     store notrap v0, v1
+//!     call fn0(), stack_map=[i32 @ ss0+0]
+//!     return v0
+//! }";
+//! let functions = cranelift_reader::parse_functions(text)?;
+//! let report = verify_function(&functions[0], &Options::default());
+//! assert_eq!(report.verdict(), Verdict::Rejected);
+//! let error = &report.violations[0].error;
+//! assert_eq!(error.code(), Code::Gcv02);
+//! // The reference was reloaded nowhere after the call, which may have moved its object.
+//! assert_eq!(
+//!     error.to_string(),
+//!     "inst3 uses GC reference v0 after safepoint inst2 without a reload"
+//! );
+//! # Ok::<(), cranelift_reader::ParseError>(())
+//! ```
+//!
+//! A compiler need not call that. It installs the verifier once a process ([`install`]), sets Cranelift's setting
+//! `gc_verifier` to `check` or `enforce`, and every function is followed from the producer to the emitted stack
+//! maps. What is found goes to a [`Sink`], such as [`LogSink`]; with `enforce`, unsafe rewrites are refused as
+//! well. [`Options`] says what is verified.
 #![warn(missing_docs)]
 
 mod analysis;

@@ -12,9 +12,10 @@ mod series;
 mod tidy;
 mod upstream;
 
+use crate::base::alias;
 use crate::base::project::Project;
 use crate::measure::{cost, false_alarms, fuzz, identity, replay, units};
-use crate::patches::{apply, check, rebase, refresh, status};
+use crate::patches::{apply, check, rebase, refresh, status, vendor};
 use crate::upstream::bootstrap::{LocalWork, Report};
 use crate::upstream::{bootstrap, pins};
 use anyhow::Result;
@@ -57,6 +58,8 @@ enum Task {
     },
     /// Run everything that has to hold before a change is merged
     Ci,
+    /// Make a directory of the patched crates and the verifier, for another project
+    Vendor(vendor::Args),
     /// Check that clif-gc is built with the features of the tests, so that nothing is built twice
     Units,
     /// Check what no compiler checks: file sizes, forgotten macros, machine paths, links
@@ -130,7 +133,12 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
+    let is_ours = cli.root.is_none();
     let project = pins::on_base(Project::locate(cli.root)?, cli.base.as_deref())?;
+    if is_ours {
+        // NB: Without it everything works in the root directory.
+        let _ = alias::write(&project);
+    }
     match cli.task {
         Task::Bootstrap { force } => {
             let local = if force {
@@ -147,6 +155,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Patches(Patches::Apply(args)) => apply::run(&project, &args)?,
         Task::Test { args } => ci::test(&project, &args)?,
         Task::Ci => ci::run(&project)?,
+        Task::Vendor(args) => vendor::run(&project, &args)?,
         Task::Units => units::run(&project)?,
         Task::Tidy => tidy::run(&project)?,
         Task::Identity { paths } => identity::run(&project, &paths)?,

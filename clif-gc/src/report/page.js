@@ -418,7 +418,7 @@
     const total = blocks.length;
     if (total > MAX_BLOCKS) blocks = near(blocks, pathOf(finding, blocks).names);
     const path = pathOf(finding, blocks);
-    const [w, h] = [132, 42];
+    const [w, h] = [154, 42];
     const drawn = layout(blocks, w, h);
     const svg = el("svg", { width: drawn.width, height: drawn.height, role: "img", "aria-label": `Control-flow graph of ${plural(blocks.length, "block")}` });
     svg.append(el("defs", {}, ["", "path"].map((kind) => el("marker", { id: `arrow${kind}`, viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 7, markerHeight: 7, orient: "auto-start-reverse", markerUnits: "userSpaceOnUse" },

@@ -10,6 +10,7 @@ use core::fmt;
 /// A check, by its stable code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Code {
     /// `missing-root`: a reference live across a may-collect safepoint is in its stack map.
     Gcv01 = 1,

@@ -15,6 +15,7 @@ pub use super::rewrite_error::{Deed, Given, NotKept, Unjustified};
 
 /// What a stack slot was found to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Held {
     /// Nothing that was stored.
     Unset,
@@ -42,6 +43,7 @@ impl fmt::Display for Held {
 
 /// What allows the optimizer to use a value that was loaded earlier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Movable {
     /// The flag that memory never changes.
     Readonly,
@@ -60,6 +62,7 @@ impl fmt::Display for Movable {
 
 /// Why the contents of a mapped slot cannot be a reference.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NonReference {
     /// The entry's type is one that no reference has.
     EntryType(Type),
@@ -114,6 +117,7 @@ impl fmt::Display for NonReference {
 
 /// A broken invariant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum GcError {
     /// [`Code::Gcv01`]: `value`, or the slot that it is reloaded from, is used at `inst`, and
     /// `safepoint` on the way there does not have it in its stack map.

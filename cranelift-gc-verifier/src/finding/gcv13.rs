@@ -24,6 +24,7 @@ The example asks about a rewrite that no rule of Cranelift makes; filetests can 
 
 /// How a fact is contradicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Contradiction {
     /// The value has a type that nothing has for which the fact holds.
     Type(Type),

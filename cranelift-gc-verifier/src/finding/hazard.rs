@@ -5,6 +5,7 @@ use cranelift_codegen::ir::{GcFact, GcHeapType, GcNullability};
 
 /// A class of references that refer to no object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Hazard {
     /// Null, which is 0.
     Null,

@@ -6,6 +6,7 @@ use cranelift_codegen::ir::{Inst, StackSlot, Type};
 
 /// An area of an active frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Area {
     /// Arguments of calls that are being made.
     OutgoingArgs,
@@ -32,6 +33,7 @@ impl fmt::Display for Area {
 ///
 /// Offsets of machine code are from the start of the function's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum MapFault {
     /// The inliner put the safepoint in the place of `call`, and one of the entries of the call's
     /// stack map is not in that of the safepoint.

@@ -5,6 +5,7 @@ use cranelift_codegen::ir::{Inst, Value};
 
 /// Why an access is outside of its object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outside {
     /// The type of the object, the one with this index, has no field there.
     NoField {
@@ -72,6 +73,7 @@ impl fmt::Display for OutOfObject {
 
 /// What is missing of a barrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Barrier {
     /// The reference that is stored is not counted.
     NewNotCounted,

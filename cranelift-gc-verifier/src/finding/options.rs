@@ -8,7 +8,11 @@ use cranelift_codegen::ir::GcCollector;
 pub struct Options {
     /// The collector of functions that do not declare one; without it, a moving one.
     pub collector: Option<GcCollector>,
-    /// The checks to make.
+    /// The checks to make; all of them, unless some are taken out.
+    ///
+    /// A check that is not made finds nothing and, with the setting at `enforce`, refuses nothing. The others are
+    /// made all the same: `Checks::all().without(Code::Gcv19)` is for a compiler whose collector needs no
+    /// barriers that Wasmtime's would need.
     pub checks: Checks,
     /// Watch every function, and compare the two sides of every rewrite, whether references take
     /// part or not.

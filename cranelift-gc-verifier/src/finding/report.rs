@@ -9,6 +9,7 @@ use cranelift_codegen::ir::{Inst, StackSlot, Value};
 
 /// Why the guards of a dereference were not looked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Unjudged {
     /// Nothing is known of the type of the reference.
     UnknownType,
@@ -154,6 +155,7 @@ impl fmt::Display for Verdict {
 
 /// A check that could not be made, and why.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Inconclusive {
     /// The address of a slot that a stack map names is used for something other than an access at
     /// a known offset, so that its contents cannot be followed.

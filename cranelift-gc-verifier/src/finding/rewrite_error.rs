@@ -5,6 +5,7 @@ use cranelift_codegen::ir::{Inst, Type, Value};
 
 /// What alias analysis is about to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Deed {
     /// Replace a load by a value.
     ForwardLoad,
@@ -18,6 +19,7 @@ pub enum Deed {
 
 /// Why it must not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unjustified {
     /// Something else is stored there on the way.
     Overwritten,
@@ -43,6 +45,7 @@ pub enum Unjustified {
 
 /// What a rewrite does not keep of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NotKept {
     /// Its CLIF type.
     Type(Type, Type),

@@ -5,6 +5,7 @@ use cranelift_codegen::ir::{GcFact, GcHeapType, Inst, Value};
 
 /// A class of words that no kind tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Thing {
     /// Null.
     Null,
@@ -42,6 +43,7 @@ impl fmt::Display for Thing {
 
 /// A position at which something is relied upon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Typed {
     /// The argument of a call with this number.
     Argument(u32),

@@ -6,6 +6,7 @@ use cranelift_codegen::ir::{Block, Inst};
 
 /// What a step of a witness shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Role {
     /// The value is defined here.
     Definition,

@@ -13,6 +13,7 @@ use core::cell::Cell;
 
 /// Who takes steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Analysis {
     /// The control-flow graph, its dominators and frontiers.
     Graph,

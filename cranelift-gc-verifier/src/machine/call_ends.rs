@@ -7,6 +7,7 @@
 
 /// The machine that code is for, as far as its calls are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Machine {
     /// x86_64.
     X64,

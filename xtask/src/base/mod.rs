@@ -1,5 +1,6 @@
 //! What knows nothing of patches and bases: cargo, git, locks, places.
 
+pub mod alias;
 pub mod cargo;
 pub mod failpoint;
 pub mod git;

@@ -6,3 +6,4 @@ pub mod overlay;
 pub mod rebase;
 pub mod refresh;
 pub mod status;
+pub mod vendor;
