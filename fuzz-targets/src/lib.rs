@@ -32,7 +32,7 @@ mod smoke;
 pub use clif::{clif_built, clif_facts, facts_text};
 pub use cranelift_codegen::ir::GcCollector;
 pub use looked::Looked;
-pub use maps::{Mutation, stack_maps};
+pub use maps::{Mutated, Mutation, stack_maps};
 pub use paths::{Agreement, Truth, paths};
 pub use smith::{Ran, Smith, smith_gc};
 pub use wasm::{encode, wasm_front};

@@ -12,10 +12,21 @@ use cranelift_reader::parse_functions;
 use gc_benches::shape::Shape;
 use text::Maps;
 
-/// Changes the stack maps of a sound function, all of it chosen by the bytes. What is left is rejected.
-/// Returns the mutation, or `None` where the function has no map that it could be made of, or where it leaves a slot
-/// that no other map names, with no word from the producer that it is one of references.
-pub fn stack_maps(bytes: &[u8]) -> Option<Mutation> {
+/// What became of a function whose stack maps were to be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutated {
+    /// It is rejected.
+    Rejected(Mutation),
+    /// It is inconclusive, since no path was found on which the error happens: the search gives up in some loops
+    /// that turn a known number of times.
+    NotShown(Mutation),
+    /// The function has no map that could be changed so; or the change leaves a slot that no other map
+    /// names, with no word from the producer that it is one of references.
+    Same,
+}
+
+/// Changes the stack maps of a sound function, all of it chosen by the bytes. What is left is never verified.
+pub fn stack_maps(bytes: &[u8]) -> Mutated {
     let (head, tail) = bytes.split_at(bytes.len().min(HEAD));
     let mut head = head.iter().copied().map(usize::from);
     let mut choose = |of: usize| {
@@ -39,24 +50,22 @@ pub fn stack_maps(bytes: &[u8]) -> Option<Mutation> {
     let mut maps = Maps::new(&text);
     let places = maps.places();
     if !mutation.apply(&mut maps, &mut choose) {
-        return None;
+        return Mutated::Same;
     }
     let text = maps.finish();
     let wrong = report(&text, &options);
     // What is in a slot that nothing says is one of references is plain memory.
     let is_plain = !text.contains("! spill") && !places.is_subset(&maps.places());
     if is_plain && wrong.verdict() == Verdict::Verified {
-        return None;
+        return Mutated::Same;
     }
-    // NB: The search for a path gives up in some loops of a known count. Then the error is not shown, and not passed
-    // over either; such a function counts as none that was rejected.
     let is_not_shown = |reason: &Inconclusive| matches!(reason, Inconclusive::NoPath { .. });
     if wrong.verdict() == Verdict::Inconclusive && wrong.inconclusive.iter().all(is_not_shown) {
-        return None;
+        return Mutated::NotShown(mutation);
     }
     let what = format!("{mutation:?} {wrong:#?}\n{text}");
     assert_eq!(wrong.verdict(), Verdict::Rejected, "{what}");
-    Some(mutation)
+    Mutated::Rejected(mutation)
 }
 
 /// So many bytes choose what is changed; the others what is there.

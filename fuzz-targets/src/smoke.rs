@@ -1,4 +1,4 @@
-//! Each target for a second, on mutated files of the project; `GC_FUZZ_SECONDS` makes it longer.
+//! Each target on a fixed number of inputs, mutated files of the project among them; with `GC_FUZZ_SECONDS`, for so long.
 
 use super::*;
 use cranelift_gc_verifier::Verdict;
@@ -22,14 +22,18 @@ impl Random {
     }
 }
 
-/// Calls `target` with numbers and randomness until the time is up; how often.
-fn run(mut target: impl FnMut(&mut Random)) -> usize {
+/// Calls `target` with randomness so many times, or until `GC_FUZZ_SECONDS` are up if that is set; how often.
+fn run(times: usize, mut target: impl FnMut(&mut Random)) -> usize {
     let seconds = std::env::var("GC_FUZZ_SECONDS").ok();
-    let seconds = seconds.map_or(1, |text| text.parse().expect("it is a number"));
-    let (start, limit) = (Instant::now(), Duration::from_secs(seconds));
-    let mut random = Random(seconds);
+    let seconds = seconds.map(|text| text.parse().expect("it is a number"));
+    let start = Instant::now();
+    let mut random = Random(seconds.unwrap_or(1));
+    let goes_on = |count: usize| match seconds {
+        None => count < times,
+        Some(seconds) => count < 8 || start.elapsed() < Duration::from_secs(seconds),
+    };
     let mut count = 0;
-    while count < 8 || start.elapsed() < limit {
+    while goes_on(count) {
         target(&mut random);
         count += 1;
     }
@@ -95,7 +99,7 @@ fn functions_are_judged_and_written_alike() {
     assert!(looked.safepoints > 300, "{looked:?} of files as they are");
     assert!(looked.references > 600, "{looked:?} of files as they are");
     let mut mutated = Looked::default();
-    let count = run(|random| {
+    let count = run(200, |random| {
         let file = &files[random.below(files.len())];
         mutated += clif_facts(&mutate(file, random));
     });
@@ -110,7 +114,7 @@ fn functions_are_judged_and_written_alike() {
 #[test]
 fn built_functions_are_verified() {
     let mut looked = Looked::default();
-    let count = run(|random| {
+    let count = run(300, |random| {
         let length = 1 << random.below(12);
         looked += clif_built(&random.bytes(length));
     });
@@ -136,7 +140,7 @@ fn facts_are_read_as_they_are_written() {
     const NULLABILITIES: [&str; 3] = ["null", "nonnull", "nullable"];
     const ENDS: [&str; 4] = ["", ", traced", ", untraced", ", 7"];
     let mut read = 0;
-    let count = run(|random| {
+    let count = run(2000, |random| {
         let words = [
             KINDS[random.below(KINDS.len())],
             NULLABILITIES[random.below(NULLABILITIES.len())],
@@ -156,15 +160,17 @@ fn facts_are_read_as_they_are_written() {
 #[test]
 fn wrong_maps_are_rejected() {
     let mut rejected = std::collections::BTreeMap::new();
-    let mut without = 0;
-    let count = run(|random| {
+    let (mut without, mut not_shown) = (0, 0);
+    let count = run(300, |random| {
         let length = 200 + random.below(200);
         match stack_maps(&random.bytes(length)) {
-            Some(mutation) => *rejected.entry(mutation).or_insert(0) += 1,
-            None => without += 1,
+            Mutated::Rejected(mutation) => *rejected.entry(mutation).or_insert(0) += 1,
+            Mutated::NotShown(_) => not_shown += 1,
+            Mutated::Same => without += 1,
         }
     });
-    println!("{rejected:?}, {without} without a map");
+    println!("{rejected:?}, {not_shown} not shown, {without} without a map");
+    assert!(not_shown * 100 <= count, "{not_shown} of {count}");
     // Of those that could be made, each was rejected, and most could.
     assert!(without < count / 4, "{without} of {count} without a map");
     for mutation in Mutation::ALL {
@@ -181,7 +187,7 @@ fn verdicts_are_what_happens_on_paths() {
     use cranelift_codegen::ir::GcCollector::{Moving, NonMoving, Null};
     for collector in [Moving, NonMoving, Null] {
         let [mut wrong, mut right, mut undecided, mut inconclusive] = [0; 4];
-        let count = run(|random| {
+        let count = run(1000, |random| {
             let length = 40 + random.below(120);
             let found = paths(&random.bytes(length), collector);
             match found.truth {
@@ -220,7 +226,7 @@ fn modules_are_not_rejected() {
     assert!(looked.safepoints > 4 * count, "{looked:?} of {count}");
     assert!(looked.references > 20 * count, "{looked:?} of {count}");
     let mut mutated = Looked::default();
-    run(|random| {
+    run(100, |random| {
         let mut module = modules[random.below(modules.len())].clone();
         for _ in 0..random.below(4) {
             let at = random.below(module.len());
@@ -236,7 +242,7 @@ fn modules_are_not_rejected() {
 fn generated_modules_are_not_rejected_and_do_the_same() {
     let (mut looked, mut refused, mut made) = (Looked::default(), 0, 0);
     let mut ran = Ran::default();
-    let count = run(|random| {
+    let count = run(12, |random| {
         let length = 8 + random.below(512);
         if let Some(smith) = smith_gc(&random.bytes(length)) {
             made += 1;

@@ -6,7 +6,7 @@ use libfuzzer_sys::Corpus;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| -> Corpus {
     match gc_fuzz::stack_maps(bytes) {
-        Some(_) => Corpus::Keep,
-        None => Corpus::Reject,
+        gc_fuzz::Mutated::Rejected(_) | gc_fuzz::Mutated::NotShown(_) => Corpus::Keep,
+        gc_fuzz::Mutated::Same => Corpus::Reject,
     }
 });

@@ -7,6 +7,7 @@
 
 use crate::finding::error::NonReference;
 use crate::ir::cfg::{Cfg, constant, destinations};
+use crate::ir::integer::narrow;
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{
     BlockArg, Function, GcFact, GcHeapType, InstructionData, Opcode, Value, ValueDef,
@@ -124,7 +125,111 @@ pub(crate) fn why_no_reference_by_making(func: &Function, value: Value) -> Optio
             | Opcode::StackAddr
             | Opcode::DynamicStackAddr
     );
+    if let InstructionData::Unary {
+        opcode: Opcode::Ireduce,
+        arg,
+    } = func.dfg.insts[inst]
+    {
+        let arg = func.dfg.resolve_aliases(arg);
+        let cut = func.dfg.value_def(arg).inst();
+        return cut
+            .filter(|&cut| func.dfg.insts[cut].opcode() == Opcode::StackAddr)
+            .map(|_| NonReference::Address);
+    }
     is_address.then_some(NonReference::Address)
+}
+
+/// Values of scalars that are tried.
+pub(crate) const SAMPLES: [u64; 6] = [1, 2, 3, 6, 1 << 20, u64::MAX - 1];
+/// More instructions are not evaluated for one value.
+const MAX_EVALUATED: usize = 64;
+
+/// Something that `value`, which is computed of scalars alone, can be and no reference is: even, and not null.
+///
+/// Scalars are what a fact says is one, and what is loaded of fewer bytes than a reference has. What is a sum may be the
+/// address of a new object, and nothing is said of it.
+pub(crate) fn even_number(func: &Function, value: Value) -> Option<u64> {
+    let inst = func.dfg.value_def(value).inst()?;
+    let is_computed = matches!(
+        func.dfg.insts[inst],
+        InstructionData::Unary { .. }
+            | InstructionData::Binary { .. }
+            | InstructionData::Ternary {
+                opcode: Opcode::Select,
+                ..
+            }
+            | InstructionData::Load { .. }
+    );
+    let is_sum = matches!(
+        func.dfg.insts[inst].opcode(),
+        Opcode::Iadd | Opcode::Isub | Opcode::Imul
+    );
+    if !is_computed || is_sum || func.dfg.gc_info.fact(value).is_some() {
+        return None;
+    }
+    let samples = SAMPLES.iter().chain(&[0]);
+    let mut numbers = samples.filter_map(|&sample| {
+        let mut left = MAX_EVALUATED;
+        evaluated(func, value, sample, &mut left)
+    });
+    numbers.find(|&n| n != 0 && n % 2 == 0)
+}
+
+/// What loads of so many bits as a value has, or fewer, make of memory: the bits that may be set.
+fn loaded_bits(func: &Function, value: Value) -> Option<u64> {
+    let inst = func.dfg.value_def(value).inst()?;
+    match func.dfg.insts[inst].opcode() {
+        Opcode::Uload8 => Some(0xff),
+        Opcode::Uload16 => Some(0xffff),
+        _ => None,
+    }
+}
+
+/// May each word of these bits be what `value`, which is not computed, is?
+pub(crate) fn scalar_bits(func: &Function, value: Value) -> Option<u64> {
+    match func.dfg.gc_info.fact(value) {
+        Some(GcFact::Scalar) => {
+            let bits = func.dfg.value_type(value).bits();
+            (1..=64).contains(&bits).then(|| u64::MAX >> (64 - bits))
+        }
+        Some(_) => None,
+        None => loaded_bits(func, value),
+    }
+}
+
+fn evaluated(func: &Function, value: Value, sample: u64, left: &mut usize) -> Option<u64> {
+    *left = left.checked_sub(1)?;
+    let value = func.dfg.resolve_aliases(value);
+    if let Some(n) = constant(func, value) {
+        return Some(n & narrow::mask(func.dfg.value_type(value)));
+    }
+    if let Some(bits) = scalar_bits(func, value) {
+        return Some(sample & bits);
+    }
+    if func.dfg.gc_info.fact(value).is_some() {
+        return None;
+    }
+    let ty = func.dfg.value_type(value);
+    let inst = func.dfg.value_def(value).inst()?;
+    match func.dfg.insts[inst] {
+        InstructionData::Unary { opcode, arg } => {
+            let n = evaluated(func, arg, sample, left)?;
+            narrow::unary(opcode, func.dfg.value_type(arg), ty, n).bits()
+        }
+        InstructionData::Binary { opcode, args } => {
+            let a = evaluated(func, args[0], sample, left)?;
+            let b = evaluated(func, args[1], sample, left)?;
+            narrow::binary(opcode, func.dfg.value_type(args[0]), a, b).bits()
+        }
+        InstructionData::Ternary {
+            opcode: Opcode::Select,
+            args,
+        } => match evaluated(func, args[0], sample, left)? {
+            0 => evaluated(func, args[2], sample, left),
+            _ => evaluated(func, args[1], sample, left),
+        },
+        _ => None,
+    }
 }
 
 /// The bits of an integer that is computed of constants only.

@@ -14,7 +14,7 @@ use crate::analysis::origin::Origin;
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::entry;
 use crate::analysis::slots::{Hold, Location, Root};
-use crate::analysis::sources::{Sources, folded, is_zero, why_no_reference_by_making};
+use crate::analysis::sources::{self, Sources, folded, is_zero, why_no_reference_by_making};
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{Flaw, NOT_OURS, starts_at_entry, stores_to};
 use crate::evidence::slot_path;
@@ -193,6 +193,9 @@ fn why_not_itself(facts: &Facts, value: Value, ty: Type) -> Option<NonReference>
     }
     if is_computed(facts, value) {
         return Some(NonReference::Derived);
+    }
+    if ty == types::I32 && sources::even_number(facts.func, value).is_some() {
+        return Some(NonReference::Scalar);
     }
     // Null is 0, and i31s are odd, of the references that are indices into a heap.
     let n = folded(facts.func, value)?;

@@ -3,7 +3,7 @@
 //! **Claim.** The producer said of every word that is reported that it has to be stored (`! gcnew`), and there is
 //! a path from the definition of the reference to an instruction that hands the object on, on which nothing
 //! stores some byte of the word. The object is handed on by a return, by a call that may collect, as an argument or
-//! in its stack map, and by a safepoint after it was stored to memory.
+//! in its stack map, and by a safepoint, or a return, after it was stored to memory.
 //!
 //! **Strength.** The object is followed by path: through block parameters, stack slots, selects and sums. A store
 //! whose address is not understood may be one of any byte; what was stored by such stores only is inconclusive.
@@ -35,7 +35,7 @@ use crate::ir::safepoint::may_collect;
 use crate::ir::steps::{self, Analysis};
 use crate::ir::view::Item;
 use bytes::Bytes;
-use cranelift_codegen::ir::{Function, Inst, Opcode, Value};
+use cranelift_codegen::ir::{Function, GcCollector, Inst, Opcode, Value};
 use place::{Held, Place, Scene, Subject};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
@@ -242,7 +242,10 @@ impl<'a> Object<'a> {
         if is_safepoint && (held.is_published() || self.is_root_of(item.inst, held)) {
             return true;
         }
+        // Whoever goes on may have what it was stored to looked into.
+        let is_read_later = collector != GcCollector::Null && held.is_published();
         let takes = match item.kind.is(Kind::RETURNS) {
+            true if is_read_later => return true,
             true => true,
             false => item.kind.is(Kind::CALLS) && may_collect(func, item.inst),
         };

@@ -6,14 +6,15 @@
 //!
 //! **Strength.** That of [`execution`](super::execution), which reads the function alone.
 
-use super::execution::{self, Claim, Outcome, Proof, Scene, Spot, What};
+use super::execution::{self, Claim, Outcome, Passed, Proof, Scene, Spot, What};
 use super::steps::{point_step, push_path, role_of, step, through};
 use crate::finding::error::{GcError, NonReference};
+use crate::finding::typed::{Thing, TypeBroken, Typed};
 use crate::finding::witness::{Role, Step, Witness};
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::instruction::access;
 use crate::ir::path::Point;
-use cranelift_codegen::ir::{Function, Inst, StackSlot, Value};
+use cranelift_codegen::ir::{Function, Inst, StackSlot, Value, types};
 
 /// What came of the search for another path.
 #[expect(
@@ -109,9 +110,9 @@ fn claims(func: &Function, error: &GcError) -> Option<Vec<Claim>> {
         GcError::StaleHeapBase { .. }
         | GcError::StaleState { .. }
         | GcError::UninitializedObject { .. } => Some(vec![claim(false, What::Reached)]),
-        // NB: What tests say is followed along the path before it is given.
-        GcError::TypeBroken(_)
-        | GcError::OutOfObject(_)
+        // NB: What tests say of types is followed along the path before it is given.
+        GcError::TypeBroken(broken) => Some(vec![claim(false, arrives(func, &broken))]),
+        GcError::OutOfObject(_)
         | GcError::MissingBarrier(_)
         | GcError::MovableLoad { .. }
         | GcError::TrapLost { .. }
@@ -122,6 +123,35 @@ fn claims(func: &Function, error: &GcError) -> Option<Vec<Claim>> {
         | GcError::MembershipChanged { .. }
         | GcError::UnequalRewrite { .. }
         | GcError::LostStackMap { .. } => None,
+    }
+}
+
+/// That what arrives is what `broken` says.
+fn arrives(func: &Function, broken: &TypeBroken) -> What {
+    let TypeBroken {
+        inst,
+        value,
+        thing,
+        what,
+        ..
+    } = *broken;
+    let value = func.dfg.resolve_aliases(value);
+    let passed = match thing {
+        Thing::Null => Passed::Null,
+        Thing::I31 if func.dfg.value_type(value) == types::I32 => Passed::Odd,
+        Thing::I31 | Thing::Number | Thing::Other(_) | Thing::Exactly(..) | Thing::Below(..) => {
+            Passed::Anything
+        }
+    };
+    match (what, passed) {
+        (Typed::Param(param), _) if func.dfg.insts[inst].opcode().is_branch() => {
+            What::Passes(value, param, passed)
+        }
+        // NB: What comes into being there is nothing before, and what a fact says of it is what is broken.
+        _ if func.dfg.value_def(value).inst() == Some(inst) => What::Reached,
+        (_, Passed::Anything) => What::Reached,
+        (_, Passed::Null) => What::IsWord(value, 0),
+        (_, Passed::Odd) => What::IsOdd(value),
     }
 }
 
@@ -261,6 +291,7 @@ fn is_told_by_its_check(error: &GcError) -> bool {
         error,
         GcError::UnguardedDereference { .. }
             | GcError::GuardRemoved { .. }
+            | GcError::TypeBroken(_)
             | GcError::UnstoredWord { .. }
             | GcError::UninitializedObject { .. }
             | GcError::StaleHeapBase { .. }

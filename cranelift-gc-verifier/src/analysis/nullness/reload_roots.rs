@@ -13,7 +13,7 @@
 use crate::analysis::reshaped::Reshaped;
 use crate::analysis::slots::{Hold, Slots};
 use crate::finding::hazard::Hazards;
-use crate::ir::cfg::{Cfg, Node};
+use crate::ir::cfg::Cfg;
 use crate::ir::instruction::access;
 use crate::ir::view::Body;
 use cranelift_codegen::FxHashMap;
@@ -31,6 +31,9 @@ pub(crate) struct Roots {
 
 /// More reloads of reloads than that are not followed.
 const MAX_STEPS: usize = 32;
+
+/// How often parameters are told apart.
+const MAX_ROUNDS: usize = 16;
 
 impl Roots {
     /// Find those of `func`.
@@ -126,48 +129,62 @@ impl Roots {
 
 /// The parameters of blocks that are passed the same as one before them along each edge, with that one.
 ///
-/// Callers pass the parameters of the entry, and calls their results: those are left out.
+/// Partition refinement: at first all parameters of a block are one. Those are told apart that are passed different
+/// values along an edge, until nothing changes. Callers pass the parameters of the entry, and calls their results:
+/// those are left out. So is everything if it takes more than [`MAX_ROUNDS`].
 fn twins(func: &Function, cfg: &Cfg, body: &Body) -> Vec<(Value, Value)> {
-    let mut twins = Vec::new();
-    let mut passed = FxHashMap::<Value, SmallVec<[Passed; 4]>>::default();
+    let mut passed = FxHashMap::<Value, SmallVec<[Value; 4]>>::default();
+    let mut blocks = Vec::<SmallVec<[Value; 8]>>::new();
     for node in cfg.nodes().skip(1) {
-        let params = func.dfg.block_params(cfg.block(node));
-        let is_word = |&&param: &&Value| func.dfg.value_type(param) == types::I32;
-        if params.iter().filter(is_word).nth(1).is_none() {
-            continue;
+        let params = func.dfg.block_params(cfg.block(node)).iter().copied();
+        let params: SmallVec<[Value; 8]> = params
+            .filter(|&param| func.dfg.value_type(param) == types::I32)
+            .collect();
+        if params.len() > 1 {
+            blocks.push(params);
         }
-        passed.clear();
-        let mut froms: SmallVec<[Node; 8]> = cfg.preds(node).map(|edge| edge.from).collect();
-        let edges = froms.len();
-        froms.sort_unstable();
-        froms.dedup();
-        for from in froms {
-            let passes = body.passed_from(from).iter();
-            for pass in passes.filter(|pass| pass.to == node) {
-                if func.dfg.value_type(pass.param) == types::I32 {
-                    let is_itself = pass.arg == pass.param;
-                    let what = (!is_itself).then_some(pass.arg).into();
-                    passed.entry(pass.param).or_default().push(what);
-                }
-            }
-        }
-        let mut first = FxHashMap::<&[Passed], Value>::default();
-        for param in params.iter().filter(is_word) {
-            let passed = passed.get(param).map_or(&[][..], SmallVec::as_slice);
-            if passed.len() != edges || edges == 0 {
-                continue;
-            }
-            let &mut before = first.entry(passed).or_insert(*param);
-            if before != *param {
-                twins.push((*param, before));
+    }
+    if blocks.is_empty() {
+        return Vec::new();
+    }
+    for node in cfg.nodes() {
+        for pass in body.passed_from(node) {
+            if func.dfg.value_type(pass.param) == types::I32 {
+                passed.entry(pass.param).or_default().push(pass.arg);
             }
         }
     }
-    twins
+    let mut first = FxHashMap::<Value, Value>::default();
+    for params in &mut blocks {
+        let ValueDef::Param(block, _) = func.dfg.value_def(params[0]) else {
+            continue;
+        };
+        let edges = cfg.node(block).map_or(0, |node| cfg.preds(node).count());
+        params.retain(|param| passed.get(param).is_some_and(|args| args.len() == edges));
+        for &param in params.iter() {
+            first.insert(param, params[0]);
+        }
+    }
+    for _ in 0..MAX_ROUNDS {
+        let mut next = FxHashMap::<Value, Value>::default();
+        for params in &blocks {
+            let mut alike = FxHashMap::<(Value, SmallVec<[Value; 4]>), Value>::default();
+            for &param in params {
+                let args = passed[&param].iter();
+                let args = args.map(|arg| first.get(arg).copied().unwrap_or(*arg));
+                let key = (first[&param], args.collect());
+                next.insert(param, *alike.entry(key).or_insert(param));
+            }
+        }
+        if next == first {
+            let params = blocks.iter().flatten();
+            let params = params.map(|&param| (param, first[&param]));
+            return params.filter(|(param, first)| param != first).collect();
+        }
+        first = next;
+    }
+    Vec::new()
 }
-
-/// What an edge passes for a parameter: nothing, if that is the parameter itself.
-type Passed = PackedOption<Value>;
 
 /// Is `address` one in a stack slot?
 fn is_in_slot(func: &Function, mut address: Value) -> bool {

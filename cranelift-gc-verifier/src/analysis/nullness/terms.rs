@@ -188,6 +188,19 @@ impl<'a> Terms<'a> {
         }
     }
 
+    /// Does it depend on the condition of the choice `inst` what is accessed, where an access of the result does not trap?
+    ///
+    /// A bounds check puts null in place of an address.
+    fn is_between_two(&self, inst: Inst) -> bool {
+        let [_, yes, no] = *self.func.dfg.inst_args(inst) else {
+            return false;
+        };
+        let [yes, no] = [yes, no].map(|arm| self.body.resolve(self.func, arm));
+        let is_null = |arm| constant(self.func, arm) == Some(0);
+        let is_reference = self.func.dfg.value_type(yes) == types::I32;
+        yes != no && (is_reference || !is_null(yes) && !is_null(no))
+    }
+
     /// The parts of what `inst` makes.
     fn made(&mut self, term: Term, inst: Inst, kind: Kind) {
         let args = self.func.dfg.inst_args(inst);
@@ -202,14 +215,15 @@ impl<'a> Terms<'a> {
         } else if kind.is(Kind::SAME) && args.len() == 3 {
             let condition = self.body.resolve(self.func, args[0]);
             let arms = self.arms(inst);
+            let is_choice = self.is_between_two(inst);
             for &(arm, holds) in &arms {
-                let chosen = match (arms.len(), term.chosen) {
-                    (1, chosen) => chosen,
-                    (_, None) => Some((condition, holds)),
-                    (_, chosen) => chosen,
+                let chosen = match (is_choice, term.chosen) {
+                    (false, chosen) => chosen,
+                    (true, None) => Some((condition, holds)),
+                    (true, chosen) => chosen,
                 };
                 // NB: Of a choice within a choice, one condition is told.
-                let is_certain = term.is_certain && (arms.len() == 1 || term.chosen.is_none());
+                let is_certain = term.is_certain && (!is_choice || term.chosen.is_none());
                 let term = Term {
                     chosen,
                     is_certain,

@@ -2,15 +2,18 @@
 //!
 //! **Claim.** [`Claim::holds`] says yes only if the claim is true of the path that was executed.
 
+use super::known::Known;
+use super::search::decides;
 use super::state::{Scene, Stale, State};
-use super::terms::{AtomKind, Shape, Term, Terms};
-use crate::analysis::sources::why_no_reference_by_making;
+use super::terms::{AtomKind, Replacement, Shape, Term, Terms};
+use crate::analysis::sources::{SAMPLES, scalar_bits, why_no_reference_by_making};
 use crate::finding::error::NonReference;
-use crate::ir::cfg::Node;
+use crate::ir::cfg::{Node, destinations};
 use crate::ir::instruction::access;
 use crate::ir::safepoint::may_collect;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{GcCollector, GcFact, Inst, Opcode, StackSlot, Type, Value, types};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A place in a slot.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +38,10 @@ pub(crate) enum What {
     Reached,
     /// It is reached, and the value is this word.
     IsWord(Value, u64),
+    /// It is reached, and the value is odd, as an i31 is.
+    IsOdd(Value),
+    /// It is a branch that passes the value for this block parameter.
+    Passes(Value, Value, Passed),
     /// What the value is made of went stale, and is used.
     Stale(Value),
     /// Some of what is there was not stored.
@@ -49,6 +56,14 @@ pub(crate) enum What {
     Other(Spot, Value),
     /// Nothing was stored at this offset of the object that the value refers to.
     Unstored(Value, u32),
+}
+
+/// What a branch passes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Passed {
+    Anything,
+    Null,
+    Odd,
 }
 
 /// Does a claim hold?
@@ -86,16 +101,23 @@ impl Claim {
     pub(super) fn holds(&self, scene: &Scene<'_>, terms: &mut Terms, state: &mut State) -> Held {
         match self.what {
             What::Reached => Held::Yes(proof(state)),
-            What::IsWord(value, word) => {
-                let Some((term, _)) = state.value(scene, value) else {
-                    return Held::Vague;
-                };
-                let word = terms.constant(terms.width(term), word.into());
-                let is_it = terms.compare(IntCC::Equal, term, word);
-                match state.known.clone().assume(terms, is_it, true) {
-                    true => Held::Yes(proof(state)),
-                    false => Held::No,
+            What::IsWord(value, word) => match state.value(scene, value) {
+                Some((term, _)) => {
+                    let word = terms.constant(terms.width(term), word.into());
+                    let is_it = terms.compare(IntCC::Equal, term, word);
+                    shown_if(terms, state, state.known.clone(), is_it)
                 }
+                None => Held::Vague,
+            },
+            What::IsOdd(value) => match state.value(scene, value) {
+                Some((term, _)) => {
+                    let tag = tag_of(terms, term);
+                    shown_if(terms, state, state.known.clone(), tag)
+                }
+                None => Held::Vague,
+            },
+            What::Passes(value, param, passed) => {
+                self.passes(scene, terms, state, (value, param, passed))
             }
             What::Stale(value) => self.is_stale(scene, terms, state, value),
             What::Unset(spot) => match self.held(terms, state, spot) {
@@ -154,6 +176,46 @@ impl Claim {
                 Some(_) => Held::Yes(proof(state)),
             },
         }
+    }
+
+    /// Can the branch go where it passes `value` for `param`, as `passed` says?
+    fn passes(
+        &self,
+        scene: &Scene<'_>,
+        terms: &mut Terms,
+        state: &State,
+        (value, param, passed): (Value, Value, Passed),
+    ) -> Held {
+        let func = scene.func;
+        let Some((term, _)) = state.value(scene, value) else {
+            return Held::Vague;
+        };
+        let condition = match passed {
+            Passed::Anything => terms.constant(1, 1),
+            Passed::Null => {
+                let null = terms.constant(terms.width(term), 0);
+                terms.compare(IntCC::Equal, term, null)
+            }
+            Passed::Odd => tag_of(terms, term),
+        };
+        let dests = destinations(func, self.inst);
+        let len = dests.len();
+        for (number, dest) in dests.iter().enumerate() {
+            let params = func.dfg.block_params(dest.block(&func.dfg.value_lists));
+            let mut args = dest.args(&func.dfg.value_lists).zip(params);
+            let is_passed = args.any(|(arg, &to)| {
+                let arg = arg.as_value().map(|arg| func.dfg.resolve_aliases(arg));
+                to == param && arg == Some(value)
+            });
+            let mut known = state.known.clone();
+            if is_passed
+                && decides(scene, terms, state, &mut known, (self.inst, number, len))
+                && let held @ Held::Yes(_) = shown_if(terms, state, known, condition)
+            {
+                return held;
+            }
+        }
+        Held::No
     }
 
     fn held(&self, terms: &mut Terms, state: &State, spot: Spot) -> Option<(Term, Inst)> {
@@ -277,6 +339,20 @@ impl Claim {
     }
 }
 
+/// The lowest bit of `term`.
+fn tag_of(terms: &mut Terms, term: Term) -> Term {
+    let one = terms.constant(terms.width(term), 1);
+    terms.bits_of(Opcode::Band, term, one)
+}
+
+/// The path is shown if `condition` can hold on it.
+fn shown_if(terms: &mut Terms, state: &State, mut known: Known, condition: Term) -> Held {
+    match known.assume(terms, condition, true) && known.is_consistent(terms) {
+        true => Held::Yes(proof(state)),
+        false => Held::No,
+    }
+}
+
 /// Does `inst` store where only loads of its slot and stack maps can see it?
 fn is_copy_to_slot(scene: &Scene<'_>, terms: &Terms, state: &State, inst: Inst) -> bool {
     let Some(made) = access(scene.func, inst).filter(|made| made.data.is_some()) else {
@@ -302,7 +378,7 @@ fn unset_in(terms: &Terms, term: Term) -> Option<Term> {
 /// Is `part` in `term`, other than in what is tested?
 fn contains(terms: &Terms, term: Term, part: Term) -> bool {
     let mut pending = vec![term];
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     while let Some(term) = pending.pop() {
         if term == part {
             return true;
@@ -359,6 +435,9 @@ fn why_none(
     if state.is_vouched(term) || state.known.is_unboxed(terms, term) {
         return None;
     }
+    if ty == types::I32 && can_be_even(scene, terms, state, term) {
+        return Some(NonReference::Scalar);
+    }
     match terms.shape(term).clone() {
         Shape::Atom(atom) => match atom.kind {
             AtomKind::Value(value) | AtomKind::Immortal(value) => {
@@ -392,6 +471,60 @@ fn why_none(
                 .then_some(NonReference::Derived)
         }
     }
+}
+
+/// Is `term` computed of scalars alone, and is there a word for these, which the path does not exclude, for which it is even
+/// and not null?
+fn can_be_even(scene: &Scene<'_>, terms: &mut Terms, state: &State, term: Term) -> bool {
+    if terms.as_atom(term).is_some() {
+        return false;
+    }
+    let mut atoms = BTreeMap::new();
+    let mut pending = vec![term];
+    let mut seen = BTreeSet::new();
+    while let Some(part) = pending.pop() {
+        if !seen.insert(part) {
+            continue;
+        }
+        if let Some(atom) = terms.as_atom(part) {
+            let (AtomKind::Value(value) | AtomKind::Immortal(value)) = atom.kind else {
+                return false;
+            };
+            let Some(bits) = scalar_bits(scene.func, value) else {
+                return false;
+            };
+            atoms.insert(part, bits);
+        } else if let Shape::Select { condition, .. } = *terms.shape(part) {
+            pending.push(condition);
+        }
+        if let Shape::Slot(_) = terms.shape(part) {
+            return false;
+        }
+        pending.extend(terms.children(part));
+    }
+    if atoms.is_empty() {
+        return false;
+    }
+    SAMPLES.iter().chain(&[0]).any(|&sample| {
+        let words: BTreeMap<Term, u64> = atoms
+            .iter()
+            .map(|(&atom, &bits)| (atom, sample & bits))
+            .collect();
+        let no_truths = BTreeMap::new();
+        let number = terms.replaced(term, &mut Replacement::new(&words, &no_truths));
+        let is_even = terms
+            .bits(number)
+            .is_some_and(|bits| bits != 0 && bits % 2 == 0);
+        is_even && {
+            let mut known = state.known.clone();
+            let can_be = words.iter().all(|(&atom, &word)| {
+                let word = terms.constant(terms.width(atom), word.into());
+                let is_it = terms.compare(IntCC::Equal, atom, word);
+                known.assume(terms, is_it, true)
+            });
+            can_be && known.is_consistent(terms)
+        }
+    })
 }
 
 /// The same of a value that came from elsewhere.

@@ -5,13 +5,15 @@
 //!
 //! **Math.** Each term has an unsigned and a signed interval and a few words that it is not. A pair of terms
 //! has the set of orders, out of less, equal and greater, that it can be in. Whether two terms are equal
-//! is asked of their difference.
+//! is asked of their difference. What was assumed before a term was known is evaluated again with what is known
+//! by now ([`Known::is_consistent`]).
 
-use super::terms::{Byte, Shape, Term, Terms, holds};
+use super::terms::{Byte, Replacement, Shape, Term, Terms, holds};
 use cranelift_codegen::ir::Opcode;
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// What is known of one term.
 #[derive(Clone)]
@@ -37,6 +39,42 @@ pub(super) struct Known {
     ranges: BTreeMap<Term, Range>,
     /// The orders that a pair can be in, unsigned and signed.
     orders: BTreeMap<(Term, Term), [u8; 2]>,
+    assumed: Option<Rc<Assumed>>,
+}
+
+/// What was assumed, the last one first.
+struct Assumed {
+    condition: Term,
+    truth: bool,
+    before: Option<Rc<Assumed>>,
+    /// How many there are.
+    count: u32,
+}
+
+/// So many are remembered.
+const MAX_ASSUMED: u32 = 256;
+/// How often they are evaluated again, at most.
+const ROUNDS: usize = 4;
+/// For how many choices both arms are tried then.
+const MAX_CHOICES: u32 = 4;
+
+/// The condition of a choice in `term` that is not among `truths`.
+fn undecided_choice(terms: &Terms, term: Term, truths: &BTreeMap<Term, bool>) -> Option<Term> {
+    let mut pending = vec![term];
+    let mut seen = BTreeSet::new();
+    while let Some(term) = pending.pop() {
+        if !seen.insert(term) {
+            continue;
+        }
+        if let Shape::Select { condition, .. } = *terms.shape(term) {
+            if !truths.contains_key(&condition) && terms.bits(condition).is_none() {
+                return Some(condition);
+            }
+            pending.push(condition);
+        }
+        pending.extend(terms.children(term));
+    }
+    None
 }
 
 fn full(width: u32) -> Range {
@@ -127,7 +165,72 @@ impl Known {
     pub(super) fn assume(&mut self, terms: &mut Terms, condition: Term, truth: bool) -> bool {
         // Whether a reference is null is what it was before it was moved.
         let condition = terms.identity(condition);
+        let count = self.assumed.as_ref().map_or(0, |last| last.count);
+        if count < MAX_ASSUMED && terms.bits(condition).is_none() {
+            let before = self.assumed.take();
+            self.assumed = Some(Rc::new(Assumed {
+                condition,
+                truth,
+                before,
+                count: count + 1,
+            }));
+        }
         self.assume_within(terms, condition, truth, DEPTH)
+    }
+
+    /// Can all that was assumed be so, by what is known of each term by now?
+    pub(super) fn is_consistent(&self, terms: &mut Terms) -> bool {
+        self.is_consistent_where(terms, &BTreeMap::new(), MAX_CHOICES)
+    }
+
+    /// The same where these conditions hold, or do not. Both arms of so many more choices are tried.
+    fn is_consistent_where(
+        &self,
+        terms: &mut Terms,
+        truths: &BTreeMap<Term, bool>,
+        choices: u32,
+    ) -> bool {
+        let mut known = self.clone();
+        let mut conditions = Vec::new();
+        let mut last = self.assumed.as_ref();
+        while let Some(assumed) = last {
+            conditions.push((assumed.condition, assumed.truth));
+            last = assumed.before.as_ref();
+        }
+        let mut words = None;
+        for _ in 0..ROUNDS {
+            let single = known.ranges.iter();
+            let single = single.filter(|(_, range)| range.unsigned.0 == range.unsigned.1);
+            let now: BTreeMap<Term, u64> = single
+                .map(|(&term, range)| (term, range.unsigned.0))
+                .filter(|&(term, _)| terms.width(term) <= 8)
+                .collect();
+            if words.as_ref() == Some(&now) {
+                break;
+            }
+            let mut replacement = Replacement::new(&now, truths);
+            for (condition, truth) in &mut conditions {
+                let replaced = terms.replaced(*condition, &mut replacement);
+                *condition = terms.identity(replaced);
+                if !known.assume_within(terms, *condition, *truth, DEPTH) {
+                    return false;
+                }
+            }
+            words = Some(now);
+        }
+        let Some(choices) = choices.checked_sub(1) else {
+            return true;
+        };
+        let of = |&(condition, _): &(Term, bool)| undecided_choice(terms, condition, truths);
+        let Some(choice) = conditions.iter().find_map(of) else {
+            return true;
+        };
+        [true, false].into_iter().any(|truth| {
+            let mut known = self.clone();
+            let mut truths = truths.clone();
+            truths.insert(choice, truth);
+            known.assume(terms, choice, truth) && known.is_consistent_where(terms, &truths, choices)
+        })
     }
 
     fn assume_within(
@@ -226,6 +329,33 @@ impl Known {
                 _ => self.assume_equality(terms, false, a, b, depth, false),
             },
             (Opcode::Bmask | Opcode::Sextend, &[a]) => self.assume_within(terms, a, truth, depth),
+            (Opcode::Umin, &[a, b]) if truth => {
+                self.assume_within(terms, a, true, depth)
+                    && self.assume_within(terms, b, true, depth)
+            }
+            (Opcode::Umin, &[a, b]) | (Opcode::Umax, &[a, b]) => {
+                let is_least = opcode == Opcode::Umin;
+                let zero = |known: &Self, term| known.range(terms, term).unsigned.0 == 0;
+                match (is_least, truth) {
+                    (false, false) => {
+                        self.assume_within(terms, a, false, depth)
+                            && self.assume_within(terms, b, false, depth)
+                    }
+                    // One of them is zero.
+                    (true, _) => match (zero(self, a), zero(self, b)) {
+                        (false, false) => false,
+                        (false, true) => self.assume_within(terms, b, false, depth),
+                        (true, false) => self.assume_within(terms, a, false, depth),
+                        (true, true) => true,
+                    },
+                    // One of them is another word.
+                    (false, true) => match (self.word(terms, a), self.word(terms, b)) {
+                        (Some(0), _) => self.assume_within(terms, b, true, depth),
+                        (_, Some(0)) => self.assume_within(terms, a, true, depth),
+                        _ => true,
+                    },
+                }
+            }
             _ => true,
         }
     }

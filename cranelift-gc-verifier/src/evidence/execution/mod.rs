@@ -13,8 +13,10 @@ mod known;
 mod search;
 mod state;
 mod terms;
+#[cfg(test)]
+mod tests;
 
-pub(crate) use claim::{Claim, Proof, Spot, What};
+pub(crate) use claim::{Claim, Passed, Proof, Spot, What};
 pub(crate) use search::Outcome;
 pub(crate) use state::Scene;
 

@@ -18,11 +18,11 @@ use cranelift_codegen::ir::{Inst, InstructionData};
 use std::collections::VecDeque;
 
 /// How many instructions are executed for one claim.
-const BUDGET: u32 = 20_000;
+const BUDGET: u32 = 50_000;
 /// How often a path enters a block.
 const VISITS: usize = 3;
 /// The same where it goes only one way.
-const TURNS: usize = 40;
+const TURNS: usize = 400;
 
 /// See the module.
 pub(crate) enum Outcome {
@@ -201,7 +201,11 @@ impl<'a> Search<'a> {
                     .claim
                     .relies_on(self.scene, &mut self.terms, &thread.state, inst, *stale)
             {
-                return Some(proof.clone());
+                return thread
+                    .state
+                    .known
+                    .is_consistent(&mut self.terms)
+                    .then(|| proof.clone());
             }
             let is_claimed =
                 inst == self.claim.inst && thread.pending.is_none() && self.is_at_end(&thread);
@@ -255,7 +259,9 @@ impl<'a> Search<'a> {
     ) -> Option<Box<Proof>> {
         let (scene, terms) = (self.scene, &mut self.terms);
         match self.claim.holds(scene, terms, &mut thread.state) {
-            Held::Yes(proof) => return Some(proof),
+            Held::Yes(proof) => {
+                return thread.state.known.is_consistent(terms).then_some(proof);
+            }
             Held::IfUsed(proof, stale) => threads.push(Thread {
                 next,
                 pending: Some((proof, stale)),
@@ -286,7 +292,13 @@ impl<'a> Search<'a> {
                 _ => thread.state.known.clone(),
             };
             let (dest, len) = (edge.dest as usize, dests.len());
-            if self.decides(&thread.state, &mut known, last, dest, len) {
+            if decides(
+                self.scene,
+                &mut self.terms,
+                &thread.state,
+                &mut known,
+                (last, dest, len),
+            ) {
                 ways.push((edge, known));
             }
         }
@@ -357,37 +369,34 @@ impl<'a> Search<'a> {
             None => self.distance[edge.to as usize] != u32::MAX,
         }
     }
+}
 
-    /// Can the branch `last` take the destination of this number, of so many? Note in `known` what follows if it
-    /// does.
-    fn decides(
-        &mut self,
-        state: &State,
-        known: &mut Known,
-        last: Inst,
-        dest: usize,
-        len: usize,
-    ) -> bool {
-        let terms = &mut self.terms;
-        match self.scene.func.dfg.insts[last] {
-            InstructionData::Brif { arg, .. } => match state.value(self.scene, arg) {
-                Some((condition, _)) => known.assume(terms, condition, dest == 0),
-                None => true,
-            },
-            InstructionData::BranchTable { arg, .. } => {
-                let Some((index, _)) = state.value(self.scene, arg) else {
-                    return true;
-                };
-                // The default destination comes first.
-                let (cond, bound) = match dest {
-                    0 => (IntCC::UnsignedGreaterThanOrEqual, len - 1),
-                    _ => (IntCC::Equal, dest - 1),
-                };
-                let bound = terms.constant(terms.width(index), bound as u128);
-                let condition = terms.compare(cond, index, bound);
-                known.assume(terms, condition, true)
-            }
-            _ => true,
+/// Can the branch `last` take the destination `dest`, of `len`? Note in `known` what follows if it does.
+pub(super) fn decides(
+    scene: &Scene<'_>,
+    terms: &mut Terms,
+    state: &State,
+    known: &mut Known,
+    (last, dest, len): (Inst, usize, usize),
+) -> bool {
+    match scene.func.dfg.insts[last] {
+        InstructionData::Brif { arg, .. } => match state.value(scene, arg) {
+            Some((condition, _)) => known.assume(terms, condition, dest == 0),
+            None => true,
+        },
+        InstructionData::BranchTable { arg, .. } => {
+            let Some((index, _)) = state.value(scene, arg) else {
+                return true;
+            };
+            // The default destination comes first.
+            let (cond, bound) = match dest {
+                0 => (IntCC::UnsignedGreaterThanOrEqual, len - 1),
+                _ => (IntCC::Equal, dest - 1),
+            };
+            let bound = terms.constant(terms.width(index), bound as u128);
+            let condition = terms.compare(cond, index, bound);
+            known.assume(terms, condition, true)
         }
+        _ => true,
     }
 }

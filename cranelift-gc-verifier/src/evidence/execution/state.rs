@@ -15,6 +15,7 @@ use crate::ir::arithmetic::{Outcome, Question, eval};
 use crate::ir::cfg::{Cfg, Node, destinations};
 use crate::ir::safepoint::may_collect;
 use cranelift_codegen::entity::EntitySet;
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     BlockArg, Function, GcCollector, GcFact, GcHeapType, GcKind, GcNullability, Inst,
     InstructionData, Opcode, StackSlot, Type, Value, ValueDef,
@@ -675,6 +676,13 @@ impl State {
             .iter()
             .map(|&arg| self.term(scene, terms, arg))
             .collect();
+        // It goes on where it does not trap.
+        if let (Opcode::Udiv | Opcode::Urem | Opcode::Sdiv | Opcode::Srem, &[_, divisor]) =
+            (opcode, &args[..])
+            && !self.known.assume(terms, divisor, true)
+        {
+            return Step::Ends;
+        }
         for index in 0..func.dfg.inst_results(inst).len() {
             let result = func.dfg.inst_results(inst)[index];
             match self.result(scene, terms, (inst, index), &args) {
@@ -765,7 +773,11 @@ impl State {
             }
             (&InstructionData::IntCompare { cond, .. }, &[a, b]) => Some(terms.compare(cond, a, b)),
             (InstructionData::IntAddTrap { .. }, &[a, b]) if is_narrow => {
-                Some(terms.sum(width, &[(a, 1), (b, 1)], 0))
+                let sum = terms.sum(width, &[(a, 1), (b, 1)], 0);
+                // It goes on where it does not overflow.
+                let fits = terms.compare(IntCC::UnsignedGreaterThanOrEqual, sum, a);
+                self.known.assume(terms, fits, true);
+                Some(sum)
             }
             (_, &[a, b]) if is_narrow && opcode == Iadd => {
                 Some(terms.sum(width, &[(a, 1), (b, 1)], 0))

@@ -7,8 +7,9 @@
 //! shifts by bytes, masks of bytes, stores and loads of another width) is kept as the list of its
 //! bytes. Every other operation is a term of its own.
 
+use crate::ir::integer::narrow;
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
-use cranelift_codegen::ir::{Opcode, StackSlot, Value};
+use cranelift_codegen::ir::{Opcode, StackSlot, Type, Value};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, HashMap};
 
@@ -78,6 +79,26 @@ pub(super) enum AtomKind {
     Vague,
     /// What the collector made of a reference in a slot.
     Moved(Term),
+}
+
+/// What takes the place of terms.
+pub(super) struct Replacement<'a> {
+    /// The words that terms are.
+    words: &'a BTreeMap<Term, u64>,
+    /// Whether conditions of choices hold.
+    truths: &'a BTreeMap<Term, bool>,
+    /// What was made of terms before.
+    made: BTreeMap<Term, Term>,
+}
+
+impl<'a> Replacement<'a> {
+    pub(super) fn new(words: &'a BTreeMap<Term, u64>, truths: &'a BTreeMap<Term, bool>) -> Self {
+        Replacement {
+            words,
+            truths,
+            made: BTreeMap::new(),
+        }
+    }
 }
 
 /// All terms.
@@ -436,6 +457,109 @@ impl Terms {
         }
         let width = self.width(arms[0]);
         self.make(width, Shape::Select { condition, arms })
+    }
+
+    /// What `term` is with `by`.
+    pub(super) fn replaced(&mut self, term: Term, by: &mut Replacement<'_>) -> Term {
+        if let Some(&known) = by.made.get(&term) {
+            return known;
+        }
+        let width = self.width(term);
+        let new = match self.shape(term).clone() {
+            _ if by.words.contains_key(&term) => self.constant(width, by.words[&term].into()),
+            Shape::Constant(_) | Shape::Slot(_) => term,
+            // A collector makes null of null, and an i31 of an i31.
+            Shape::Atom(Atom {
+                kind: AtomKind::Moved(before),
+                ..
+            }) => {
+                let before = self.replaced(before, by);
+                match self.bits(before) {
+                    Some(bits) if bits == 0 || bits % 2 == 1 => before,
+                    _ => term,
+                }
+            }
+            Shape::Atom(_) => term,
+            Shape::Sum { parts, constant } => {
+                let parts: Vec<_> = parts
+                    .into_iter()
+                    .map(|(part, times)| (self.replaced(part, by), times))
+                    .collect();
+                self.sum(width, &parts, constant)
+            }
+            Shape::Bytes(bytes) => {
+                let bytes: Bytes = bytes
+                    .into_iter()
+                    .map(|byte| match byte {
+                        Byte::Is(_) => byte,
+                        Byte::Of(part, index) => {
+                            let part = self.replaced(part, by);
+                            self.bytes(part)[index as usize]
+                        }
+                    })
+                    .collect();
+                self.of_bytes(&bytes)
+            }
+            Shape::Apply {
+                opcode,
+                detail,
+                args,
+            } => {
+                let args: SmallVec<[Term; 3]> =
+                    args.into_iter().map(|arg| self.replaced(arg, by)).collect();
+                self.applied(width, opcode, detail, &args)
+            }
+            Shape::Compare(cond, [a, b]) => {
+                let (a, b) = (self.replaced(a, by), self.replaced(b, by));
+                self.compare(cond, a, b)
+            }
+            Shape::Select { condition, arms } => {
+                let truth = by.truths.get(&condition).copied();
+                let condition = self.replaced(condition, by);
+                let truth = truth.or(by.truths.get(&condition).copied());
+                let truth = truth.or(self.bits(condition).map(|bits| bits != 0));
+                match truth {
+                    Some(truth) => self.replaced(arms[usize::from(!truth)], by),
+                    None => {
+                        let arms = arms.map(|arm| self.replaced(arm, by));
+                        self.select(condition, arms)
+                    }
+                }
+            }
+        };
+        by.made.insert(term, new);
+        new
+    }
+
+    /// What an operation makes of operands of which some became constants.
+    fn applied(&mut self, width: u32, opcode: Opcode, detail: u64, args: &[Term]) -> Term {
+        let int = |width: u32| Type::int_with_byte_size(width.min(16) as u16);
+        let bits = |terms: &Self, index: usize| {
+            let bits = terms.bits(*args.get(index)?)?;
+            u64::try_from(bits).ok()
+        };
+        // NB: Only of these nothing but the opcode and the operands' widths decides what they compute.
+        let computed = match (args, int(width)) {
+            (&[a, b], Some(ty)) if matches!(opcode, Opcode::Band | Opcode::Bor | Opcode::Bxor) => {
+                debug_assert_eq!(self.width(a), self.width(b), "they are of {ty}");
+                return self.bits_of(opcode, a, b);
+            }
+            (&[a, _], Some(_)) if detail == 0 => match (bits(self, 0), bits(self, 1)) {
+                (Some(x), Some(y)) => {
+                    int(self.width(a)).and_then(|from| narrow::binary(opcode, from, x, y).bits())
+                }
+                _ => None,
+            },
+            (&[a], Some(ty)) if detail == 0 => bits(self, 0).and_then(|x| {
+                let from = int(self.width(a))?;
+                narrow::unary(opcode, from, ty, x).bits()
+            }),
+            _ => None,
+        };
+        match computed {
+            Some(bits) => self.constant(width, bits.into()),
+            None => self.apply(width, opcode, detail, args),
+        }
     }
 
     /// The terms that `term` is made of, next to it.
