@@ -17,15 +17,15 @@ use text::Maps;
 pub enum Mutated {
     /// It is rejected.
     Rejected(Mutation),
-    /// It is inconclusive, since no path was found on which the error happens: the search gives up in some loops
-    /// that turn a known number of times.
+    /// No path was found on which the error happens. Either the search gives up, in some loops that turn a known number
+    /// of times, and the function is inconclusive; or what is chosen traps before, whatever is passed.
     NotShown(Mutation),
     /// The function has no map that could be changed so; or the change leaves a slot that no other map
     /// names, with no word from the producer that it is one of references.
     Same,
 }
 
-/// Changes the stack maps of a sound function, all of it chosen by the bytes. What is left is never verified.
+/// Changes the stack maps of a sound function, all of it chosen by the bytes.
 pub fn stack_maps(bytes: &[u8]) -> Mutated {
     let (head, tail) = bytes.split_at(bytes.len().min(HEAD));
     let mut head = head.iter().copied().map(usize::from);
@@ -60,7 +60,7 @@ pub fn stack_maps(bytes: &[u8]) -> Mutated {
         return Mutated::Same;
     }
     let is_not_shown = |reason: &Inconclusive| matches!(reason, Inconclusive::NoPath { .. });
-    if wrong.verdict() == Verdict::Inconclusive && wrong.inconclusive.iter().all(is_not_shown) {
+    if wrong.violations.is_empty() && wrong.inconclusive.iter().all(is_not_shown) {
         return Mutated::NotShown(mutation);
     }
     let what = format!("{mutation:?} {wrong:#?}\n{text}");

@@ -476,7 +476,10 @@ fn why_none(
 /// Is `term` computed of scalars alone, and is there a word for these, which the path does not exclude, for which it is even
 /// and not null?
 fn can_be_even(scene: &Scene<'_>, terms: &mut Terms, state: &State, term: Term) -> bool {
-    if terms.as_atom(term).is_some() {
+    if let Some(atom) = terms.as_atom(term)
+        && let AtomKind::Value(value) | AtomKind::Immortal(value) = atom.kind
+        && scene.func.dfg.gc_info.fact(value).is_some()
+    {
         return false;
     }
     let mut atoms = BTreeMap::new();

@@ -466,7 +466,9 @@ impl Terms {
         }
         let width = self.width(term);
         let new = match self.shape(term).clone() {
-            _ if by.words.contains_key(&term) => self.constant(width, by.words[&term].into()),
+            Shape::Atom(_) if by.words.contains_key(&term) => {
+                self.constant(width, by.words[&term].into())
+            }
             Shape::Constant(_) | Shape::Slot(_) => term,
             // A collector makes null of null, and an i31 of an i31.
             Shape::Atom(Atom {
@@ -526,6 +528,12 @@ impl Terms {
                     }
                 }
             }
+        };
+        // NB: What is known of a term that is computed is compared with what it is computed of.
+        let word = by.words.get(&term).filter(|_| new == term);
+        let new = match word {
+            Some(&word) if self.bits(new).is_none() => self.constant(width, word.into()),
+            _ => new,
         };
         by.made.insert(term, new);
         new
