@@ -3,7 +3,6 @@
 //! **Claim.** [`Claim::holds`] says yes only if the claim is true of the path that was executed.
 
 use super::known::Known;
-use super::search::decides;
 use super::state::{Scene, Stale, State};
 use super::terms::{AtomKind, Replacement, Shape, Term, Terms};
 use crate::analysis::sources::{SAMPLES, scalar_bits, why_no_reference_by_making};
@@ -209,7 +208,7 @@ impl Claim {
             });
             let mut known = state.known.clone();
             if is_passed
-                && decides(scene, terms, state, &mut known, (self.inst, number, len))
+                && state.can_go(scene, terms, &mut known, (self.inst, number, len))
                 && let held @ Held::Yes(_) = shown_if(terms, state, known, condition)
             {
                 return held;

@@ -13,8 +13,7 @@ use super::state::{Scene, State, Step};
 use super::terms::{Term, Terms};
 use crate::ir::cfg::{Cfg, Edge, Node, destinations};
 use crate::ir::steps::{self, Analysis};
-use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Inst, InstructionData};
+use cranelift_codegen::ir::Inst;
 use std::collections::VecDeque;
 
 /// How many instructions are executed for one claim.
@@ -292,13 +291,11 @@ impl<'a> Search<'a> {
                 _ => thread.state.known.clone(),
             };
             let (dest, len) = (edge.dest as usize, dests.len());
-            if decides(
-                self.scene,
-                &mut self.terms,
-                &thread.state,
-                &mut known,
-                (last, dest, len),
-            ) {
+            let branch = (last, dest, len);
+            if thread
+                .state
+                .can_go(self.scene, &mut self.terms, &mut known, branch)
+            {
                 ways.push((edge, known));
             }
         }
@@ -368,35 +365,5 @@ impl<'a> Search<'a> {
             Some(guide) => guide.get(thread.state.path.len()) == Some(&edge.to),
             None => self.distance[edge.to as usize] != u32::MAX,
         }
-    }
-}
-
-/// Can the branch `last` take the destination `dest`, of `len`? Note in `known` what follows if it does.
-pub(super) fn decides(
-    scene: &Scene<'_>,
-    terms: &mut Terms,
-    state: &State,
-    known: &mut Known,
-    (last, dest, len): (Inst, usize, usize),
-) -> bool {
-    match scene.func.dfg.insts[last] {
-        InstructionData::Brif { arg, .. } => match state.value(scene, arg) {
-            Some((condition, _)) => known.assume(terms, condition, dest == 0),
-            None => true,
-        },
-        InstructionData::BranchTable { arg, .. } => {
-            let Some((index, _)) = state.value(scene, arg) else {
-                return true;
-            };
-            // The default destination comes first.
-            let (cond, bound) = match dest {
-                0 => (IntCC::UnsignedGreaterThanOrEqual, len - 1),
-                _ => (IntCC::Equal, dest - 1),
-            };
-            let bound = terms.constant(terms.width(index), bound as u128);
-            let condition = terms.compare(cond, index, bound);
-            known.assume(terms, condition, true)
-        }
-        _ => true,
     }
 }

@@ -693,6 +693,36 @@ impl State {
         Step::Next
     }
 
+    /// Can the branch `last` take the destination `dest`, of `len`? Note in `known` what follows if it does.
+    pub(super) fn can_go(
+        &self,
+        scene: &Scene<'_>,
+        terms: &mut Terms,
+        known: &mut Known,
+        (last, dest, len): (Inst, usize, usize),
+    ) -> bool {
+        match scene.func.dfg.insts[last] {
+            InstructionData::Brif { arg, .. } => match self.value(scene, arg) {
+                Some((condition, _)) => known.assume(terms, condition, dest == 0),
+                None => true,
+            },
+            InstructionData::BranchTable { arg, .. } => {
+                let Some((index, _)) = self.value(scene, arg) else {
+                    return true;
+                };
+                // The default destination comes first.
+                let (cond, bound) = match dest {
+                    0 => (IntCC::UnsignedGreaterThanOrEqual, len - 1),
+                    _ => (IntCC::Equal, dest - 1),
+                };
+                let bound = terms.constant(terms.width(index), bound as u128);
+                let condition = terms.compare(cond, index, bound);
+                known.assume(terms, condition, true)
+            }
+            _ => true,
+        }
+    }
+
     /// Returns the condition, if it decides what the result is made of.
     fn select(
         &mut self,

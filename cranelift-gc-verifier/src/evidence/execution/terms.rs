@@ -364,6 +364,36 @@ impl Terms {
             return term;
         }
         let width = self.width(a);
+        // Where all bits that can be set are, whatever the other one is.
+        if opcode == Opcode::Bor {
+            for (one, other) in [(a, b), (b, a)] {
+                if let Some(bits) = self.bits(one)
+                    && self.possible_bits(other) & !bits == 0
+                {
+                    return one;
+                }
+            }
+        }
+        // Each of the bits that are left is made of the same bits of both.
+        if opcode == Opcode::Band
+            && let (Some(mask), other) = match self.bits(a) {
+                Some(mask) => (Some(mask), b),
+                None => (self.bits(b), a),
+            }
+            && let Shape::Apply {
+                opcode: inner @ (Opcode::Bor | Opcode::Bxor),
+                ref args,
+                ..
+            } = *self.shape(other)
+        {
+            let args = args.clone();
+            let mask = self.constant(width, mask);
+            let (x, y) = (
+                self.bits_of(Opcode::Band, args[0], mask),
+                self.bits_of(Opcode::Band, args[1], mask),
+            );
+            return self.bits_of(inner, x, y);
+        }
         // A mask's high zeros make zeros: what is left is the same whatever the width.
         if opcode == Opcode::Band
             && let Some(mask) = self.bits(a).or_else(|| self.bits(b))
@@ -395,6 +425,37 @@ impl Terms {
             }
         }
         self.apply(width, opcode, 0, &[a, b])
+    }
+
+    /// The bits that may be set in `term`.
+    fn possible_bits(&self, term: Term) -> u128 {
+        let all = mask(self.width(term));
+        match self.shape(term) {
+            Shape::Constant(bits) => *bits,
+            Shape::Compare(..) => 1,
+            Shape::Apply {
+                opcode: Opcode::Band,
+                args,
+                ..
+            } => {
+                let masks = args.iter().filter_map(|&arg| self.bits(arg));
+                masks.fold(all, |bits, mask| bits & mask)
+            }
+            Shape::Bytes(bytes) => bytes.iter().rev().fold(0, |bits, byte| {
+                let byte = match *byte {
+                    Byte::Is(bits) => bits.into(),
+                    Byte::Of(part, index) => {
+                        self.possible_bits(part) >> (8 * u32::from(index)) & 0xff
+                    }
+                };
+                bits << 8 | byte
+            }),
+            Shape::Atom(_)
+            | Shape::Slot(_)
+            | Shape::Sum { .. }
+            | Shape::Apply { .. }
+            | Shape::Select { .. } => all,
+        }
     }
 
     // --- The rest --------------------------------------------------------------------------
