@@ -166,7 +166,7 @@ impl<'a> Facts<'a> {
         let universe = self
             .universe
             .get_or_init(|| Universe::new(&named_types(func)));
-        let headers = || Headers::new(func, &self.body);
+        let headers = || Headers::new(func, &self.cfg, &self.body);
         Some(Scene {
             func,
             cfg: &self.cfg,

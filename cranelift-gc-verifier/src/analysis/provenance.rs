@@ -12,6 +12,7 @@
 //! * a value whose fact is that it is a traced reference is one, as is one that was declared to need
 //!   inclusion in stack maps, or that is stored where a stack map names it, or loaded from there, or from
 //!   a slot that holds one;
+//! * a value without a fact of which the producer says that a caller, a callee or memory gives a traced reference for it is one;
 //! * a value whose fact is that it is derived is;
 //! * a value whose fact is that it is something else, such as an i31, is plain;
 //! * a block parameter is what some argument for it is;
@@ -27,6 +28,7 @@
 
 pub(crate) use crate::analysis::class::Class;
 use crate::analysis::history::History;
+use crate::analysis::kind::given::{given, loaded};
 use crate::analysis::reshaped::Reshaped;
 use crate::analysis::slots::{Hold, Slots};
 use crate::ir::cfg::{Cfg, Node};
@@ -35,7 +37,9 @@ use crate::ir::instruction::{Kind, payload_of};
 use crate::ir::steps::{self, Analysis};
 use crate::ir::view::{BlockPass, Body, Def, Item};
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::ir::{Function, GcFact, InstructionData, Opcode, Value, ValueDef};
+use cranelift_codegen::ir::{
+    Function, GcFact, GcInfo, Inst, InstructionData, Opcode, Value, ValueDef,
+};
 use cranelift_codegen::packed_option::PackedOption;
 use smallvec::SmallVec;
 
@@ -87,6 +91,7 @@ impl Values {
                 GcFact::Ref { traced: false, .. } | GcFact::HeapBase | GcFact::Scalar => {}
             }
         }
+        values.seed_given(func, body);
         values.seed(func, body, slots);
         // NB: Nearly all functions are done after two sweeps.
         let mut sweeps = 0;
@@ -157,6 +162,39 @@ impl Values {
                         pending.extend(raised.then(|| body.resolve(func, result)));
                     }
                 }
+            }
+        }
+    }
+
+    /// What has no fact, and is a reference by what the producer says that callers, callees and memory give.
+    fn seed_given(&mut self, func: &Function, body: &Body) {
+        let info = &func.dfg.gc_info;
+        let has_fact = |value| info.fact(value).is_some();
+        let params = func
+            .layout
+            .entry_block()
+            .map(|entry| func.dfg.block_params(entry));
+        let own = &info.own_signature().params;
+        for (&param, fact) in params.unwrap_or_default().iter().zip(own) {
+            if fact.is_some_and(GcFact::is_traced) && !has_fact(param) {
+                self.seed_one(func, body, param);
+            }
+        }
+        for item in body.items() {
+            if item.kind.is(Kind::CALLS) {
+                for &result in func.dfg.inst_results(item.inst) {
+                    let given = (!has_fact(result)).then(|| given(func, result)).flatten();
+                    if given.is_some_and(GcFact::is_traced) {
+                        self.seed_one(func, body, result);
+                    }
+                }
+            } else if item.kind.is(Kind::LOADS)
+                && let Some(result) = item.result.expand()
+                && !has_fact(result)
+                && holds_references(info, item.inst)
+                && loaded(func, body, result).is_some_and(GcFact::is_traced)
+            {
+                self.seed_one(func, body, result);
             }
         }
     }
@@ -385,4 +423,12 @@ fn is_opaque(data: &InstructionData) -> bool {
                 ..
             }
         )
+}
+
+/// Does the memory hold references, or some field of the object, that `inst` accesses?
+fn holds_references(info: &GcInfo, inst: Inst) -> bool {
+    let index = info.object(inst).and_then(|kind| kind.concrete);
+    let fields = index.and_then(|index| info.fields(index));
+    info.place(inst).is_some()
+        || fields.is_some_and(|fields| fields.iter().any(|field| field.fact.is_some()))
 }

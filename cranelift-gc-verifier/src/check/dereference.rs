@@ -528,7 +528,7 @@ impl Judge<'_> {
                 roots: self.roots,
                 headers: self
                     .headers
-                    .get_or_init(|| Headers::new(self.func, self.body)),
+                    .get_or_init(|| Headers::new(self.func, self.cfg, self.body)),
                 universe: self.universe,
             })
         });

@@ -12,14 +12,21 @@
 //!   that is said to be null, or an even number that is said to be an i31;
 //! * is said to be derived of itself, or of what is said to be no reference;
 //! * is said to have nothing to do with references, and is one by its making.
+//!
+//! Where a block, a callee or memory gives a reference for what is said to have nothing to do with any, what it is is
+//! undecided.
 
 use crate::analysis::facts::Facts;
+use crate::analysis::kind::dominating::argument;
+use crate::analysis::kind::given::{given, loaded};
 use crate::analysis::origin::{self, Origin};
 use crate::analysis::provenance::Class;
+use crate::analysis::slots::Hold;
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{Flaw, NOT_OURS};
 use crate::evidence::steps::point_step;
 use crate::finding::error::{Contradiction, GcError};
+use crate::finding::report::Inconclusive;
 use crate::finding::witness::{Finding, Role};
 use crate::ir::cfg::{Cfg, constant};
 use crate::ir::instruction::{Passed, passed_on};
@@ -33,6 +40,7 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
     let Facts {
         func, cfg, body, ..
     } = facts;
+    let is_first = !facts.history.proofs.is_later;
     for (value, fact) in func.dfg.gc_info.facts() {
         // NB: A fact of an alias says less than that of what it stands for, and one of what is gone nothing.
         if func.dfg.value_type(value) == types::INVALID || body.resolve(func, value) != value {
@@ -42,8 +50,46 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         let why = contradiction(func, value, fact).or_else(otherwise);
         if let Some(why) = why {
             findings.extend(finding(func, cfg, value, why));
+        } else if is_first
+            && fact == GcFact::Scalar
+            && let Some(inst) = is_given_reference(facts, value)
+        {
+            let undecided = Inconclusive::UndecidedType { inst, value };
+            findings.inconclusive.push(undecided);
         }
     }
+}
+
+/// The instruction at which `value`, which is said to have nothing to do with references, is given one by a block, a
+/// callee or memory.
+fn is_given_reference(facts: &Facts, value: Value) -> Option<Inst> {
+    let Facts {
+        func, cfg, body, ..
+    } = facts;
+    let is_reference = |value: Value| facts.values.class(value) == Class::Reference;
+    let is_so = match func.dfg.value_def(value) {
+        ValueDef::Param(block, number) => {
+            let node = cfg.node(block).filter(|&node| node != 0)?;
+            cfg.preds(node).any(|edge| {
+                let passed = argument(func, cfg.block(edge.from), edge, number);
+                passed.is_some_and(|passed| is_reference(body.resolve(func, passed)))
+            })
+        }
+        ValueDef::Result(..) => {
+            let given = given(func, value).or_else(|| loaded(func, body, value));
+            let reload = || {
+                let mut reloads = facts.slots.reloads.iter();
+                reloads.find(|reload| reload.result == value)
+            };
+            given.is_some_and(GcFact::is_traced)
+                || reload().is_some_and(|reload| match reload.hold {
+                    Hold::Is { data, .. } => is_reference(body.resolve(func, data)),
+                    Hold::Unset | Hold::Conflict(..) | Hold::Partial | Hold::MaybeUnset => false,
+                })
+        }
+        ValueDef::Union(..) => false,
+    };
+    is_so.then(|| defining(func, value)).flatten()
 }
 
 fn finding(func: &Function, cfg: &Cfg, value: Value, why: Contradiction) -> Option<Finding> {
@@ -97,7 +143,7 @@ fn is_contradicted(func: &Function, inst: Inst, value: Value, why: Contradiction
                     None => break,
                 }
             }
-            fact == GcFact::Scalar && made_of == of
+            is_unrelated(fact) && made_of == of
         }
         Contradiction::Type(_)
         | Contradiction::Constant(_)
@@ -146,13 +192,21 @@ fn made_otherwise(facts: &Facts, value: Value, fact: GcFact) -> Option<Contradic
         Passed::Same(_) | Passed::Derived(_) => true,
         Passed::Nothing | Passed::Opaque(_) => false,
     };
-    if fact != GcFact::Scalar || !is_followed {
+    if !is_unrelated(fact) || !is_followed {
         return None;
     }
     let is_reference = |value| facts.values.class(value) == Class::Reference;
     match facts.origin(value, is_reference)? {
         Origin::Is(of) | Origin::Derived(of) => Some(Contradiction::IsReference(of)),
         Origin::Nothing | Origin::Opaque(_) => None,
+    }
+}
+
+/// Does `fact` say of a value that no reference takes part in it?
+fn is_unrelated(fact: GcFact) -> bool {
+    match fact {
+        GcFact::Scalar | GcFact::HeapBase => true,
+        GcFact::Ref { .. } | GcFact::Derived { .. } => false,
     }
 }
 

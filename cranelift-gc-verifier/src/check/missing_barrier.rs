@@ -13,10 +13,10 @@
 
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
+use crate::analysis::kind::field::field_of;
 use crate::analysis::kind::subject::Scene;
 use crate::analysis::kind::thing::{Things, Universe};
 use crate::analysis::kind::{Kinds, dominating};
-use crate::check::typed_position::field_of;
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::Flaw;
 use crate::evidence::steps::step;

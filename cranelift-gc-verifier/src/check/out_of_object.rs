@@ -247,6 +247,7 @@ fn field(kinds: &mut Kinds, suspect: &Suspect, offset: i64, findings: &mut Findi
         inst,
         value,
         along: None,
+        origins: &[],
     };
     if let Arrival::Shown(Thing::Exactly(_, index), steps) =
         arrival::show(kinds, target, things, None)

@@ -16,9 +16,13 @@
 use super::fact::contradiction;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
+use crate::analysis::kind::dominating::argument;
+use crate::analysis::kind::field::{field_of, held, kind_of_object};
+use crate::analysis::kind::given::{given, loaded};
 use crate::analysis::kind::path::Target;
 use crate::analysis::kind::thing::{Fits, Things, Universe, fits, named_types};
-use crate::analysis::kind::{Kinds, Source, given, is_in_heap, object_of};
+use crate::analysis::kind::{Kinds, Source, is_in_heap, object_of};
+use crate::analysis::slots::{Hold, Slots};
 use crate::evidence::arrival::{self, Arrival};
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{Flaw, is_not_repeated};
@@ -27,10 +31,10 @@ use crate::finding::report::Inconclusive;
 use crate::finding::typed::{Thing, TypeBroken, Typed};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, Edge, Node, constant, destinations};
-use crate::ir::instruction::{Access, Kind};
+use crate::ir::instruction::{Access, Kind, Passed, passed_on};
 use crate::ir::view::{Body, Item};
 use cranelift_codegen::ir::{
-    BlockArg, Function, GcFact, GcField, GcHeapType, GcKind, GcNullability, Inst, InstructionData,
+    BlockArg, Function, GcFact, GcHeapType, GcKind, GcNullability, Inst, InstructionData, Opcode,
     Value, ValueDef, types,
 };
 
@@ -61,6 +65,8 @@ struct Position {
     along: Option<Edge>,
     /// The condition under which it arrives, and what that is then.
     condition: Option<(Value, bool)>,
+    /// Does it arrive only if it is chosen, or handed on, by its address?
+    is_one_of_several: bool,
 }
 
 /// Judge the positions of a function.
@@ -79,7 +85,10 @@ fn positions(facts: &Facts) -> Found {
     let (func, cfg, body) = (facts.func, &facts.cfg, &*facts.body);
     let mut found = Found::default();
     let info = &func.dfg.gc_info;
-    if info.facts().next().is_none() && info.signatures().next().is_none() {
+    let is_typed = info.facts().next().is_some()
+        || info.signatures().next().is_some()
+        || !info.own_signature().is_empty();
+    if !is_typed {
         return found;
     }
     let mut open = Vec::new();
@@ -89,8 +98,10 @@ fn positions(facts: &Facts) -> Found {
         body,
         found: &mut found,
         open: &mut open,
+        is_first: !facts.history.proofs.is_later,
     };
-    positions.constants();
+    positions.computed();
+    positions.reloads(&facts.slots);
     for node in cfg.nodes() {
         positions.block(node);
     }
@@ -128,15 +139,21 @@ pub(crate) fn recheck(
         body: &body,
         found: &mut found,
         open: &mut open,
+        is_first: true,
     };
-    positions.constants();
+    positions.computed();
     if let Some(node) = cfg.node_of_inst(func, inst) {
         positions.block(node);
     }
     let is_it = |position: &Position| {
         (position.inst, position.value, position.promise) == (inst, value, promise)
     };
-    let is_there = open.iter().any(is_it);
+    // NB: What a slot holds is asked of the path.
+    let is_reload = crate::ir::instruction::access(func, inst).is_some_and(|access| {
+        let result = access.result.filter(|_| access.data.is_none());
+        result.and_then(|result| func.dfg.gc_info.fact(result)) == Some(promise)
+    });
+    let is_there = is_reload || open.iter().any(is_it);
     body.put_back();
     is_there.then_some(()).ok_or("there is no such position")
 }
@@ -148,9 +165,19 @@ struct Positions<'a, 'f> {
     body: &'a Body,
     found: &'f mut Found,
     open: &'f mut Vec<Position>,
+    /// Is it what the producer made?
+    is_first: bool,
 }
 
 impl Positions<'_, '_> {
+    /// Say that it is not known what `value` is, which arrives at `inst`.
+    fn undecided(&mut self, inst: Inst, value: Value) {
+        let undecided = Inconclusive::UndecidedType { inst, value };
+        if !self.found.inconclusive.contains(&undecided) {
+            self.found.inconclusive.push(undecided);
+        }
+    }
+
     fn block(&mut self, node: Node) {
         let func = self.func;
         for item in self.body.items_of(node) {
@@ -198,10 +225,18 @@ impl Positions<'_, '_> {
             true => &arms[..1],
             false => &arms[..],
         };
+        let ty = func.dfg.value_type(result);
         for &(operand, condition) in arms {
-            // NB: The payload of an exception is cut to size.
-            if func.dfg.value_type(operand) != func.dfg.value_type(result) {
-                continue;
+            let operand = word_of(func, self.body, operand);
+            match func.dfg.value_type(operand) {
+                other if other == ty => {}
+                // NB: The payload of an exception is cut to size.
+                other if other.bits() > ty.bits() => continue,
+                _ if self.is_first && is_made_of_reference(func, self.body, operand) => {
+                    self.undecided(inst, result);
+                    continue;
+                }
+                _ => continue,
             }
             let before = self.open.len();
             self.arrives(node, inst, operand, Some(fact), Typed::Made(result));
@@ -211,14 +246,20 @@ impl Positions<'_, '_> {
         }
     }
 
-    /// Constants that have facts.
-    fn constants(&mut self) {
+    /// Constants that have facts, and what is computed of references and has one.
+    fn computed(&mut self) {
         let (func, cfg) = (self.func, self.cfg);
         for (value, fact) in func.dfg.gc_info.facts() {
             let GcFact::Ref { .. } = fact else { continue };
             let ValueDef::Result(inst, _) = func.dfg.value_def(value) else {
                 continue;
             };
+            if self.is_first && is_computed_otherwise(func, self.body, value, inst, fact) {
+                if cfg.node_of_inst(func, inst).is_some() {
+                    self.undecided(inst, value);
+                }
+                continue;
+            }
             // NB: What contradicts its fact is an error of the fact.
             if let InstructionData::UnaryImm { .. } = func.dfg.insts[inst]
                 && contradiction(func, value, fact).is_none()
@@ -232,7 +273,30 @@ impl Positions<'_, '_> {
                     what: Typed::Made(value),
                     along: None,
                     condition: None,
+                    is_one_of_several: false,
                 });
+            }
+        }
+    }
+
+    /// What is reloaded is what was stored.
+    fn reloads(&mut self, slots: &Slots) {
+        let (func, cfg) = (self.func, self.cfg);
+        // NB: The optimizer may put an equal value of a weaker type in place of what is stored.
+        if !self.is_first {
+            return;
+        }
+        for reload in &slots.reloads {
+            let Hold::Is { data, .. } = reload.hold else {
+                continue;
+            };
+            let fact = func.dfg.gc_info.fact(reload.result);
+            if let (Some(fact), Some(node)) = (fact, cfg.node_of_inst(func, reload.inst)) {
+                let what = Typed::Made(reload.result);
+                let before = self.found.typed;
+                self.arrives(node, reload.inst, data, Some(fact), what);
+                // NB: Most are what they were made by the producer; those are no positions.
+                self.found.typed = before;
             }
         }
     }
@@ -283,33 +347,95 @@ impl Positions<'_, '_> {
                 what,
                 along: None,
                 condition: None,
+                is_one_of_several: false,
             }),
         }
     }
 
     fn access(&mut self, node: Node, inst: Inst, access: &Access) {
-        let info = &self.func.dfg.gc_info;
+        let func = self.func;
+        let info = &func.dfg.gc_info;
+        if let (Some(result), None, true) = (access.result, access.data, self.is_first)
+            && let Some(GcFact::Ref { .. }) = info.fact(result)
+            && access.size < func.dfg.value_type(result).bytes()
+        {
+            // A part of a word is no reference.
+            self.undecided(inst, result);
+        }
         if let Some(place) = info.place(inst) {
             self.memory(node, inst, access, place, Typed::Place);
         }
-        let Some(kind) = info.object(inst) else {
-            return;
-        };
-        if !is_in_heap(kind.heap) {
+        let said = info.object(inst);
+        // NB: What a pass made of an access says what it was.
+        if said.is_none() && (!self.is_first || info.types().next().is_none()) {
             return;
         }
-        let address = Address::of(self.func, self.body, access.addr);
-        let Some(reference) = address.reference else {
-            // NB: A new object is accessed by a pointer, too.
-            self.field(node, inst, access, kind, &address);
+        let address = Address::of(func, self.body, access.addr);
+        let Some(kind) = kind_of_object(func, inst, &address).filter(|kind| is_in_heap(kind.heap))
+        else {
             return;
         };
-        self.arrives(node, inst, reference, Some(object_of(kind)), Typed::Object);
+        // NB: Elements have indices, which are words, too.
+        let address = match kind.heap == GcHeapType::Array && kind.concrete.is_some() {
+            true => address,
+            false => address.with_word(),
+        };
+        if let (Some(reference), Some(kind)) = (address.reference, said) {
+            self.arrives(node, inst, reference, Some(object_of(kind)), Typed::Object);
+        } else if let (Some(kind), true) = (said, self.is_first) {
+            // NB: A new object is accessed by a pointer, too.
+            self.chosen(node, inst, access, kind);
+        }
         self.field(node, inst, access, kind, &address);
+    }
+
+    /// The object that is accessed is one of several, by its address.
+    fn chosen(&mut self, node: Node, inst: Inst, access: &Access, kind: GcKind) {
+        let info = &self.func.dfg.gc_info;
+        // NB: Whether it can be null is asked where it is dereferenced.
+        let promise = GcFact::reference(kind, GcNullability::Nullable);
+        for value in references_of(self.func, self.cfg, self.body, access.addr) {
+            let fact = info.fact(value);
+            if fact.is_some_and(|fact| fits(info, fact, promise) == Fits::No) {
+                self.open.push(Position {
+                    inst,
+                    node,
+                    value,
+                    promise,
+                    what: Typed::Object,
+                    along: None,
+                    condition: None,
+                    is_one_of_several: true,
+                });
+            }
+        }
+    }
+
+    /// May a store to an object write a part of a field that holds references, or more than that?
+    fn is_torn(&self, access: &Access, kind: GcKind, address: &Address) -> bool {
+        let info = &self.func.dfg.gc_info;
+        let fields = kind.concrete.and_then(|index| info.fields(index));
+        let (Some(data), Some(offset), Some(_), Some(fields)) =
+            (access.data, address.offset, address.reference, fields)
+        else {
+            return false;
+        };
+        let start = offset.wrapping_add(access.offset.into());
+        let end = start.saturating_add(access.size.into());
+        let is_hit = fields.iter().any(|field| {
+            let first = i64::from(field.offset);
+            field.fact.is_some() && start < first + i64::from(field.size) && first < end
+        });
+        kind.heap != GcHeapType::Array && is_hit && constant(self.func, data) != Some(0)
     }
 
     fn field(&mut self, node: Node, inst: Inst, access: &Access, kind: GcKind, address: &Address) {
         let Some((field, is_element)) = field_of(self.func, kind, access, address) else {
+            if let (Some(data), true) = (access.data, self.is_first)
+                && self.is_torn(access, kind, address)
+            {
+                self.undecided(inst, data);
+            }
             return;
         };
         if let Some(fact) = field.fact {
@@ -327,6 +453,7 @@ impl Positions<'_, '_> {
             return;
         }
         if let Some(data) = access.data {
+            let data = word_of(self.func, self.body, data);
             self.arrives(node, inst, data, Some(fact), what);
         }
         if let (Some(result), None) = (access.result, access.data) {
@@ -374,6 +501,7 @@ impl Positions<'_, '_> {
                                 what: Typed::Result(index),
                                 along: Some(edge),
                                 condition: None,
+                                is_one_of_several: false,
                             });
                         }
                     }
@@ -415,7 +543,8 @@ impl Positions<'_, '_> {
             self.found.typed += 1;
             return;
         }
-        let fact = info.fact(value).or_else(|| given(func, value));
+        let given = || given(func, value).or_else(|| loaded(func, self.body, value));
+        let fact = info.fact(value).or_else(given);
         match fact.map(|fact| fits(info, fact, promise)) {
             Some(Fits::Yes) => self.found.typed += 1,
             Some(Fits::Unknown) => self.found.unjudged += 1,
@@ -427,6 +556,7 @@ impl Positions<'_, '_> {
                 what,
                 along,
                 condition: None,
+                is_one_of_several: false,
             }),
         }
     }
@@ -449,41 +579,128 @@ fn allows_constant(func: &Function, value: Value, n: u64, promise: GcFact) -> bo
     }
 }
 
-/// The field of an object of this kind that is accessed, and whether it is an element.
-pub(crate) fn field_of<'a>(
-    func: &'a Function,
-    kind: GcKind,
-    access: &Access,
-    address: &Address,
-) -> Option<(&'a GcField, bool)> {
-    let fields = func.dfg.gc_info.fields(kind.concrete?)?;
-    let offset = address
-        .offset
-        .map(|offset| offset.wrapping_add(access.offset.into()));
-    let is_at = |field: &&GcField| offset == Some(field.offset.into()) && field.size == access.size;
-    if kind.heap != GcHeapType::Array {
-        return Some((fields.iter().find(is_at)?, false));
+/// The word that `value` is made of, if it is one as it is, by way of other types.
+fn word_of(func: &Function, body: &Body, value: Value) -> Value {
+    let mut word = value;
+    let mut value = body.resolve(func, value);
+    for _ in 0..MAX_VALUES {
+        if func.dfg.value_type(value).bits() == 32 {
+            word = value;
+        }
+        let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
+            break;
+        };
+        let of = match func.dfg.insts[inst] {
+            InstructionData::Unary {
+                opcode: Opcode::Uextend | Opcode::Sextend | Opcode::Ireduce,
+                arg,
+            } => arg,
+            _ => match passed_on(func, inst) {
+                Passed::Same([Some(of), None]) => of,
+                _ => break,
+            },
+        };
+        if func.dfg.value_type(of).bits() < 32 {
+            break;
+        }
+        value = body.resolve(func, of);
     }
-    let [length, element] = fields else {
-        return None;
+    word
+}
+
+/// How many values are looked at to find out what one is made of.
+const MAX_VALUES: usize = 48;
+
+/// Is `value` computed of a reference, in a way that makes something else of it, or of what is said to be no reference?
+fn is_made_of_reference(func: &Function, body: &Body, value: Value) -> bool {
+    let info = &func.dfg.gc_info;
+    let mut pending = vec![body.resolve(func, value)];
+    for step in 0..MAX_VALUES {
+        let Some(value) = pending.pop() else {
+            return false;
+        };
+        let fact = info.fact(value);
+        if step > 0 && matches!(fact, Some(GcFact::Ref { .. } | GcFact::Scalar)) {
+            return true;
+        }
+        if let ValueDef::Result(inst, _) = func.dfg.value_def(value) {
+            let opcode = func.dfg.insts[inst].opcode();
+            if !opcode.is_call() && !opcode.can_load() {
+                let args = func.dfg.inst_args(inst).iter();
+                pending.extend(args.map(|&arg| body.resolve(func, arg)));
+            }
+        }
+    }
+    false
+}
+
+/// Is `value`, which `inst` computes of a reference, no reference by that, though it has `fact`?
+///
+/// An i31 is made of any number.
+fn is_computed_otherwise(
+    func: &Function,
+    body: &Body,
+    value: Value,
+    inst: Inst,
+    fact: GcFact,
+) -> bool {
+    let GcFact::Ref { kind, .. } = fact else {
+        return false;
     };
-    if is_at(&length) {
-        return Some((length, false));
+    if func.dfg.value_type(value) != types::I32 || func.dfg.gc_info.new_object(value).is_some() {
+        return false;
     }
-    let is_element = match (address.reference, offset) {
-        (Some(_), Some(offset)) => offset >= element.offset.into(),
-        // An address that is computed otherwise has an index in it.
-        (Some(_), None) => true,
-        // A loop that fills an array has the address of an element.
-        (None, offset) => {
-            let is_moved = |pointer| match func.dfg.value_def(pointer) {
-                ValueDef::Param(block, _) => func.layout.entry_block() != Some(block),
-                ValueDef::Result(..) | ValueDef::Union(..) => false,
-            };
-            offset == Some(0) && address.pointer.is_some_and(is_moved)
+    let is_computed = match passed_on(func, inst) {
+        Passed::Opaque(_) | Passed::Derived(_) => true,
+        Passed::Same(_) => false,
+        // NB: What tells few bits of a reference is none.
+        Passed::Nothing => {
+            let opcode = func.dfg.insts[inst].opcode();
+            !opcode.is_call() && !opcode.can_load()
         }
     };
-    (is_element && access.size == element.size).then_some((element, true))
+    let is_i31 = matches!(func.dfg.insts[inst], InstructionData::Binary { opcode: Opcode::Bor, args }
+        if args.iter().any(|&arg| constant(func, arg).is_some_and(|n| n % 2 == 1)))
+        && kind.heap.may_be_i31();
+    is_computed && !is_i31 && is_made_of_reference(func, body, value)
+}
+
+/// The references whose objects an address may be in, if it is chosen among several addresses.
+fn references_of(func: &Function, cfg: &Cfg, body: &Body, mut address: Value) -> Vec<Value> {
+    let mut addresses = Vec::new();
+    for _ in 0..MAX_VALUES {
+        address = body.resolve(func, address);
+        match func.dfg.value_def(address) {
+            ValueDef::Result(inst, _) => match func.dfg.insts[inst] {
+                InstructionData::Binary {
+                    opcode: Opcode::Iadd,
+                    args: [a, b],
+                } if constant(func, b).is_some() => {
+                    address = a;
+                    continue;
+                }
+                InstructionData::Ternary {
+                    opcode: Opcode::Select,
+                    args: [_, yes, no],
+                } => addresses.extend([yes, no]),
+                _ => {}
+            },
+            ValueDef::Param(block, number) => {
+                if let (Some(node), true) =
+                    (cfg.node(block), func.layout.entry_block() != Some(block))
+                {
+                    let passed = cfg
+                        .preds(node)
+                        .filter_map(|edge| argument(func, cfg.block(edge.from), edge, number));
+                    addresses.extend(passed);
+                }
+            }
+            ValueDef::Union(..) => {}
+        }
+        break;
+    }
+    let of = |address| Address::of(func, body, address).reference;
+    addresses.into_iter().filter_map(of).collect()
 }
 
 /// Judge the positions whose types are not enough.
@@ -497,6 +714,7 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
     let universe = scene.universe;
     let all = all_things(universe);
     let mut kinds = Kinds::new(scene);
+    let is_first = !facts.history.proofs.is_later;
     for position in open {
         let allowed = universe.of(info, position.promise);
         let outside = all.without(allowed);
@@ -533,7 +751,20 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
         };
         match things {
             Some(things) if things.is_empty() => found.proved += 1,
+            Some(_) if position.is_one_of_several => {
+                let undecided = Inconclusive::UndecidedType { inst, value };
+                found.inconclusive.push(undecided);
+            }
             Some(things) => arrived(&kinds, position, things, found),
+            // NB: What a pass made of it is judged by the rewrite.
+            None if is_first
+                && (is_made_of_reference(func, scene.body, value)
+                    || func.dfg.value_type(value).is_float()) =>
+            {
+                found
+                    .inconclusive
+                    .push(Inconclusive::UndecidedType { inst, value });
+            }
             None => found.unjudged += 1,
         }
     }
@@ -591,7 +822,7 @@ fn given_wrongly(kinds: &Kinds, position: &Position, outside: Things, found: &mu
             let facts = signature.and_then(|signature| info.signature(signature));
             facts.and_then(|facts| facts.returns.get(index as usize).copied().flatten())
         }
-        _ => held_by(kinds, position.inst),
+        _ => loaded_from(kinds, position.inst),
     };
     let Some(given) = given else {
         return;
@@ -604,17 +835,10 @@ fn given_wrongly(kinds: &Kinds, position: &Position, outside: Things, found: &mu
 }
 
 /// What the memory holds that `inst` loads from.
-fn held_by(kinds: &Kinds, inst: Inst) -> Option<GcFact> {
+fn loaded_from(kinds: &Kinds, inst: Inst) -> Option<GcFact> {
     let scene = kinds.scene;
-    let info = &scene.func.dfg.gc_info;
-    if let Some(place) = info.place(inst) {
-        return Some(place);
-    }
     let access = crate::ir::instruction::access(scene.func, inst)?;
-    let address = Address::of(scene.func, scene.body, access.addr);
-    field_of(scene.func, info.object(inst)?, &access, &address)?
-        .0
-        .fact
+    held(scene.func, scene.body, inst, &access)
 }
 
 /// Something that is not allowed may arrive: show it.
@@ -624,6 +848,7 @@ fn arrived(kinds: &Kinds, position: &Position, things: Things, found: &mut Found
         inst: position.inst,
         value: position.value,
         along: position.along,
+        origins: &[],
     };
     let info = &kinds.scene.func.dfg.gc_info;
     let is_of_objects = things

@@ -32,6 +32,10 @@ pub(crate) fn show(
 ) -> Arrival {
     let scene = kinds.scene;
     let (origins, mut are_all) = kinds.origins(target.value);
+    let target = Target {
+        origins: &origins,
+        ..target
+    };
     // NB: What comes from a loop is passed on a path that visits a block twice.
     are_all &= origins.len() <= MAX_ORIGINS && things.numbers().count() <= MAX_THINGS;
     let conditions: Vec<(Value, bool)> = condition.into_iter().collect();

@@ -4,7 +4,8 @@
 //! reference and a constant are added up in it, and nothing else.
 //!
 //! **Strength.** Sums, differences, extensions and the choice of a bounds check between null and an address are looked into. What is
-//! a reference is so by its fact.
+//! a reference is so by its fact, or because it has to be in stack maps: the inliner and the optimizer put values in place of
+//! others, and what takes the place of a reference may have no fact of its own.
 
 use crate::ir::cfg::constant;
 use crate::ir::view::Body;
@@ -23,6 +24,8 @@ pub(crate) struct Address {
     pub(crate) pointer: Option<Value>,
     /// What is added to these, if that is a constant.
     pub(crate) offset: Option<i64>,
+    /// The only word that takes part in it besides a pointer and a constant, of which nothing says what it is; and that constant.
+    pub(crate) word: Option<(Value, i64)>,
 }
 
 impl Address {
@@ -40,12 +43,25 @@ impl Address {
         parts.is_other |= !pending.is_empty();
         parts.finish()
     }
+
+    /// The same, with the word taken for the reference if there is no other.
+    pub(crate) fn with_word(self) -> Address {
+        match (self.reference, self.word) {
+            (None, Some((word, offset))) => Address {
+                reference: Some(word),
+                offset: Some(offset),
+                ..self
+            },
+            _ => self,
+        }
+    }
 }
 
 #[derive(Default)]
 struct Parts {
     references: SmallVec<[Value; 2]>,
     pointers: SmallVec<[Value; 2]>,
+    words: SmallVec<[Value; 2]>,
     offset: i64,
     /// Does something else take part?
     is_other: bool,
@@ -74,9 +90,7 @@ impl Parts {
             return;
         }
         let ty = func.dfg.value_type(value);
-        if ty == types::I32
-            && let Some(GcFact::Ref { .. }) = func.dfg.gc_info.fact(value)
-        {
+        if ty == types::I32 && is_reference(func, value) {
             match is_added {
                 true => self.references.push(value),
                 false => self.is_other = true,
@@ -111,6 +125,7 @@ impl Parts {
                 args: [_, null, checked],
             }) if constant(func, null) == Some(0) => pending.push((checked, is_added)),
             _ if ty == types::I64 && is_added => self.pointers.push(value),
+            _ if ty == types::I32 && is_added => self.words.push(value),
             _ => self.is_other = true,
         }
     }
@@ -120,11 +135,23 @@ impl Parts {
             [value] => Some(value),
             _ => None,
         };
+        let is_sum = !self.is_other && self.references.len() <= 1 && self.pointers.len() <= 1;
         Address {
             reference: only(&self.references),
             pointer: only(&self.pointers),
-            offset: (!self.is_other && self.references.len() <= 1 && self.pointers.len() <= 1)
-                .then_some(self.offset),
+            offset: (is_sum && self.words.is_empty()).then_some(self.offset),
+            word: only(&self.words)
+                .filter(|_| is_sum && self.references.is_empty())
+                .map(|word| (word, self.offset)),
         }
+    }
+}
+
+/// Is `value` known to be a reference?
+fn is_reference(func: &Function, value: Value) -> bool {
+    let info = &func.dfg.gc_info;
+    match info.fact(value) {
+        Some(fact) => matches!(fact, GcFact::Ref { .. }),
+        None => info.is_declared(value),
     }
 }

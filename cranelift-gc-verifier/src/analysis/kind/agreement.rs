@@ -7,8 +7,7 @@
 //! [`Thing`](super::thing::Thing) that the reference may be has to pass them all; of others, values near the constants in them
 //! are tried. What is not understood does not agree.
 
-use super::header::compared_types;
-use super::subject::{Scene, Subject, Trial, While};
+use super::subject::{NUMBERINGS, Numbering, Scene, Subject, Trial, While};
 use super::thing::Things;
 use crate::analysis::nullness::eval::{Bits, Known, Truth, eval, truth};
 use crate::ir::cfg::constant;
@@ -39,15 +38,24 @@ pub(crate) enum Agreement {
     Unknown,
 }
 
-/// Can all of `conditions` be as they are, where block parameters are what `given` says?
+/// What is known where a path ends.
+pub(crate) struct Given<'a> {
+    /// The reference that the path is of, and what it is.
+    pub(crate) subject: (Value, Trial),
+    /// What block parameters are on the path.
+    pub(crate) params: &'a BTreeMap<Value, Value>,
+    /// What other references are taken for.
+    pub(crate) taken_for: &'a BTreeMap<Value, Things>,
+}
+
+/// Can all of `conditions` be as they are, with what is given?
 ///
 /// The first `before` of them hold wherever the path starts, and so agree with each other.
 pub(crate) fn agree(
     scene: Scene,
     conditions: &[Condition],
     before: usize,
-    given: &BTreeMap<Value, Value>,
-    taken_for: &BTreeMap<Value, Things>,
+    given: &Given,
 ) -> Agreement {
     let mut facts = BTreeMap::<Key, bool>::new();
     let mut rest = Vec::new();
@@ -65,7 +73,7 @@ pub(crate) fn agree(
     }
     let Some(leaves) = conditions
         .iter()
-        .map(|&(condition, _)| leaves(scene, condition, given))
+        .map(|&(condition, _)| leaves(scene, condition, given.params))
         .collect::<Option<Vec<_>>>()
     else {
         return Agreement::Unknown;
@@ -86,11 +94,13 @@ pub(crate) fn agree(
             continue;
         }
         let group: Vec<Condition> = group.into_iter().map(|at| conditions[at]).collect();
-        let is_alone = group.len() == 1 && !taken_for.keys().any(|value| of_group.contains(value));
+        let is_alone = group.len() == 1
+            && !of_group.contains(&given.subject.0)
+            && !given.taken_for.keys().any(|value| of_group.contains(value));
         if is_alone {
             continue;
         }
-        let agreement = group_agrees(scene, &group, &of_group, given, taken_for);
+        let agreement = group_agrees(scene, &group, &of_group, given);
         if agreement != Agreement::Yes {
             return agreement;
         }
@@ -102,7 +112,15 @@ pub(crate) fn agree(
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Value(Value),
-    Comparison(u8, Value, Value),
+    Comparison(u8, Operand, Operand),
+}
+
+/// What is compared.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Operand {
+    Value(Value),
+    /// NB: The same number may be another value elsewhere.
+    Constant(u64),
 }
 
 /// A condition that is one exactly if `condition` `is` what is returned with it.
@@ -126,6 +144,10 @@ fn key(scene: Scene, condition: Value, mut is: bool) -> (Key, bool) {
                     value = a;
                     continue;
                 }
+                let [a, b] = [a, b].map(|value| match constant(func, value) {
+                    Some(n) => Operand::Constant(n),
+                    None => Operand::Value(value),
+                });
                 let (cond, a, b) = match a > b {
                     true => (cond.swap_args(), b, a),
                     false => (cond, a, b),
@@ -163,7 +185,7 @@ fn leaves(
         } else if constant(func, value).is_some() || scene.headers.type_id(value).is_some() {
         } else if let Some((of, _)) = scene.headers.word(value) {
             pending.push(of);
-        } else if let Some(types) = compared_types(func, value) {
+        } else if let Some(types) = scene.headers.compared(func, value) {
             pending.extend(types);
         } else {
             match func.dfg.value_def(value) {
@@ -186,17 +208,19 @@ fn group_agrees(
     scene: Scene,
     group: &[Condition],
     leaves: &BTreeSet<Value>,
-    given: &BTreeMap<Value, Value>,
-    taken_for: &BTreeMap<Value, Things>,
+    given: &Given,
 ) -> Agreement {
     if leaves.len() > MAX_LEAVES {
         return Agreement::Unknown;
     }
     let leaves: Vec<Value> = leaves.iter().copied().collect();
-    let numbers = numbers(scene, group);
+    let mut numbers = numbers(scene, group);
+    if leaves.len() == 1 {
+        numbers.extend([1 << 31, i64::MAX as u64, 1 << 63]);
+    }
     let choices: Vec<Vec<Choice>> = leaves
         .iter()
-        .map(|&leaf| choices(scene, leaf, &numbers, taken_for))
+        .map(|&leaf| choices(scene, leaf, &numbers, given))
         .collect();
     let count = choices
         .iter()
@@ -206,9 +230,24 @@ fn group_agrees(
     }
     // NB: Of references everything is tried; of numbers there are others.
     let is_number = |choices: &Vec<Choice>| matches!(choices[..], [Choice::Number(_), ..]);
-    let mut otherwise = match choices.iter().any(is_number) {
-        true => Agreement::Unknown,
-        false => Agreement::No,
+    // NB: Most conditions look at no type.
+    let numberings = match group
+        .iter()
+        .any(|&(condition, _)| is_of_types(scene, condition))
+    {
+        true => &NUMBERINGS[..],
+        false => &NUMBERINGS[..1],
+    };
+    let is_all = || {
+        group
+            .iter()
+            .all(|&condition| is_of_constants(scene, condition.0))
+    };
+    let mut otherwise = match choices.iter().filter(|choices| is_number(choices)).count() {
+        0 => Agreement::No,
+        // Between the constants that a number is compared with, one number is like another.
+        1 if leaves.len() == 1 && is_all() => Agreement::No,
+        _ => Agreement::Unknown,
     };
     let mut at = vec![0; leaves.len()];
     loop {
@@ -218,10 +257,12 @@ fn group_agrees(
             .zip(&at)
             .map(|((&leaf, choices), &at)| (leaf, choices[at]))
             .collect();
-        match holds_all(scene, &assignment, given, group) {
-            Agreement::Yes => return Agreement::Yes,
-            Agreement::No => {}
-            Agreement::Unknown => otherwise = Agreement::Unknown,
+        for &numbering in numberings {
+            match holds_all(scene, &assignment, numbering, given.params, group) {
+                Agreement::Yes => return Agreement::Yes,
+                Agreement::No => {}
+                Agreement::Unknown => otherwise = Agreement::Unknown,
+            }
         }
         let mut digit = 0;
         loop {
@@ -245,16 +286,15 @@ enum Choice {
     Reference(Trial),
 }
 
-fn choices(
-    scene: Scene,
-    leaf: Value,
-    numbers: &BTreeSet<u64>,
-    taken_for: &BTreeMap<Value, Things>,
-) -> Vec<Choice> {
+fn choices(scene: Scene, leaf: Value, numbers: &BTreeSet<u64>, given: &Given) -> Vec<Choice> {
+    let (subject, trial) = given.subject;
+    if leaf == subject {
+        return vec![Choice::Reference(trial)];
+    }
     let info = &scene.func.dfg.gc_info;
     if let Some(fact @ GcFact::Ref { .. }) = info.fact(leaf) {
         let mut things = scene.universe.of(info, fact);
-        if let Some(&others) = taken_for.get(&leaf) {
+        if let Some(&others) = given.taken_for.get(&leaf) {
             things = things.and(others);
         }
         let things = things.numbers().map(|number| scene.universe.thing(number));
@@ -294,16 +334,73 @@ fn numbers(scene: Scene, group: &[Condition]) -> BTreeSet<u64> {
     numbers
 }
 
+/// Is a type looked at in `condition`?
+fn is_of_types(scene: Scene, condition: Value) -> bool {
+    let mut pending = SmallVec::<[Value; 8]>::from_slice(&[condition]);
+    for _ in 0..MAX_VALUES {
+        let Some(value) = pending.pop() else {
+            return false;
+        };
+        let value = scene.root(value);
+        let headers = scene.headers;
+        if headers.word(value).is_some() || headers.type_id(value).is_some() {
+            return true;
+        }
+        if let ValueDef::Result(inst, _) = scene.func.dfg.value_def(value) {
+            pending.extend_from_slice(scene.func.dfg.inst_args(inst));
+        }
+    }
+    true
+}
+
+/// Is `condition` a comparison of a value that is not computed with a constant?
+fn is_of_constants(scene: Scene, condition: Value) -> bool {
+    let func = scene.func;
+    let operand = |operand| match operand {
+        Operand::Constant(_) => true,
+        Operand::Value(value) => match func.dfg.value_def(value) {
+            ValueDef::Param(..) => true,
+            ValueDef::Result(inst, _) => {
+                let opcode = func.dfg.insts[inst].opcode();
+                opcode.is_call() || opcode.can_load()
+            }
+            ValueDef::Union(..) => false,
+        },
+    };
+    match key(scene, condition, true).0 {
+        Key::Value(value) => operand(Operand::Value(value)),
+        Key::Comparison(_, a, b) => operand(a) && operand(b),
+    }
+}
+
+/// Are two references one object, and different things?
+fn is_contradictory(assignment: &[(Value, Choice)]) -> bool {
+    let trials = assignment.iter().filter_map(|(_, choice)| match choice {
+        Choice::Reference(trial) => Some(trial),
+        Choice::Number(_) => None,
+    });
+    let trials: SmallVec<[&Trial; 4]> = trials.collect();
+    trials.iter().enumerate().any(|(at, a)| {
+        let mut others = trials[..at].iter();
+        others.any(|b| a.word == b.word && a.thing != b.thing)
+    })
+}
+
 /// Are all conditions certainly what they are, with these leaves?
 fn holds_all(
     scene: Scene,
     assignment: &[(Value, Choice)],
+    numbering: Numbering,
     given: &BTreeMap<Value, Value>,
     group: &[Condition],
 ) -> Agreement {
+    if is_contradictory(assignment) {
+        return Agreement::No;
+    }
     let known = Assigned {
         scene,
         assignment,
+        numbering,
         given,
         depth: MAX_DEPTH,
     };
@@ -325,6 +422,7 @@ const MAX_DEPTH: u32 = 8;
 struct Assigned<'a, 'x> {
     scene: Scene<'a>,
     assignment: &'x [(Value, Choice)],
+    numbering: Numbering,
     given: &'x BTreeMap<Value, Value>,
     depth: u32,
 }
@@ -346,7 +444,7 @@ impl Known for Assigned<'_, '_> {
             };
             return Some(eval(self.scene.func, &Assigned { depth, ..*self }, arg));
         }
-        if let Some(bits) = self.scene.type_number(value) {
+        if let Some(bits) = self.scene.type_number(value, self.numbering) {
             return Some(bits);
         }
         let reference = self.looked_at(value)?;
@@ -360,7 +458,10 @@ impl Known for Assigned<'_, '_> {
                 reference,
                 start,
             },
-            trial,
+            trial: Trial {
+                numbering: self.numbering,
+                ..trial
+            },
             params: &|_| None,
             is_memory_unsure: false,
         };
@@ -383,12 +484,37 @@ impl Assigned<'_, '_> {
     fn looked_at(&self, value: Value) -> Option<Value> {
         let scene = self.scene;
         if let Some((of, _)) = scene.headers.word(value) {
-            return Some(scene.root(of));
+            return Some(self.chosen(of));
         }
-        let types = compared_types(scene.func, value)?;
+        let types = scene.headers.compared(scene.func, value)?;
         types.into_iter().find_map(|ty| {
             let ty = scene.body.resolve(scene.func, ty);
-            Some(scene.root(scene.headers.word(ty)?.0))
+            Some(self.chosen(scene.headers.word(ty)?.0))
         })
+    }
+
+    /// Which reference `value` is: that which was passed for it, or that which is chosen.
+    fn chosen(&self, value: Value) -> Value {
+        let scene = self.scene;
+        let mut value = scene.root(value);
+        for _ in 0..MAX_DEPTH {
+            let next = match (self.given.get(&value), scene.func.dfg.value_def(value)) {
+                (Some(&arg), _) => arg,
+                (None, ValueDef::Result(inst, _)) => match scene.func.dfg.insts[inst] {
+                    InstructionData::Ternary {
+                        opcode: Opcode::Select | Opcode::SelectSpectreGuard,
+                        args: [condition, yes, no],
+                    } => match truth(scene.func, self, condition) {
+                        Truth::Certain(true) => yes,
+                        Truth::Certain(false) => no,
+                        Truth::Unknown | Truth::Either | Truth::Unsure => break,
+                    },
+                    _ => break,
+                },
+                (None, ValueDef::Param(..) | ValueDef::Union(..)) => break,
+            };
+            value = scene.root(next);
+        }
+        value
     }
 }

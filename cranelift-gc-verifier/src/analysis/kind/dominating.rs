@@ -279,6 +279,10 @@ impl Near<'_, '_> {
             {
                 break;
             }
+            if let Some(types) = scene.headers.compared(scene.func, value) {
+                pending.extend(types);
+                continue;
+            }
             // NB: Whatever a load depends on, what it yields does not vary.
             if let ValueDef::Result(inst, _) = scene.func.dfg.value_def(value)
                 && !is_load(scene.func, inst)

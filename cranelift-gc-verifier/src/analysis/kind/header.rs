@@ -7,10 +7,13 @@
 //! producer's word. Which reference is looked at is computed from the address.
 
 use super::address::Address;
+use crate::ir::cfg::Cfg;
 use crate::ir::instruction::Kind;
 use crate::ir::view::Body;
 use cranelift_codegen::FxHashMap;
-use cranelift_codegen::ir::{FuncRef, Function, Inst, InstructionData, Value, ValueDef, types};
+use cranelift_codegen::ir::{
+    BlockArg, FuncRef, Function, Inst, InstructionData, Value, ValueDef, types,
+};
 
 /// A word of an object's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,12 +31,17 @@ pub(crate) struct Headers {
     words: FxHashMap<Value, (Value, Word)>,
     /// For a value that is the number of a concrete type, its index.
     type_ids: FxHashMap<Value, u32>,
+    /// For what a comparison of types that can throw returned, its numbers: the parameter of a block that nothing else leads to.
+    compared: FxHashMap<Value, [Value; 2]>,
 }
 
 impl Headers {
     /// Find those of `func`.
-    pub(crate) fn new(func: &Function, body: &Body) -> Headers {
+    pub(crate) fn new(func: &Function, cfg: &Cfg, body: &Body) -> Headers {
         let mut headers = Headers::default();
+        if !func.dfg.gc_info.subtype_tests().is_empty() {
+            headers.add_throwing(func, cfg);
+        }
         for item in body.items() {
             if item.kind.is(Kind::LOADS)
                 && let Some(result) = item.result.expand()
@@ -81,6 +89,42 @@ impl Headers {
         }
     }
 
+    /// Find what comparisons of types return that end their blocks.
+    fn add_throwing(&mut self, func: &Function, cfg: &Cfg) {
+        for node in cfg.nodes() {
+            let last = func.layout.last_inst(cfg.block(node));
+            let Some((last, types)) =
+                last.and_then(|last| Some((last, types_compared_by(func, last)?)))
+            else {
+                continue;
+            };
+            let InstructionData::TryCall { exception, .. } = func.dfg.insts[last] else {
+                continue;
+            };
+            let normal = func.dfg.exception_tables[exception].normal_return();
+            let block = normal.block(&func.dfg.value_lists);
+            let is_only_way = cfg
+                .node(block)
+                .is_some_and(|node| cfg.preds(node).count() == 1);
+            let args = normal.args(&func.dfg.value_lists);
+            for (arg, &param) in args.zip(func.dfg.block_params(block)) {
+                if is_only_way && arg == BlockArg::TryCallRet(0) {
+                    self.compared.insert(param, types);
+                }
+            }
+        }
+    }
+
+    /// The two numbers of types that `value`, which must not be an alias, tells about, if it is what a comparison of types
+    /// returned: is the first one the second, or below it?
+    pub(crate) fn compared(&self, func: &Function, value: Value) -> Option<[Value; 2]> {
+        match func.dfg.value_def(value) {
+            ValueDef::Result(inst, 0) => types_compared_by(func, inst),
+            ValueDef::Param(..) => self.compared.get(&value).copied(),
+            ValueDef::Result(..) | ValueDef::Union(..) => None,
+        }
+    }
+
     /// Of which reference `value`, which must not be an alias, is what word.
     pub(crate) fn word(&self, value: Value) -> Option<(Value, Word)> {
         self.words.get(&value).copied()
@@ -92,12 +136,8 @@ impl Headers {
     }
 }
 
-/// The two numbers of types that `value` tells about, if it is what a comparison of types returned: is the first one the
-/// second, or below it?
-pub(crate) fn compared_types(func: &Function, value: Value) -> Option<[Value; 2]> {
-    let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
-        return None;
-    };
+/// The two numbers of types that `inst` compares, if it calls what does that.
+pub(crate) fn types_compared_by(func: &Function, inst: Inst) -> Option<[Value; 2]> {
     let callee: FuncRef = match func.dfg.insts[inst] {
         InstructionData::Call { func_ref, .. } | InstructionData::TryCall { func_ref, .. } => {
             func_ref

@@ -13,6 +13,8 @@
 pub(crate) mod address;
 pub(crate) mod agreement;
 pub(crate) mod dominating;
+pub(crate) mod field;
+pub(crate) mod given;
 pub(crate) mod header;
 pub(crate) mod path;
 pub(crate) mod subject;
@@ -27,6 +29,7 @@ use cranelift_codegen::ir::{
     ValueDef, types,
 };
 use dominating::{Memory, argument, left, left_along};
+use given::{given, loaded};
 use smallvec::SmallVec;
 use subject::{Scene, Subject};
 use thing::Things;
@@ -84,7 +87,8 @@ impl<'a> Kinds<'a> {
             }
         }
         if facts.is_empty() {
-            facts.extend(given(scene.func, value));
+            let given = given(scene.func, value);
+            facts.extend(given.or_else(|| loaded(scene.func, scene.body, value)));
         }
         facts
     }
@@ -116,6 +120,10 @@ impl<'a> Kinds<'a> {
                 }
             }
             ValueDef::Result(inst, _) => match func.dfg.insts[inst] {
+                // NB: The bits of a reference may be stored as those of a float.
+                InstructionData::UnaryIeee32 { imm, .. } => {
+                    Source::Is(scene.universe.only(thing_of_word(imm.bits().into())))
+                }
                 InstructionData::Ternary {
                     opcode: Opcode::Select | Opcode::SelectSpectreGuard,
                     args: [condition, yes, no],
@@ -388,35 +396,18 @@ impl<'a> Kinds<'a> {
 
 /// What a constant is.
 fn constant_thing(func: &Function, value: Value, n: u64) -> Thing {
-    match (n, func.dfg.value_type(value)) {
-        (0, _) => Thing::Null,
-        (n, types::I32) if n % 2 == 1 => Thing::I31,
+    match func.dfg.value_type(value) {
+        types::I32 => thing_of_word(n),
+        _ if n == 0 => Thing::Null,
         _ => Thing::Number,
     }
 }
 
-/// What is given for `value` by the function's callers, by a callee or by memory.
-pub(crate) fn given(func: &Function, value: Value) -> Option<GcFact> {
-    let info = &func.dfg.gc_info;
-    match func.dfg.value_def(value) {
-        ValueDef::Param(block, number) => {
-            let is_entry = func.layout.entry_block() == Some(block);
-            let params = is_entry.then(|| &info.own_signature().params)?;
-            params.get(number).copied().flatten()
-        }
-        ValueDef::Result(inst, number) => {
-            let opcode = func.dfg.insts[inst].opcode();
-            if opcode.is_call() {
-                let signature = func.dfg.call_signature(inst)?;
-                let returns = &info.signature(signature)?.returns;
-                return returns.get(number).copied().flatten();
-            }
-            if opcode.can_load() && !opcode.can_store() {
-                return info.place(inst);
-            }
-            None
-        }
-        ValueDef::Union(..) => None,
+fn thing_of_word(n: u64) -> Thing {
+    match n {
+        0 => Thing::Null,
+        n if n % 2 == 1 => Thing::I31,
+        _ => Thing::Number,
     }
 }
 

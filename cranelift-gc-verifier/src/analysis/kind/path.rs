@@ -5,8 +5,9 @@
 //!
 //! **Strength.** A path visits a block once at most. What is not understood is not taken.
 
-use super::agreement::{Agreement, Condition, agree};
+use super::agreement::{Agreement, Condition, Given, agree};
 use super::dominating::argument;
+use super::header::types_compared_by;
 use super::subject::{Subject, Trial, While};
 use super::thing::Things;
 use crate::analysis::nullness::branch::{Way, way_along, way_past};
@@ -30,13 +31,25 @@ const MAX_LENGTH: usize = 120;
 
 /// Where the path leads.
 #[derive(Clone, Copy)]
-pub(crate) struct Target {
+pub(crate) struct Target<'a> {
     pub(crate) node: Node,
     pub(crate) inst: Inst,
     /// What arrives.
     pub(crate) value: Value,
     /// The edge that it takes in the end, if it does not end at the instruction.
     pub(crate) along: Option<Edge>,
+    /// All that may be passed for what arrives, where that is known: a path is sought for each.
+    pub(crate) origins: &'a [Value],
+}
+
+/// What arrives on a path.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Arrives {
+    /// The reference.
+    It,
+    /// Another one, for which paths are sought, too.
+    Another,
+    Unknown,
 }
 
 /// How far a walk gets.
@@ -99,8 +112,8 @@ pub(crate) fn find(
 }
 
 /// A search for paths.
-struct Search {
-    target: Target,
+struct Search<'a> {
+    target: Target<'a>,
     leads: BTreeSet<Node>,
     tries: u32,
     /// Were all paths tried, and is it certain of each that it cannot be taken?
@@ -288,18 +301,7 @@ impl<'a> Walk<'a> {
                 return false;
             }
         }
-        if super::header::compared_types(
-            scene.func,
-            scene
-                .func
-                .dfg
-                .inst_results(inst)
-                .first()
-                .copied()
-                .unwrap_or(self.subject.reference),
-        )
-        .is_some()
-        {
+        if types_compared_by(scene.func, inst).is_some() {
             return false;
         }
         self.with_known(|known| known.depends(inst, &mut 64))
@@ -371,9 +373,10 @@ impl<'a> Walk<'a> {
             return Agreement::No;
         }
         let mut end = self.clone();
-        if !end.is_it(target.value, MAX_CHOICES) {
-            // NB: Something else arrives on this path, as far as is understood.
-            return Agreement::Unknown;
+        match end.arriving(target.value, target.origins, MAX_CHOICES) {
+            Arrives::It => {}
+            Arrives::Another => return Agreement::No,
+            Arrives::Unknown => return Agreement::Unknown,
         }
         if let Some(edge) = target.along {
             let scene = self.subject.scene;
@@ -389,48 +392,68 @@ impl<'a> Walk<'a> {
         }
         let taken_for = end.taken_for(target);
         let scene = self.subject.scene;
-        agree(scene, &end.conditions, end.before, &end.given, &taken_for)
+        let given = Given {
+            subject: (self.subject.reference, self.trial),
+            params: &end.given,
+            taken_for: &taken_for,
+        };
+        agree(scene, &end.conditions, end.before, &given)
     }
 
-    /// Is `value` the reference on this path? Notes the conditions under which it is chosen.
-    fn is_it(&mut self, value: Value, choices: u32) -> bool {
+    /// What `value` is on this path. Notes the conditions under which the reference is chosen.
+    fn arriving(&mut self, value: Value, origins: &[Value], choices: u32) -> Arrives {
         let scene = self.subject.scene;
         let func = scene.func;
         let bits = self.with_known(|known| eval(func, known, value));
         let word = self.trial.word;
         if matches!(bits, Bits::Const { n, of_reference: true } if n == word) {
-            return true;
+            return Arrives::It;
         }
         let value = scene.root(value);
         if let Some(&arg) = self.given.get(&value)
             && choices > 0
         {
-            return self.is_it(arg, choices - 1);
+            return self.arriving(arg, origins, choices - 1);
         }
+        let otherwise = match value != self.subject.reference && origins.contains(&value) {
+            true => Arrives::Another,
+            false => Arrives::Unknown,
+        };
         let ValueDef::Result(inst, _) = func.dfg.value_def(value) else {
-            return false;
+            return otherwise;
         };
         let InstructionData::Ternary {
             opcode: Opcode::Select | Opcode::SelectSpectreGuard,
             args: [condition, yes, no],
         } = func.dfg.insts[inst]
         else {
-            return false;
+            return otherwise;
         };
         let Some(choices) = choices.checked_sub(1) else {
-            return false;
+            return Arrives::Unknown;
         };
-        [(yes, true), (no, false)].into_iter().any(|(arm, is)| {
+        let mut otherwise = Arrives::Another;
+        for (arm, is) in [(yes, true), (no, false)] {
             let mut chosen = self.clone();
-            let truth = chosen.with_known(|known| truth(func, known, condition));
-            if truth == Truth::Certain(!is) || truth == Truth::Unsure || !chosen.is_it(arm, choices)
-            {
-                return false;
+            match chosen.with_known(|known| truth(func, known, condition)) {
+                Truth::Certain(found) if found != is => continue,
+                Truth::Unsure => {
+                    otherwise = Arrives::Unknown;
+                    continue;
+                }
+                Truth::Certain(_) | Truth::Unknown | Truth::Either => {}
             }
-            chosen.decide(condition, is);
-            *self = chosen;
-            true
-        })
+            match chosen.arriving(arm, origins, choices) {
+                Arrives::It => {
+                    chosen.decide(condition, is);
+                    *self = chosen;
+                    return Arrives::It;
+                }
+                Arrives::Another => {}
+                Arrives::Unknown => otherwise = Arrives::Unknown,
+            }
+        }
+        otherwise
     }
 
     /// What other references are taken for on the way, by accesses of their objects.

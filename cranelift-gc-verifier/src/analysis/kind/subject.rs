@@ -8,7 +8,7 @@
 //!
 //! **Math.** A thing is tried as a few words, each of which stands for it: one that only some of them pass is not excluded.
 
-use super::header::{Headers, Word, compared_types};
+use super::header::{Headers, Word};
 use super::thing::Universe;
 use crate::analysis::nullness::eval::{Bits, Known, eval};
 use crate::analysis::nullness::reload_roots::Roots;
@@ -36,12 +36,12 @@ impl Scene<'_> {
     }
 
     /// What `value` is, if it is the number of a type.
-    pub(crate) fn type_number(&self, value: Value) -> Option<Bits> {
+    pub(crate) fn type_number(&self, value: Value, numbering: Numbering) -> Option<Bits> {
         let index = self.headers.type_id(value)?;
         // NB: The number of a type that is not told apart is that of some object all the same.
         Some(match self.universe.has_type(index) {
             true => Bits::Const {
-                n: type_number(index, true),
+                n: numbering.number(index, true),
                 of_reference: false,
             },
             false => Bits::Unsure,
@@ -70,11 +70,25 @@ pub(crate) struct Trial {
     /// The reference.
     pub(crate) word: u64,
     /// What the header's word for the kind holds besides.
-    others: u32,
+    pub(crate) others: u32,
+    /// How types are numbered.
+    pub(crate) numbering: Numbering,
+}
+
+/// How types are numbered. Nobody knows: what tells types apart must do so with either numbering.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Numbering {
+    /// The numbers differ in their lower halves.
+    Low,
+    /// They differ in their upper halves.
+    High,
 }
 
 /// What may stand in the header beside the bits of the kind.
 const OTHERS: [u32; 2] = [0, 0x03ff_ffff];
+
+/// How types are numbered in turn.
+pub(crate) const NUMBERINGS: [Numbering; 2] = [Numbering::Low, Numbering::High];
 
 impl Trial {
     /// All trials of `thing`.
@@ -95,6 +109,7 @@ impl Trial {
             thing,
             word,
             others: OTHERS[index % OTHERS.len()],
+            numbering: NUMBERINGS[index % NUMBERINGS.len()],
         })
     }
 }
@@ -119,6 +134,12 @@ impl Known for While<'_, '_> {
         if scene.roots.of(value) == reference {
             return Some(self.of_reference(self.trial.word));
         }
+        // NB: What a call returns to a block is passed as a parameter, of which the way there knows nothing.
+        if let Some(types) = scene.headers.compared(scene.func, value)
+            && let Some(bits) = self.compared(types)
+        {
+            return Some(bits);
+        }
         if let Some(bits) = (self.params)(value) {
             return Some(bits);
         }
@@ -129,18 +150,13 @@ impl Known for While<'_, '_> {
         if !opcode.is_call() && !opcode.can_load() {
             return None;
         }
-        if let Some(bits) = scene.type_number(value) {
+        if let Some(bits) = scene.type_number(value, self.trial.numbering) {
             return Some(bits);
         }
         if let Some((of, word)) = scene.headers.word(value)
             && scene.root(of) == reference
         {
             return Some(self.header(word));
-        }
-        if let Some(types) = compared_types(scene.func, value)
-            && let Some(bits) = self.compared(types)
-        {
-            return Some(bits);
         }
         let is_constant_memory = opcode.can_load()
             && scene.func.dfg.insts[inst]
@@ -167,15 +183,20 @@ impl While<'_, '_> {
     /// The word of the header of the object that the reference is.
     fn header(&self, word: Word) -> Bits {
         let info = &self.subject.scene.func.dfg.gc_info;
+        let numbering = self.trial.numbering;
         let heap = match self.trial.thing {
             Thing::Other(heap) | Thing::Exactly(heap, _) | Thing::Below(heap, _) => heap,
             // There is none.
             Thing::Null | Thing::I31 | Thing::Number => return Bits::Varying,
         };
         match (word, self.trial.thing) {
-            (Word::Type, Thing::Exactly(_, index)) => self.of_reference(type_number(index, true)),
-            (Word::Type, Thing::Below(_, index)) => self.of_reference(type_number(index, false)),
-            (Word::Type, _) => self.of_reference(1 + heap as u64),
+            (Word::Type, Thing::Exactly(_, index)) => {
+                self.of_reference(numbering.number(index, true))
+            }
+            (Word::Type, Thing::Below(_, index)) => {
+                self.of_reference(numbering.number(index, false))
+            }
+            (Word::Type, _) => self.of_reference(numbering.of_no_type(heap)),
             (Word::Kind, _) => {
                 // An object of the host comes as one or as the other.
                 let heap = match (heap, self.trial.others) {
@@ -204,7 +225,8 @@ impl While<'_, '_> {
         else {
             return None;
         };
-        let is_below = match (type_of_number(sub), type_of_number(sup)) {
+        let type_of = |number| self.trial.numbering.type_of(number);
+        let is_below = match (type_of(sub), type_of(sup)) {
             (Some((sub, _)), Some((sup, true))) => func.dfg.gc_info.is_subtype(sub, sup),
             (None, Some((_, true))) => false,
             // Of what is below a type nothing more is known.
@@ -249,15 +271,35 @@ impl While<'_, '_> {
 }
 
 /// Where the numbers of concrete types begin; those below are of other objects.
-const FIRST_NUMBER: u64 = 0x1000;
+const FIRST_NUMBER: u32 = 0x1000;
 
-/// The number of a concrete type, or of one below it that is not named.
-fn type_number(index: u32, is_exact: bool) -> u64 {
-    (FIRST_NUMBER + 2 * u64::from(index) + u64::from(!is_exact)) & 0xffff_ffff
-}
+impl Numbering {
+    /// The number of a concrete type, or of one below it that is not named.
+    fn number(self, index: u32, is_exact: bool) -> u64 {
+        let number = index
+            .wrapping_mul(2)
+            .wrapping_add(FIRST_NUMBER)
+            .wrapping_add(u32::from(!is_exact));
+        self.mix(number).into()
+    }
 
-/// The concrete type with this number, and whether it is exactly that.
-fn type_of_number(number: u64) -> Option<(u32, bool)> {
-    let number = number.checked_sub(FIRST_NUMBER)?;
-    Some(((number / 2) as u32, number % 2 == 0))
+    /// The number of an object of this kind that is of no concrete type.
+    fn of_no_type(self, heap: GcHeapType) -> u64 {
+        self.mix(1 + heap as u32).into()
+    }
+
+    /// The concrete type with this number, and whether it is exactly that.
+    fn type_of(self, number: u64) -> Option<(u32, bool)> {
+        let number = self.mix(u32::try_from(number).ok()?);
+        let number = number.checked_sub(FIRST_NUMBER)?;
+        Some((number / 2, number % 2 == 0))
+    }
+
+    /// NB: Its own inverse.
+    fn mix(self, number: u32) -> u32 {
+        match self {
+            Numbering::Low => number,
+            Numbering::High => number.rotate_left(16),
+        }
+    }
 }

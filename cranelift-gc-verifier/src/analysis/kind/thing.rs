@@ -14,42 +14,53 @@ use crate::finding::typed::Thing;
 use cranelift_codegen::ir::{Function, GcFact, GcHeapType, GcInfo, GcKind, GcNullability};
 use std::collections::BTreeMap;
 
+/// How many words a set of things has.
+const WORDS: usize = 4;
+
 /// A set of things, by their numbers in a [`Universe`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Things(u128);
+pub(crate) struct Things([u64; WORDS]);
 
 impl Things {
     pub(crate) fn is_empty(self) -> bool {
-        self.0 == 0
+        self == Things::default()
     }
 
     pub(crate) fn or(self, other: Things) -> Things {
-        Things(self.0 | other.0)
+        self.with(other, |a, b| a | b)
     }
 
     pub(crate) fn and(self, other: Things) -> Things {
-        Things(self.0 & other.0)
+        self.with(other, |a, b| a & b)
     }
 
     pub(crate) fn without(self, other: Things) -> Things {
-        Things(self.0 & !other.0)
+        self.with(other, |a, b| a & !b)
+    }
+
+    fn with(self, other: Things, word: impl Fn(u64, u64) -> u64) -> Things {
+        Things(core::array::from_fn(|at| word(self.0[at], other.0[at])))
     }
 
     pub(crate) fn contains(self, number: usize) -> bool {
-        self.0 & (1 << number) != 0
+        self.0[number / 64] & (1 << (number % 64)) != 0
     }
 
     pub(crate) fn insert(&mut self, number: usize) {
-        self.0 |= 1 << number;
+        self.0[number / 64] |= 1 << (number % 64);
     }
 
     /// The numbers, in ascending order.
     pub(crate) fn numbers(self) -> impl Iterator<Item = usize> {
         let mut rest = self.0;
+        let mut at = 0;
         core::iter::from_fn(move || {
-            let number = (rest != 0).then(|| rest.trailing_zeros() as usize)?;
-            rest &= rest - 1;
-            Some(number)
+            while *rest.get(at)? == 0 {
+                at += 1;
+            }
+            let number = rest[at].trailing_zeros() as usize;
+            rest[at] &= rest[at] - 1;
+            Some(64 * at + number)
         })
     }
 
@@ -79,7 +90,7 @@ const ALWAYS: [Thing; 9] = [
 ];
 
 /// How many concrete types are told apart.
-pub(crate) const MAX_TYPES: usize = (u128::BITS as usize - ALWAYS.len()) / 2;
+pub(crate) const MAX_TYPES: usize = (WORDS * u64::BITS as usize - ALWAYS.len()) / 2;
 
 /// All things that a function tells apart.
 pub(crate) struct Universe {
@@ -139,14 +150,18 @@ impl Universe {
     /// What something with `fact` may be; everything that is not told apart from it is among that.
     pub(crate) fn of(&self, info: &GcInfo, fact: GcFact) -> Things {
         let GcFact::Ref {
-            kind, nullability, ..
+            kind,
+            nullability,
+            traced,
         } = fact
         else {
             return self.only(Thing::Number);
         };
+        let has_objects = traced || !is_traced_kind(kind.heap);
         let mut things = Things::default();
         for (number, &thing) in self.things.iter().enumerate() {
-            if self.allows(info, kind, nullability, thing) {
+            let is_object = !matches!(thing, Thing::Null | Thing::I31 | Thing::Number);
+            if (has_objects || !is_object) && self.allows(info, kind, nullability, thing) {
                 things.insert(number);
             }
         }
@@ -187,6 +202,15 @@ impl Universe {
     }
 }
 
+/// Are objects of this kind found by what a collector traces? What is said not to be traced is none of them then.
+fn is_traced_kind(heap: GcHeapType) -> bool {
+    use GcHeapType::*;
+    match heap {
+        Any | Eq | Struct | Array | Extern | Exn => true,
+        I31 | None | NoExtern | NoExn | Func | NoFunc | Cont | NoCont => false,
+    }
+}
+
 /// Is every object of the kind `sub` one of the kind `sup`?
 ///
 /// NB: A reference of the host and an internal one have the same bits, and the conversions between them are none: either may
@@ -216,12 +240,14 @@ pub(crate) enum Fits {
 pub(crate) fn fits(info: &GcInfo, fact: GcFact, promise: GcFact) -> Fits {
     let (
         GcFact::Ref {
-            kind, nullability, ..
+            kind,
+            nullability,
+            traced,
         },
         GcFact::Ref {
             kind: wanted,
             nullability: wanted_nullability,
-            ..
+            traced: is_wanted_traced,
         },
     ) = (fact, promise)
     else {
@@ -240,6 +266,9 @@ pub(crate) fn fits(info: &GcInfo, fact: GcFact, promise: GcFact) -> Fits {
                 .any(|thing| matches!(*thing, Thing::Other(heap) if is_below(heap, kind.heap)));
     if has_nothing_but_null {
         return Fits::Yes;
+    }
+    if traced && !is_wanted_traced && is_traced_kind(kind.heap) && is_traced_kind(wanted.heap) {
+        return Fits::No;
     }
     let is_fine = wanted_nullability != GcNullability::Null
         && (!kind.heap.may_be_i31() || wanted.heap.may_be_i31())

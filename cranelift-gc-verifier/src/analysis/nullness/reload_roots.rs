@@ -12,8 +12,8 @@
 
 use crate::analysis::reshaped::Reshaped;
 use crate::analysis::slots::{Hold, Slots};
-use crate::finding::hazard::Hazards;
-use crate::ir::cfg::Cfg;
+use crate::finding::hazard::{Hazard, Hazards};
+use crate::ir::cfg::{Cfg, constant};
 use crate::ir::instruction::access;
 use crate::ir::view::Body;
 use cranelift_codegen::FxHashMap;
@@ -100,7 +100,7 @@ impl Roots {
     }
 
     /// What of `hazards` the types of what `value` is reloaded for leave: that of a reload may be
-    /// weaker.
+    /// weaker. A constant that is spilled has no type; it is what it is.
     pub(crate) fn narrow(
         &self,
         func: &Function,
@@ -113,6 +113,7 @@ impl Roots {
                 _ => break,
             }
             let of_fact = func.dfg.gc_info.fact(value).and_then(Hazards::of);
+            let of_fact = of_fact.or_else(|| of_constant(func, value));
             hazards = of_fact.map_or(hazards, |of_fact| hazards.and(of_fact));
         }
         hazards
@@ -125,6 +126,17 @@ impl Roots {
         let access = loaded.and_then(|inst| access(func, inst));
         self.origins[value].is_none() && access.is_some_and(|access| is_in_slot(func, access.addr))
     }
+}
+
+/// What `value` is, if it is a constant that is no object.
+fn of_constant(func: &Function, value: Value) -> Option<Hazards> {
+    let mut hazards = Hazards::default();
+    match constant(func, value)? {
+        0 => hazards.insert(Hazard::Null),
+        n if n % 2 == 1 => hazards.insert(Hazard::I31),
+        _ => return None,
+    }
+    Some(hazards)
 }
 
 /// The parameters of blocks that are passed the same as one before them along each edge, with that one.

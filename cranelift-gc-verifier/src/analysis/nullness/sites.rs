@@ -9,10 +9,11 @@
 //! on each reference in it is enough, and where there is none nothing certain can be said.
 //!
 //! **Math.** The address is a sum of terms `Σ tᵢ`, or one of several such sums; the references are those `tᵢ` that have a fact, or whose
-//! class is that of a reference.
+//! class is that of a reference; what these may be is what their facts allow, or what the producer says that they are given.
 
 use super::proofs::Proofs;
 use super::terms::{Term, Terms};
+use crate::analysis::kind::given::{given, loaded};
 use crate::analysis::provenance::{Class, Values};
 use crate::finding::hazard::Hazards;
 use crate::finding::report::Unjudged;
@@ -65,6 +66,7 @@ type Trapz = [PackedOption<Inst>; 2];
 struct Finder<'a> {
     func: &'a Function,
     cfg: &'a Cfg,
+    body: &'a Body,
     values: &'a Values,
     trapz: SecondaryMap<Value, Trapz>,
     sites: Sites,
@@ -82,6 +84,7 @@ impl Sites {
         let mut finder = Finder {
             func,
             cfg,
+            body,
             values,
             trapz: SecondaryMap::new(),
             sites: Sites::default(),
@@ -127,14 +130,14 @@ impl Finder<'_> {
         terms: &Terms,
         proof: Option<(Value, Hazards)>,
     ) {
-        let func = self.func;
+        let (func, body, values) = (self.func, self.body, self.values);
         // NB: Null is no address, so that an access that can trap of it is its own guard. An index into a heap that
         // is null is none that traps.
         let hazards = |value| {
             if func.dfg.gc_info.new_object(value).is_some() {
                 return Some(Hazards::default());
             }
-            let fact = func.dfg.gc_info.fact(value)?;
+            let fact = fact_of(func, body, values, value)?;
             let of_pointer = || Hazards::of_pointer(fact).filter(|_| !traps);
             Hazards::of(fact).or_else(of_pointer)
         };
@@ -235,7 +238,7 @@ impl Finder<'_> {
                 && is_trapz_before(func, self.cfg, &self.trapz[reference], node),
             chosen: term.chosen,
             is_certain: term.is_certain && term.handed_on.is_none() && is_one,
-            has_type: was_guarded || func.dfg.gc_info.fact(reference).is_some(),
+            has_type: was_guarded || fact_of(func, self.body, self.values, reference).is_some(),
         });
     }
 
@@ -266,6 +269,16 @@ fn is_made_of_nothing(func: &Function, body: &Body, addr: Value) -> bool {
         Def::Item(_) => true,
     };
     !is_made && func.dfg.gc_info.fact(addr).is_none()
+}
+
+/// What `value` is, by its fact, or by what it is given.
+fn fact_of(func: &Function, body: &Body, values: &Values, value: Value) -> Option<GcFact> {
+    func.dfg.gc_info.fact(value).or_else(|| {
+        // NB: What is asked for is a reference; few have no fact.
+        let is_reference = values.class(value) == Class::Reference;
+        let given = || given(func, value).or_else(|| loaded(func, body, value));
+        is_reference.then(given).flatten()
+    })
 }
 
 fn note_trapz(trapz: &mut Trapz, inst: Inst) {

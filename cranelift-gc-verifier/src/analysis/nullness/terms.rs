@@ -3,7 +3,7 @@
 //! **Claim.** The terms of an address are all the references that it is made of.
 //!
 //! **Strength.** Sums are followed with their signs: what is added and taken away again is no term. Of a choice, each
-//! arm is a term, with the condition that chooses it. A block parameter that is an address stands for the reference
+//! arm is a term, with the condition that chooses it; a choice of references that is such an arm is one term. A block parameter that is an address stands for the reference
 //! that is handed on with it, where each way into the block hands on an address of just that; else for
 //! all that any way hands on. What is loaded from a stack slot is what was stored there. Through operations that
 //! are not followed, all operands that have to do with references are terms, none of which is certain.
@@ -216,13 +216,19 @@ impl<'a> Terms<'a> {
             let condition = self.body.resolve(self.func, args[0]);
             let arms = self.arms(inst);
             let is_choice = self.is_between_two(inst);
+            let is_reference = self.values.class(term.value) == Class::Reference;
+            if is_choice && term.chosen.is_some() && is_reference {
+                // NB: A choice within a choice is one reference: a guard is on what is chosen in the end.
+                let is_certain = false;
+                return self.add(Term { is_certain, ..term });
+            }
             for &(arm, holds) in &arms {
                 let chosen = match (is_choice, term.chosen) {
                     (false, chosen) => chosen,
                     (true, None) => Some((condition, holds)),
                     (true, chosen) => chosen,
                 };
-                // NB: Of a choice within a choice, one condition is told.
+                // NB: Of a choice of addresses within a choice, one condition is told.
                 let is_certain = term.is_certain && (!is_choice || term.chosen.is_none());
                 let term = Term {
                     chosen,

@@ -1,0 +1,47 @@
+//! What values without a fact are given.
+//!
+//! **Claim.** What is returned for a value holds of it, if callers, callees and memory hold what the producer declares of them.
+//!
+//! **Strength.** Parameters, results of calls, and loads.
+
+use super::field::held;
+use crate::ir::instruction::access;
+use crate::ir::view::Body;
+use cranelift_codegen::ir::{Function, GcFact, Value, ValueDef};
+
+/// What is given for `value` by the function's callers, by a callee or by memory.
+pub(crate) fn given(func: &Function, value: Value) -> Option<GcFact> {
+    let info = &func.dfg.gc_info;
+    match func.dfg.value_def(value) {
+        ValueDef::Param(block, number) => {
+            let is_entry = func.layout.entry_block() == Some(block);
+            let params = is_entry.then(|| &info.own_signature().params)?;
+            params.get(number).copied().flatten()
+        }
+        ValueDef::Result(inst, number) => {
+            let opcode = func.dfg.insts[inst].opcode();
+            if opcode.is_call() {
+                let signature = func.dfg.call_signature(inst)?;
+                let returns = &info.signature(signature)?.returns;
+                return returns.get(number).copied().flatten();
+            }
+            if opcode.can_load() && !opcode.can_store() {
+                return info.place(inst);
+            }
+            None
+        }
+        ValueDef::Union(..) => None,
+    }
+}
+
+/// What memory gives for `value`, if that is loaded from a field or an element of which the producer says what it holds.
+pub(crate) fn loaded(func: &Function, body: &Body, value: Value) -> Option<GcFact> {
+    let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
+        return None;
+    };
+    let access = access(func, inst)?;
+    match (access.result, access.data) {
+        (Some(_), None) if access.size == 4 => held(func, body, inst, &access),
+        _ => None,
+    }
+}
