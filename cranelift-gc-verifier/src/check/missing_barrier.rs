@@ -1,15 +1,20 @@
 //! References that are stored, or loaded, without the barrier that reference counting asks for (GCV19).
 //!
 //! **Claim.** Of every store that is reported: it stores what may be a reference to an object where the producer says that memory holds
-//! references, and nothing in the function changes the number of references to that object; or nothing loads and
-//! releases what was there. Of every load that is reported: it loads such a reference, hands it on, and nothing changes its object's
-//! header, as putting it on the list of what the stack holds does. Of every call: the callee writes references, and knows none.
+//! references, and there is an execution after which an object's count is not how many places hold references to it; or no change of
+//! the count by one dominates the store, or is on the ways to it; or nothing loads and releases what was there. Of every load that is
+//! reported: it loads such a reference, hands it on, and nothing changes its object's header, as putting it on the list of what the
+//! stack holds does. Of every call: the callee writes references, and knows none.
 //!
 //! **Strength.** Asked of what the producer made, under a collector that counts references and does not move objects (`gc_header
-//! … count`). Where ways meet, that the count is changed on each of them is asked of stores whose ways into their block can be told.
+//! … count`). Executions are few where nothing seems wrong. Where they reach a store, and the counts are right, it is in a barrier, however its
+//! instructions are arranged.
 //!
 //! **Math.** A store of `v` is counted if every edge into its block is taken only while `v` is no object, or passes a
-//! store to the count of `v`'s object; or if such a store dominates it.
+//! store of one more to the count of `v`'s object; or if such a store dominates it. Executions balance counts and stores
+//! ([`executions`]).
+
+mod executions;
 
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
@@ -17,17 +22,22 @@ use crate::analysis::kind::field::field_of;
 use crate::analysis::kind::subject::Scene;
 use crate::analysis::kind::thing::{Things, Universe};
 use crate::analysis::kind::{Kinds, dominating};
+use super::out_of_object::Fallback;
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::Flaw;
-use crate::evidence::steps::step;
+use crate::evidence::steps::{push_path, step, through};
 use crate::finding::error::GcError;
+use crate::finding::code::Code;
 use crate::finding::object::{Barrier, MissingBarrier};
+use crate::finding::report::Inconclusive;
 use crate::finding::typed::Thing;
 use crate::finding::witness::Role;
-use crate::ir::cfg::Node;
+use crate::ir::cfg::{Node, constant};
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::path::Point;
-use cranelift_codegen::ir::{Function, GcCollector, GcFact, Inst, Value, ValueDef};
+use cranelift_codegen::ir::{
+    Function, GcCollector, GcFact, Inst, InstructionData, Opcode, Value, ValueDef,
+};
 
 /// Check all accesses of memory that holds references.
 pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
@@ -60,20 +70,46 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
     if accesses.is_empty() {
         return;
     }
-    let Some(scene) = facts.scene() else {
-        return;
+    let fallback = facts.scene().is_none().then(|| Fallback::new(facts));
+    let scene = match &fallback {
+        Some(fallback) => fallback.scene(facts),
+        None => facts.scene().expect("there is no other"),
     };
+    let cfg = &facts.cfg;
     let mut barriers = Barriers {
         kinds: Kinds::new(scene),
         changes: changes(scene),
         count,
         objects: objects(scene.universe),
+        suspects: Vec::new(),
     };
     for (node, inst, access) in accesses {
         match (access.data, access.result) {
-            (Some(data), None) => barriers.store(node, inst, &access, data, findings),
-            (None, Some(result)) => barriers.load(inst, result, findings),
+            (Some(data), None) => barriers.store(node, inst, &access, data),
+            (None, Some(result)) => barriers.load(inst, result),
             _ => {}
+        }
+    }
+    let suspects = barriers.suspects;
+    let found = executions::find(facts, scene.headers, count, !suspects.is_empty());
+    for (suspect, is_sure) in &suspects {
+        if found.denies(suspect) {
+            continue;
+        }
+        let is_shown = found.faults.iter().any(|(fault, _)| fault.inst == suspect.inst);
+        match suspect.value {
+            Some(value) if !is_sure && !is_shown => {
+                let inst = suspect.inst;
+                findings.undecided(Code::Gcv19, Inconclusive::UndecidedBarrier { inst, value });
+            }
+            value => missing(func, suspect.inst, value, suspect.barrier, findings),
+        }
+    }
+    for (fault, path) in found.faults {
+        if suspects.iter().all(|(suspect, _)| suspect.inst != fault.inst) {
+            let mut steps = vec![through(cfg, path[0])];
+            push_path(func, cfg, &mut steps, &path, Role::Use, fault.inst);
+            findings.reject(GcError::MissingBarrier(fault), || Some(steps));
         }
     }
 }
@@ -82,7 +118,14 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
 pub(crate) fn recheck(func: &Function, missing: &MissingBarrier) -> Result<(), Flaw> {
     let info = &func.dfg.gc_info;
     let is_counted = info.header.is_some_and(|header| header.count.is_some());
-    let is_said = info.place(missing.inst).is_some() || info.object(missing.inst).is_some();
+    // NB: What is counted and held nowhere is told where it is counted.
+    let stores = || {
+        let access = crate::ir::instruction::access(func, missing.inst);
+        access.is_some_and(|access| access.data.is_some())
+    };
+    let is_said = info.place(missing.inst).is_some()
+        || info.object(missing.inst).is_some()
+        || missing.barrier == Barrier::Miscounted && stores();
     (is_counted && is_said)
         .then_some(())
         .ok_or("nothing says that there are references")
@@ -131,6 +174,8 @@ struct Change {
     root: Value,
     point: Point,
     offset: i64,
+    /// What is added to what was there, if that is known.
+    amount: Option<i64>,
 }
 
 /// All stores to words of objects, by their references.
@@ -154,10 +199,36 @@ fn changes(scene: Scene) -> Vec<Change> {
                     inst: Some(item.inst),
                 },
                 offset: offset.wrapping_add(access.offset.into()),
+                amount: access.data.and_then(|data| amount(scene, access, data)),
             });
         }
     }
     changes
+}
+
+/// What `data` is more than what is loaded from where it is stored.
+fn amount(scene: Scene, access: &Access, data: Value) -> Option<i64> {
+    let (func, body) = (scene.func, scene.body);
+    let made = |value: Value| func.dfg.value_def(body.resolve(func, value)).inst();
+    let InstructionData::Binary { opcode, args } = func.dfg.insts[made(data)?] else {
+        return None;
+    };
+    let number = |value: Value| constant(func, value).map(|n| n as i64);
+    let (loaded, amount) = match (opcode, number(args[0]), number(args[1])) {
+        (Opcode::Iadd, _, Some(n)) => (args[0], n),
+        (Opcode::Iadd, Some(n), None) => (args[1], n),
+        (Opcode::Isub, _, Some(n)) => (args[0], n.wrapping_neg()),
+        _ => return None,
+    };
+    let load = crate::ir::instruction::access(func, made(loaded)?)?;
+    let place = |access: &Access| {
+        let address = Address::of(func, body, access.addr);
+        let reference = address.reference.map(|reference| scene.root(reference));
+        let offset = address.offset;
+        (reference, offset.map(|offset| offset.wrapping_add(access.offset.into())))
+    };
+    let is_it = load.data.is_none() && load.size == access.size && place(&load) == place(access);
+    is_it.then_some(amount)
 }
 
 struct Barriers<'a> {
@@ -165,27 +236,40 @@ struct Barriers<'a> {
     changes: Vec<Change>,
     count: u32,
     objects: Things,
+    /// What seems to be missing, each with whether the ways to it were understood.
+    suspects: Vec<(MissingBarrier, bool)>,
 }
 
 impl Barriers<'_> {
-    fn store(
-        &mut self,
-        node: Node,
-        inst: Inst,
-        access: &Access,
-        data: Value,
-        findings: &mut Findings,
-    ) {
+    fn suspect(&mut self, inst: Inst, value: Value, barrier: Barrier, is_sure: bool) {
+        let missing = MissingBarrier {
+            inst,
+            value: Some(value),
+            barrier,
+        };
+        self.suspects.push((missing, is_sure));
+    }
+
+    fn store(&mut self, node: Node, inst: Inst, access: &Access, data: Value) {
         let scene = self.kinds.scene;
         let func = scene.func;
         let root = scene.root(data);
         let things = self.kinds.at(data, node, inst, None, Some(self.objects));
         let may_be_object = things.is_some_and(|things| !things.is_empty());
         if may_be_object && !self.is_counted(root, node, inst) {
-            missing(func, inst, Some(data), Barrier::NewNotCounted, findings);
+            // NB: What it is may be counted as what it is made of.
+            let is_made = match func.dfg.value_def(root) {
+                ValueDef::Param(block, _) => func.layout.entry_block() != Some(block),
+                ValueDef::Result(made, _) => {
+                    let opcode = func.dfg.insts[made].opcode();
+                    !opcode.can_load() && !opcode.is_call()
+                }
+                ValueDef::Union(..) => true,
+            };
+            self.suspect(inst, data, Barrier::NewNotCounted, !is_made);
         }
         if !self.is_initializing(access) && !self.is_old_released(inst, access) {
-            missing(func, inst, Some(data), Barrier::OldNotReleased, findings);
+            self.suspect(inst, data, Barrier::OldNotReleased, true);
         }
     }
 
@@ -200,7 +284,9 @@ impl Barriers<'_> {
         let count = i64::from(self.count);
         let of_root = self.changes.iter();
         let points: Vec<Point> = of_root
-            .filter(|change| change.root == root && change.offset == count)
+            .filter(|change| {
+                change.root == root && change.offset == count && change.amount == Some(1)
+            })
             .map(|change| change.point)
             .collect();
         if points.is_empty() {
@@ -294,7 +380,11 @@ impl Barriers<'_> {
         let is_changed = self
             .changes
             .iter()
-            .any(|change| change.root == root && change.offset == i64::from(self.count));
+            .any(|change| {
+                change.root == root
+                    && change.offset == i64::from(self.count)
+                    && change.amount == Some(-1)
+            });
         is_changed
             || scene.body.items().iter().any(|item| {
                 item.kind.is(Kind::CALLS)
@@ -307,7 +397,7 @@ impl Barriers<'_> {
             })
     }
 
-    fn load(&mut self, inst: Inst, result: Value, findings: &mut Findings) {
+    fn load(&mut self, inst: Inst, result: Value) {
         let scene = self.kinds.scene;
         let root = scene.root(result);
         let is_object = match self.kinds.facts(result)[..] {
@@ -321,7 +411,7 @@ impl Barriers<'_> {
         };
         let is_listed = self.changes.iter().any(|change| change.root == root);
         if is_object && !is_listed && self.is_handed_on(root) {
-            missing(scene.func, inst, Some(result), Barrier::NotListed, findings);
+            self.suspect(inst, result, Barrier::NotListed, true);
         }
     }
 

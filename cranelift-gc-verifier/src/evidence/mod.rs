@@ -8,3 +8,4 @@ pub(crate) mod shown;
 pub(crate) mod slot_path;
 pub(crate) mod stale_path;
 pub(crate) mod steps;
+pub(crate) mod world;

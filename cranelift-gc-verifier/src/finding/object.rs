@@ -18,10 +18,14 @@ pub enum Outside {
     },
     /// An array with this length has no such element.
     NoElement {
+        /// The index of its concrete type.
+        index: u32,
         /// The length for which it goes wrong.
         length: u32,
         /// The distance in bytes from the start of the object.
         offset: i64,
+        /// The number of bytes.
+        size: u32,
     },
     /// What is filled is no multiple of the size of an element.
     PartOfElement {
@@ -59,7 +63,7 @@ impl fmt::Display for OutOfObject {
                 f,
                 "{inst} accesses {size} bytes at offset {offset} of the object of {value}, which can be of type {index} and has no field there"
             ),
-            Outside::NoElement { length, offset } => write!(
+            Outside::NoElement { length, offset, .. } => write!(
                 f,
                 "{inst} accesses offset {offset} of the array of {value}, which is outside of it if its length is {length}"
             ),
@@ -81,6 +85,8 @@ pub enum Barrier {
     OldNotReleased,
     /// The reference that is loaded is not put on the list of what the stack holds.
     NotListed,
+    /// The reference is counted, or released, otherwise than once for each place that holds it.
+    Miscounted,
     /// A callee writes references, and knows nothing of them.
     WrittenByCallee,
 }
@@ -113,6 +119,10 @@ impl fmt::Display for MissingBarrier {
             (Barrier::NotListed, Some(value)) => write!(
                 f,
                 "{inst} loads GC reference {value}, which is not put on the list of what the stack holds"
+            ),
+            (Barrier::Miscounted, Some(value)) => write!(
+                f,
+                "{inst} leaves GC reference {value} counted otherwise than places hold it"
             ),
             (Barrier::WrittenByCallee, _) | (_, None) => {
                 write!(f, "{inst} writes GC references without a barrier")

@@ -227,6 +227,21 @@ pub enum Inconclusive {
         /// The value.
         value: Value,
     },
+    /// An access of which neither is proved that it stays inside its object nor an execution was found in which it does not.
+    UndecidedAccess {
+        /// The access.
+        inst: Inst,
+        /// The reference to the object, or the address.
+        value: Value,
+    },
+    /// A store of a reference of which neither is proved that it is counted on every way nor an execution was found in which it is
+    /// not.
+    UndecidedBarrier {
+        /// The store.
+        inst: Inst,
+        /// What is stored.
+        value: Value,
+    },
     /// Lowering made several calls of a safepoint, and its stack map is attached to one that
     /// need not be the safepoint itself.
     AmbiguousCall {
@@ -264,6 +279,8 @@ impl Inconclusive {
             Inconclusive::OpaqueReference { .. } => "opaque-reference",
             Inconclusive::OpaqueRoot { .. } => "opaque-root",
             Inconclusive::UndecidedType { .. } => "undecided-type",
+            Inconclusive::UndecidedAccess { .. } => "undecided-access",
+            Inconclusive::UndecidedBarrier { .. } => "undecided-barrier",
             Inconclusive::AmbiguousCall { .. } => "ambiguous-call",
             Inconclusive::TooMuchWork { .. } => "too-much-work",
             Inconclusive::Malformed { .. } => "malformed",
@@ -313,6 +330,14 @@ impl fmt::Display for Inconclusive {
             Inconclusive::UndecidedType { inst, value } => write!(
                 f,
                 "whether {value} is what {inst} relies upon could not be decided"
+            ),
+            Inconclusive::UndecidedAccess { inst, value } => write!(
+                f,
+                "whether {inst} stays inside of the object of {value} could not be decided"
+            ),
+            Inconclusive::UndecidedBarrier { inst, value } => write!(
+                f,
+                "whether {value} is counted on every way to {inst} could not be decided"
             ),
             Inconclusive::AmbiguousCall { inst } => write!(
                 f,

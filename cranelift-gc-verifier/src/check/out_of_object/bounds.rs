@@ -1,0 +1,982 @@
+//! Whether an offset into an object stays between bounds, by the tests that dominate the access.
+//!
+//! **Claim.** Where [`Bounds::holds`] says yes, the goal is true on every execution that gets there.
+//!
+//! **Strength.** Comparisons, overflow traps and the flags of overflow are understood, and sums, differences and products with
+//! constants of what they compare. An array lies within the 2³² bytes of the heap. Choices are split. Of block parameters the goal is
+//! proved by induction over the edges into their block.
+//!
+//! **Math.** A value is a linear form over atoms, with coefficients in ℤ. [`Bounds::modular`] gives a form that is the value modulo
+//! 2ⁿ; [`Bounds::exact`] gives one that is the value, which is the same form where it is proved to be in `[0, 2ⁿ)`, and an atom where it is
+//! not. A test is a form that is not negative. A goal `g ≥ 0` is proved if the intervals of its atoms say so, or if
+//! `a·g - b·f ≥ 0` is, for a test `f ≥ 0` and positive `a` and `b` with which one atom is eliminated.
+
+use super::conditions_before;
+use crate::analysis::kind::dominating::argument;
+use crate::analysis::kind::subject::Scene;
+use crate::ir::cfg::{Edge, Node};
+use crate::ir::constant::evaluate;
+use crate::ir::path::Point;
+use cranelift_codegen::FxHashMap;
+use cranelift_codegen::entity::EntitySet;
+use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value, ValueDef};
+use smallvec::SmallVec;
+
+/// How deep values are looked into.
+const MAX_DEPTH: u32 = 24;
+/// How many atoms are eliminated one after the other.
+const MAX_ELIMINATED: u32 = 3;
+/// How many forms are looked at for one goal.
+const FUEL: u32 = 3000;
+/// How often a goal is split, or proved by induction.
+const MAX_SPLITS: u32 = 3;
+/// How many tests are remembered.
+const MAX_TESTS: usize = 400;
+/// One more than the largest address in the heap.
+const HEAP_SIZE: i128 = 1 << 32;
+
+/// A linear form.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Form {
+    /// Each atom once, in order.
+    terms: SmallVec<[(u32, i128); 4]>,
+    constant: i128,
+}
+
+impl Form {
+    pub(super) fn number(constant: i128) -> Form {
+        Form {
+            terms: SmallVec::new(),
+            constant,
+        }
+    }
+
+    fn atom(atom: u32) -> Form {
+        Form {
+            terms: SmallVec::from_slice(&[(atom, 1)]),
+            constant: 0,
+        }
+    }
+
+    fn coefficient(&self, atom: u32) -> Option<i128> {
+        let found = self.terms.iter().find(|term| term.0 == atom);
+        found.map(|term| term.1)
+    }
+
+    fn times(&self, factor: i128) -> Option<Form> {
+        self.combined(factor, &Form::default(), 0)
+    }
+
+    fn plus(&self, other: &Form) -> Option<Form> {
+        self.combined(1, other, 1)
+    }
+
+    pub(super) fn minus(&self, other: &Form) -> Option<Form> {
+        self.combined(1, other, -1)
+    }
+
+    pub(super) fn shifted(&self, by: i128) -> Option<Form> {
+        self.plus(&Form::number(by))
+    }
+
+    /// `a` times this, and `b` times `other`. Nothing, if that is too large.
+    fn combined(&self, a: i128, other: &Form, b: i128) -> Option<Form> {
+        let mut terms: SmallVec<[(u32, i128); 4]> = SmallVec::new();
+        let (mut left, mut right) = (self.terms.iter().peekable(), other.terms.iter().peekable());
+        loop {
+            let atom = match (left.peek(), right.peek()) {
+                (Some(l), Some(r)) => l.0.min(r.0),
+                (Some(l), None) => l.0,
+                (None, Some(r)) => r.0,
+                (None, None) => break,
+            };
+            let mut total: i128 = 0;
+            if let Some(term) = left.next_if(|term| term.0 == atom) {
+                total = total.checked_add(term.1.checked_mul(a)?)?;
+            }
+            if let Some(term) = right.next_if(|term| term.0 == atom) {
+                total = total.checked_add(term.1.checked_mul(b)?)?;
+            }
+            if total != 0 {
+                terms.push((atom, total));
+            }
+        }
+        let constant = self.constant.checked_mul(a)?;
+        let constant = constant.checked_add(other.constant.checked_mul(b)?)?;
+        Some(Form { terms, constant })
+    }
+
+    /// The form, if it is a number.
+    pub(super) fn as_number(&self) -> Option<i128> {
+        self.terms.is_empty().then_some(self.constant)
+    }
+}
+
+/// What an atom stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    /// A value, as an unsigned number.
+    Value(Value),
+    /// The length of the array that a root refers to.
+    Length(Value),
+}
+
+/// The array that is accessed, if it is one.
+#[derive(Clone, Copy)]
+pub(super) struct Array {
+    /// Where its first element is.
+    pub(super) start: i128,
+    /// The bytes of an element.
+    pub(super) element: i128,
+}
+
+/// See the module.
+pub(super) struct Bounds<'a, 's> {
+    scene: Scene<'a>,
+    /// The object that is accessed, a root.
+    object: Value,
+    array: Option<Array>,
+    /// The values that are loaded from where arrays have their length, each with the array.
+    lengths: &'s FxHashMap<Value, Value>,
+    /// Where the length of a new array is stored, and what.
+    stored: Option<(Point, Value)>,
+    keys: FxHashMap<Key, u32>,
+    /// Of each atom what it is and between which numbers.
+    atoms: Vec<(Key, i128, i128)>,
+    /// Forms that are never negative.
+    always: Vec<Form>,
+    /// Forms that are not negative where the goal is.
+    tests: Vec<Form>,
+    exact: FxHashMap<Value, Form>,
+    depth: u32,
+    fuel: u32,
+    /// How many of the tests before a point are looked at.
+    most: usize,
+}
+
+impl<'a, 's> Bounds<'a, 's> {
+    pub(super) fn new(
+        scene: Scene<'a>,
+        object: Value,
+        array: Option<Array>,
+        lengths: &'s FxHashMap<Value, Value>,
+        stored: Option<(Point, Value)>,
+    ) -> Self {
+        let mut bounds = Bounds {
+            scene,
+            object,
+            array,
+            lengths,
+            stored,
+            keys: FxHashMap::default(),
+            atoms: Vec::new(),
+            always: Vec::new(),
+            tests: Vec::new(),
+            exact: FxHashMap::default(),
+            depth: MAX_DEPTH,
+            fuel: 0,
+            most: 0,
+        };
+        if let Some(end) = bounds.end() {
+            // The whole of it is in the heap.
+            let reference = Form::atom(bounds.atom(Key::Value(object)));
+            let left = reference
+                .plus(&end)
+                .and_then(|end| Form::number(HEAP_SIZE).minus(&end));
+            bounds.always.extend(left);
+        }
+        bounds
+    }
+
+    /// Where the array ends, from its start on.
+    pub(super) fn end(&mut self) -> Option<Form> {
+        let array = self.array?;
+        let length = Form::atom(self.atom(Key::Length(self.object)));
+        length.times(array.element)?.shifted(array.start)
+    }
+
+    /// How far from the start of the object the access is, if its address is the base of the heap, the object and that.
+    pub(super) fn distance(
+        &mut self,
+        address: Value,
+        offset: i32,
+        bases: &EntitySet<Value>,
+    ) -> Option<Form> {
+        let form = self.modular(address);
+        let reference = Form::atom(self.atom(Key::Value(self.object)));
+        let mut form = form.minus(&reference)?;
+        let own = reference.terms[0].0;
+        if form.coefficient(own).is_some() {
+            return None;
+        }
+        let wide: SmallVec<[(u32, bool); 2]> = form
+            .terms
+            .iter()
+            .filter_map(|&(atom, times)| match self.atoms[atom as usize].0 {
+                Key::Value(value) if times == 1 && self.bits(value) == 64 => {
+                    Some((atom, bases.contains(value)))
+                }
+                Key::Value(_) | Key::Length(_) => None,
+            })
+            .collect();
+        let mut known = wide.iter().filter(|(_, is_base)| *is_base);
+        let base = match (known.next(), known.next(), &wide[..]) {
+            (Some(&(base, _)), None, _) | (None, None, &[(base, _)]) => base,
+            _ => return None,
+        };
+        form = form.minus(&Form::atom(base))?;
+        form.shifted(offset.into())
+    }
+
+    /// Note what the tests before `inst`, or before the end of `node`, say.
+    pub(super) fn enter(&mut self, node: Node, inst: Option<Inst>, most: usize) {
+        self.tests.clear();
+        self.exact.clear();
+        self.most = most;
+        let conditions = conditions_before(self.scene, node, inst, most);
+        self.assume_all(node, inst, &conditions);
+    }
+
+    fn assume_all(&mut self, node: Node, inst: Option<Inst>, conditions: &[(Value, bool)]) {
+        let (func, cfg) = (self.scene.func, self.scene.cfg);
+        if let Some((point, data)) = self.stored {
+            let at = Point { node, inst };
+            let is_before = match inst {
+                Some(_) => point.dominates(func, cfg, at),
+                None => cfg.dominates(point.node, node),
+            };
+            if is_before {
+                let length = Form::atom(self.atom(Key::Length(self.object)));
+                let data = self.exact(data);
+                self.equal(&length, &data);
+            }
+        }
+        // NB: A signed comparison says more once it is known that an operand is not negative.
+        for _ in 0..2 {
+            for &(condition, is) in conditions {
+                self.assume(condition, is, MAX_DEPTH);
+            }
+        }
+    }
+
+    // --- Proofs ----------------------------------------------------------------------------
+
+    /// Is `goal`, in terms of values at `inst` in `node`, never negative there?
+    pub(super) fn holds(&mut self, goal: &Form, node: Node) -> bool {
+        self.holds_within(goal, node, MAX_SPLITS)
+    }
+
+    fn holds_within(&mut self, goal: &Form, node: Node, splits: u32) -> bool {
+        self.fuel = FUEL;
+        if self.prove(goal, MAX_ELIMINATED) {
+            return true;
+        }
+        let Some(splits) = splits.checked_sub(1) else {
+            return false;
+        };
+        let atoms: SmallVec<[u32; 4]> = goal.terms.iter().map(|term| term.0).collect();
+        for atom in atoms {
+            let (key, ..) = self.atoms[atom as usize];
+            let value = match key {
+                Key::Value(value) | Key::Length(value) => value,
+            };
+            let is_proved = match self.scene.func.dfg.value_def(value) {
+                ValueDef::Result(inst, _) => match (key, self.scene.func.dfg.insts[inst]) {
+                    (
+                        Key::Value(_),
+                        InstructionData::Ternary {
+                            opcode: Opcode::Select | Opcode::SelectSpectreGuard,
+                            args,
+                        },
+                    ) => self.by_arms(goal, atom, args, node, splits),
+                    _ => false,
+                },
+                ValueDef::Param(..) => self.by_induction(goal, value, splits),
+                ValueDef::Union(..) => false,
+            };
+            if is_proved {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn by_arms(
+        &mut self,
+        goal: &Form,
+        atom: u32,
+        [condition, yes, no]: [Value; 3],
+        node: Node,
+        splits: u32,
+    ) -> bool {
+        [(yes, true), (no, false)].into_iter().all(|(arm, is)| {
+            let tests = self.tests.clone();
+            let exact = self.exact.clone();
+            self.assume(condition, is, MAX_DEPTH);
+            let arm = self.exact(arm);
+            self.equal(&Form::atom(atom), &arm);
+            let holds = self
+                .replaced(goal, atom, &arm)
+                .is_some_and(|goal| self.holds_within(&goal, node, splits));
+            self.tests = tests;
+            self.exact = exact;
+            holds
+        })
+    }
+
+    /// Is the goal true of what every edge passes to the block of `param`? Where the block was entered before, it was true then.
+    fn by_induction(&mut self, goal: &Form, param: Value, splits: u32) -> bool {
+        let (func, cfg) = (self.scene.func, self.scene.cfg);
+        let ValueDef::Param(block, _) = func.dfg.value_def(param) else {
+            return false;
+        };
+        let Some(node) = cfg.node(block).filter(|&node| node != 0) else {
+            return false;
+        };
+        // What else is in the goal does not change while the block is entered again.
+        let is_fixed = goal.terms.iter().all(|term| {
+            let (Key::Value(value) | Key::Length(value)) = self.atoms[term.0 as usize].0;
+            match func.dfg.value_def(value) {
+                ValueDef::Param(of, _) if of == block => true,
+                _ => Point::of_value(func, cfg, value)
+                    .is_some_and(|point| point.node != node && cfg.dominates(point.node, node)),
+            }
+        });
+        if !is_fixed {
+            return false;
+        }
+        let edges: Vec<Edge> = cfg.preds(node).collect();
+        edges.into_iter().all(|edge| {
+            let tests = core::mem::take(&mut self.tests);
+            let exact = core::mem::take(&mut self.exact);
+            let holds = self.holds_along(goal, edge, splits);
+            self.tests = tests;
+            self.exact = exact;
+            holds
+        })
+    }
+
+    fn holds_along(&mut self, goal: &Form, edge: Edge, splits: u32) -> bool {
+        let (func, cfg) = (self.scene.func, self.scene.cfg);
+        if cfg.dominates(edge.to, edge.from) {
+            self.tests.push(goal.clone());
+        }
+        let mut conditions = conditions_before(self.scene, edge.from, None, self.most);
+        let last = func.layout.last_inst(cfg.block(edge.from));
+        if let Some(last) = last
+            && let InstructionData::Brif { arg, .. } = func.dfg.insts[last]
+            && is_only_edge(self.scene, edge)
+        {
+            conditions.push((arg, edge.dest == 0));
+        }
+        self.assume_all(edge.from, None, &conditions);
+        let block = cfg.block(edge.to);
+        let mut goal = goal.clone();
+        // NB: What is passed may be made of the parameters themselves: these get other names first.
+        let mut passed = Vec::new();
+        for (number, &param) in func.dfg.block_params(block).iter().enumerate() {
+            for key in [Key::Value(param), Key::Length(param)] {
+                let atom = self.keys.get(&key).copied();
+                let Some(atom) = atom.filter(|&atom| goal.coefficient(atom).is_some()) else {
+                    continue;
+                };
+                let Some(arg) = argument(func, cfg.block(edge.from), edge, number) else {
+                    return false;
+                };
+                let arg = match key {
+                    Key::Value(_) => self.exact(arg),
+                    Key::Length(_) => {
+                        let root = self.scene.root(arg);
+                        Form::atom(self.atom(Key::Length(root)))
+                    }
+                };
+                let renamed = self.renamed(atom);
+                let Some(next) = self.replaced(&goal, atom, &renamed) else {
+                    return false;
+                };
+                passed.push((renamed.terms[0].0, arg));
+                goal = next;
+            }
+        }
+        for (atom, arg) in passed {
+            let Some(next) = self.replaced(&goal, atom, &arg) else {
+                return false;
+            };
+            goal = next;
+        }
+        self.holds_within(&goal, edge.from, splits)
+    }
+
+    fn replaced(&self, goal: &Form, atom: u32, by: &Form) -> Option<Form> {
+        let Some(times) = goal.coefficient(atom) else {
+            return Some(goal.clone());
+        };
+        goal.combined(1, &Form::atom(atom), -times)?
+            .combined(1, by, times)
+    }
+
+    fn lowest(&self, form: &Form) -> Option<i128> {
+        let mut lowest = form.constant;
+        for &(atom, times) in &form.terms {
+            let (_, low, high) = self.atoms[atom as usize];
+            let at = if times > 0 { low } else { high };
+            lowest = lowest.checked_add(times.checked_mul(at)?)?;
+        }
+        Some(lowest)
+    }
+
+    fn prove(&mut self, form: &Form, eliminated: u32) -> bool {
+        if self.lowest(form).is_some_and(|lowest| lowest >= 0) {
+            return true;
+        }
+        let (Some(left), Some(fuel)) = (eliminated.checked_sub(1), self.fuel.checked_sub(1)) else {
+            return false;
+        };
+        self.fuel = fuel;
+        for &(atom, times) in &form.terms {
+            for index in 0..self.always.len() + self.tests.len() {
+                let test = match self.always.get(index) {
+                    Some(test) => test,
+                    None => &self.tests[index - self.always.len()],
+                };
+                let Some(found) = test.coefficient(atom) else {
+                    continue;
+                };
+                if found.signum() != times.signum() {
+                    continue;
+                }
+                let next = form.combined(found.abs(), test, -times.abs());
+                if next.is_some_and(|next| self.prove(&next, left)) {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    fn is_at_least(&mut self, form: &Form, number: i128) -> bool {
+        self.fuel = FUEL;
+        form.shifted(-number)
+            .is_some_and(|form| self.prove(&form, MAX_ELIMINATED))
+    }
+
+    fn is_at_most(&mut self, form: &Form, number: i128) -> bool {
+        self.fuel = FUEL;
+        Form::number(number)
+            .minus(form)
+            .is_some_and(|form| self.prove(&form, MAX_ELIMINATED))
+    }
+
+    /// Between which numbers the intervals of the atoms put `form`, and what it is a multiple of, besides its constant.
+    pub(super) fn range(&self, form: &Form) -> Option<(i128, i128, i128)> {
+        let low = self.lowest(form)?;
+        let high = self.lowest(&form.times(-1)?)?.checked_neg()?;
+        let mut step: i128 = 0;
+        for &(atom, times) in &form.terms {
+            let times = times.checked_mul(self.step_of(atom))?;
+            let (mut a, mut b) = (step.abs(), times.abs());
+            while b != 0 {
+                (a, b) = (b, a % b);
+            }
+            step = a;
+        }
+        Some((low, high, step.max(1)))
+    }
+
+    /// What an atom is a multiple of.
+    fn step_of(&self, atom: u32) -> i128 {
+        let func = self.scene.func;
+        let Key::Value(value) = self.atoms[atom as usize].0 else {
+            return 1;
+        };
+        if let ValueDef::Result(inst, 0) = func.dfg.value_def(value)
+            && let InstructionData::Binary {
+                opcode: Opcode::Band,
+                args,
+            } = func.dfg.insts[inst]
+            && let Some(mask) = args.iter().find_map(|&arg| constant(func, arg))
+            && mask != 0
+        {
+            return 1 << mask.trailing_zeros();
+        }
+        1
+    }
+
+    // --- Values ----------------------------------------------------------------------------
+
+    fn bits(&self, value: Value) -> u32 {
+        self.scene.func.dfg.value_type(value).bits()
+    }
+
+    fn atom(&mut self, key: Key) -> u32 {
+        if let Some(&atom) = self.keys.get(&key) {
+            return atom;
+        }
+        let (low, high) = match key {
+            Key::Value(value) => (0, largest(self.bits(value))),
+            Key::Length(root) => {
+                let most = match self.array {
+                    Some(array) if root == self.object && array.element > 0 => {
+                        (HEAP_SIZE - array.start) / array.element
+                    }
+                    _ => largest(32),
+                };
+                (0, most)
+            }
+        };
+        let atom = self.atoms.len() as u32;
+        self.atoms.push((key, low, high));
+        self.keys.insert(key, atom);
+        if let Key::Value(value) = key {
+            self.describe(atom, value);
+        }
+        atom
+    }
+
+    /// An atom that stands for another one while that is replaced.
+    fn renamed(&mut self, atom: u32) -> Form {
+        let known = self.atoms[atom as usize];
+        self.atoms.push(known);
+        Form::atom(self.atoms.len() as u32 - 1)
+    }
+
+    /// Note what is always true of what an atom stands for.
+    fn describe(&mut self, atom: u32, value: Value) {
+        let func = self.scene.func;
+        let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
+            return;
+        };
+        let number = |value: Value| constant(func, value).map(i128::from);
+        let own = Form::atom(atom);
+        let data = func.dfg.insts[inst];
+        let Some(depth) = self.depth.checked_sub(1) else {
+            return;
+        };
+        self.depth = depth;
+        let mut most = None;
+        match (data.opcode(), data) {
+            (Opcode::Icmp, _) => most = Some(1),
+            (Opcode::Uload8, _) => most = Some(largest(8)),
+            (Opcode::Uload16, _) => most = Some(largest(16)),
+            (Opcode::Uload32, _) => most = Some(largest(32)),
+            (Opcode::Clz | Opcode::Ctz | Opcode::Popcnt, _) => {
+                most = Some(self.bits(value).into());
+            }
+            (Opcode::Band | Opcode::Umin, InstructionData::Binary { args, .. }) => {
+                for arg in args {
+                    let arg = self.exact(arg);
+                    self.always.extend(arg.minus(&own));
+                }
+            }
+            (Opcode::Umax, InstructionData::Binary { args, .. }) => {
+                for arg in args {
+                    let arg = self.exact(arg);
+                    self.always.extend(own.minus(&arg));
+                }
+            }
+            (Opcode::Urem, InstructionData::Binary { args: [a, b], .. }) => {
+                let (a, b) = (self.exact(a), self.exact(b));
+                self.always.extend(a.minus(&own));
+                let left = b.minus(&own).and_then(|left| left.shifted(-1));
+                self.always.extend(left);
+            }
+            (Opcode::Ushr, InstructionData::Binary { args: [a, by], .. }) => {
+                if let Some(by) = number(by) {
+                    let bits = i128::from(self.bits(value));
+                    self.divided(&own, a, 1 << (by % bits));
+                }
+            }
+            (Opcode::Udiv, InstructionData::Binary { args: [a, by], .. }) => {
+                if let Some(by) = number(by).filter(|&by| by > 0) {
+                    self.divided(&own, a, by);
+                }
+            }
+            _ => {}
+        }
+        self.depth += 1;
+        if let Some(most) = most {
+            let high = &mut self.atoms[atom as usize].2;
+            *high = (*high).min(most);
+        }
+        for arg in self.always.clone() {
+            // A bound that is a number is one of the interval.
+            if let [(of, -1)] = arg.terms[..]
+                && of == atom
+            {
+                let high = &mut self.atoms[atom as usize].2;
+                *high = (*high).min(arg.constant);
+            }
+        }
+    }
+
+    /// `own` is `value` divided by a number.
+    fn divided(&mut self, own: &Form, value: Value, by: i128) {
+        let high = largest(self.bits(value)) / by;
+        let atom = own.terms[0].0;
+        self.atoms[atom as usize].2 = self.atoms[atom as usize].2.min(high);
+        let value = self.exact(value);
+        let rest = own
+            .times(by)
+            .and_then(|whole| value.minus(&whole));
+        let Some(rest) = rest else { return };
+        let left = Form::number(by - 1).minus(&rest);
+        self.always.push(rest);
+        self.always.extend(left);
+    }
+
+    /// `value`, as an unsigned number.
+    fn exact(&mut self, value: Value) -> Form {
+        let func = self.scene.func;
+        let value = self.scene.root(value);
+        let bits = self.bits(value);
+        if let Some(n) = constant(func, value) {
+            return Form::number(i128::from(n) & largest(bits));
+        }
+        if let Some(form) = self.exact.get(&value) {
+            return form.clone();
+        }
+        let form = match self.depth.checked_sub(1) {
+            Some(depth) if bits <= 64 => {
+                self.depth = depth;
+                let form = self.exact_anew(value, bits);
+                self.depth += 1;
+                form
+            }
+            _ => None,
+        };
+        let form = form.unwrap_or_else(|| Form::atom(self.atom(Key::Value(value))));
+        self.exact.insert(value, form.clone());
+        form
+    }
+
+    fn exact_anew(&mut self, value: Value, bits: u32) -> Option<Form> {
+        let func = self.scene.func;
+        if let ValueDef::Result(inst, 0) = func.dfg.value_def(value)
+            && let InstructionData::IntAddTrap { args: [a, b], .. } = func.dfg.insts[inst]
+            && value != self.object
+        {
+            // It is there, and so it did not trap.
+            let sum = self.exact(a);
+            let sum = sum.plus(&self.exact(b))?;
+            self.note(Form::number(largest(bits)).minus(&sum));
+            return Some(sum);
+        }
+        let form = self.modular(value);
+        if let [(_, 1)] = form.terms[..]
+            && form.constant == 0
+            && self.range(&form).is_some_and(|(low, high, _)| low >= 0 && high <= largest(bits))
+        {
+            return Some(form);
+        }
+        let fits = self.is_at_least(&form, 0) && self.is_at_most(&form, largest(bits));
+        fits.then_some(form)
+    }
+
+    /// A form that is `value`, modulo two to the power of its width.
+    fn modular(&mut self, value: Value) -> Form {
+        let func = self.scene.func;
+        let value = self.scene.root(value);
+        if let Some(n) = signed(func, value) {
+            return Form::number(n);
+        }
+        // NB: What was tested is said of the exact form. An address has none.
+        let known = self.exact.get(&value).cloned();
+        if let Some(known) = &known
+            && self.bits(value) < 64
+        {
+            return known.clone();
+        }
+        let form = match self.depth.checked_sub(1) {
+            Some(depth) => {
+                self.depth = depth;
+                let form = self.modular_anew(value);
+                self.depth += 1;
+                form
+            }
+            None => None,
+        };
+        match (form, known) {
+            (Some(form), Some(known)) if !self.is_address(&form) => known,
+            (Some(form), _) => form,
+            (None, _) => Form::atom(self.atom(Key::Value(value))),
+        }
+    }
+
+    /// Does the object take part in `form`?
+    fn is_address(&self, form: &Form) -> bool {
+        let own = self.keys.get(&Key::Value(self.object));
+        own.is_some_and(|&own| form.coefficient(own).is_some())
+    }
+
+    fn modular_anew(&mut self, value: Value) -> Option<Form> {
+        let func = self.scene.func;
+        if let Some(&array) = self.lengths.get(&value) {
+            return Some(Form::atom(self.atom(Key::Length(array))));
+        }
+        let (ValueDef::Result(inst, 0), true) =
+            (func.dfg.value_def(value), value != self.object)
+        else {
+            return None;
+        };
+        let data = func.dfg.insts[inst];
+        let bits = self.bits(value);
+        match (data.opcode(), data) {
+            (
+                Opcode::Iadd | Opcode::UaddOverflow,
+                InstructionData::Binary { args: [a, b], .. },
+            ) => self.modular(a).plus(&self.modular(b)),
+            (
+                Opcode::Isub | Opcode::UsubOverflow,
+                InstructionData::Binary { args: [a, b], .. },
+            ) => self.modular(a).minus(&self.modular(b)),
+            (
+                Opcode::Imul | Opcode::UmulOverflow,
+                InstructionData::Binary { args: [a, b], .. },
+            ) => {
+                let (a, b) = (self.modular(a), self.modular(b));
+                match (a.as_number(), b.as_number()) {
+                    (_, Some(times)) => a.times(times),
+                    (Some(times), None) => b.times(times),
+                    (None, None) => None,
+                }
+            }
+            (Opcode::Ishl, InstructionData::Binary { args: [a, by], .. }) => {
+                let by = constant(func, self.scene.root(by))?;
+                let by = by % u64::from(bits);
+                (bits <= 64).then(|| self.modular(a))?.times(1 << by)
+            }
+            (Opcode::Ineg, InstructionData::Unary { arg, .. }) => self.modular(arg).times(-1),
+            (Opcode::Uextend, InstructionData::Unary { arg, .. }) => Some(self.exact(arg)),
+            (Opcode::Ireduce, InstructionData::Unary { arg, .. }) => Some(self.modular(arg)),
+            (Opcode::Sextend, InstructionData::Unary { arg, .. }) => {
+                let half = largest(self.bits(arg)) >> 1;
+                let form = self.exact(arg);
+                self.is_at_most(&form, half).then_some(form)
+            }
+            (_, InstructionData::IntAddTrap { .. }) => Some(self.exact(value)),
+            (
+                Opcode::SelectSpectreGuard,
+                InstructionData::Ternary {
+                    args: [_, null, checked],
+                    ..
+                },
+            ) if constant(func, null) == Some(0) => Some(self.modular(checked)),
+            _ => None,
+        }
+    }
+
+    // --- Tests -----------------------------------------------------------------------------
+
+    fn note(&mut self, form: Option<Form>) {
+        let Some(form) = form.filter(|form| !form.terms.is_empty()) else {
+            return;
+        };
+        if self.tests.len() < MAX_TESTS && !self.tests.contains(&form) {
+            self.tests.push(form);
+        }
+    }
+
+    fn equal(&mut self, a: &Form, b: &Form) {
+        self.note(a.minus(b));
+        self.note(b.minus(a));
+    }
+
+    /// `value` is other than zero, or it is zero.
+    fn assume(&mut self, value: Value, is: bool, depth: u32) {
+        let func = self.scene.func;
+        let value = self.scene.root(value);
+        let Some(depth) = depth.checked_sub(1) else {
+            return;
+        };
+        if self.bits(value) > 64 || !func.dfg.value_type(value).is_int() {
+            return;
+        }
+        match func.dfg.value_def(value) {
+            ValueDef::Result(inst, 0) => {
+                if self.assume_result(inst, is, depth) {
+                    return;
+                }
+            }
+            ValueDef::Result(inst, 1) => return self.assume_flag(inst, is),
+            ValueDef::Result(..) | ValueDef::Param(..) | ValueDef::Union(..) => {}
+        }
+        let form = self.exact(value);
+        match is {
+            true => self.note(form.shifted(-1)),
+            false => self.equal(&form, &Form::number(0)),
+        }
+    }
+
+    /// What follows from a result; or nothing is known of how it is made.
+    fn assume_result(&mut self, inst: Inst, is: bool, depth: u32) -> bool {
+        let func = self.scene.func;
+        let number = |bounds: &Self, value: Value| constant(func, bounds.scene.root(value));
+        let data = func.dfg.insts[inst];
+        match (data.opcode(), data) {
+            (_, InstructionData::IntCompare { cond, args: [a, b], .. }) => {
+                let is_zero = number(self, b) == Some(0);
+                match cond {
+                    IntCC::NotEqual if is_zero && self.is_truth(a) => self.assume(a, is, depth),
+                    IntCC::Equal if is_zero && self.is_truth(a) => self.assume(a, !is, depth),
+                    _ => {
+                        let cond = if is { cond } else { cond.complement() };
+                        self.compare(cond, a, b);
+                    }
+                }
+            }
+            (Opcode::Uextend | Opcode::Sextend | Opcode::Bmask, InstructionData::Unary { arg, .. }) => {
+                self.assume(arg, is, depth);
+            }
+            (Opcode::Bor, InstructionData::Binary { args, .. }) if !is => {
+                args.into_iter().for_each(|arg| self.assume(arg, false, depth));
+            }
+            (Opcode::Band, InstructionData::Binary { args, .. })
+                if is && args.iter().all(|&arg| number(self, arg).is_none()) =>
+            {
+                args.into_iter().for_each(|arg| self.assume(arg, true, depth));
+            }
+            (Opcode::Bxor, InstructionData::Binary { args: [a, b], .. })
+                if number(self, b) == Some(1) && self.is_truth(a) =>
+            {
+                self.assume(a, !is, depth);
+            }
+            (Opcode::Ushr, InstructionData::Binary { args: [a, by], .. }) if !is => {
+                let Some(by) = number(self, by) else {
+                    return false;
+                };
+                let below = 1i128 << (by % u64::from(self.bits(a)));
+                let form = self.exact(a);
+                self.note(Form::number(below - 1).minus(&form));
+            }
+            (Opcode::Band, InstructionData::Binary { args: [a, b], .. }) if !is => {
+                let (value, mask) = match (number(self, a), number(self, b)) {
+                    (_, Some(mask)) => (a, mask),
+                    (Some(mask), None) => (b, mask),
+                    (None, None) => return false,
+                };
+                let most = largest(self.bits(value));
+                let below = !i128::from(mask) & most;
+                // All bits from some one on.
+                if below & (below + 1) != 0 {
+                    return false;
+                }
+                let form = self.exact(value);
+                self.note(Form::number(below).minus(&form));
+            }
+            _ => return false,
+        }
+        true
+    }
+
+    /// A flag that says whether an operation overflows.
+    fn assume_flag(&mut self, inst: Inst, is: bool) {
+        let func = self.scene.func;
+        let InstructionData::Binary { opcode, args: [a, b] } = func.dfg.insts[inst] else {
+            return;
+        };
+        if is {
+            return;
+        }
+        let most = Form::number(largest(self.bits(a)));
+        let number = |value: Value| constant(func, value).map(i128::from);
+        let times = number(self.scene.root(a)).or(number(self.scene.root(b)));
+        let is_first = number(self.scene.root(a)).is_some();
+        let (x, y) = (self.exact(a), self.exact(b));
+        let left = match opcode {
+            Opcode::UaddOverflow => x.plus(&y).and_then(|sum| most.minus(&sum)),
+            Opcode::UsubOverflow => x.minus(&y),
+            Opcode::UmulOverflow => times.and_then(|times| {
+                let of = if is_first { y } else { x };
+                of.times(times).and_then(|product| most.minus(&product))
+            }),
+            _ => None,
+        };
+        self.note(left);
+    }
+
+    /// Is it zero or one?
+    fn is_truth(&self, value: Value) -> bool {
+        let func = self.scene.func;
+        match func.dfg.value_def(self.scene.root(value)) {
+            ValueDef::Result(inst, 0) => match func.dfg.insts[inst] {
+                InstructionData::Unary {
+                    opcode: Opcode::Uextend,
+                    arg,
+                } => self.is_truth(arg),
+                ref data => data.opcode() == Opcode::Icmp,
+            },
+            _ => false,
+        }
+    }
+
+    fn compare(&mut self, cond: IntCC, a: Value, b: Value) {
+        let bits = self.bits(a);
+        if bits > 64 {
+            return;
+        }
+        let half = largest(bits) >> 1;
+        let (x, y) = (self.exact(a), self.exact(b));
+        use IntCC::*;
+        let (cond, x, y) = match cond {
+            UnsignedGreaterThan
+            | UnsignedGreaterThanOrEqual
+            | SignedGreaterThan
+            | SignedGreaterThanOrEqual => (cond.swap_args(), y, x),
+            _ => (cond, x, y),
+        };
+        let less = |by: i128| y.minus(&x).and_then(|left| left.shifted(-by));
+        match cond {
+            Equal => self.equal(&x, &y),
+            NotEqual => {
+                for (low, high) in [(&x, &y), (&y, &x)] {
+                    let Some(gap) = high.minus(low) else { continue };
+                    if self.is_at_least(&gap, 0) {
+                        self.note(gap.shifted(-1));
+                    }
+                }
+            }
+            UnsignedLessThan => self.note(less(1)),
+            UnsignedLessThanOrEqual => self.note(less(0)),
+            SignedLessThan | SignedLessThanOrEqual => {
+                // What is less is not negative: so the other one is neither.
+                if self.is_at_most(&x, half) {
+                    self.note(less(i128::from(cond == SignedLessThan)));
+                    self.note(Form::number(half).minus(&y));
+                }
+            }
+            UnsignedGreaterThan
+            | UnsignedGreaterThanOrEqual
+            | SignedGreaterThan
+            | SignedGreaterThanOrEqual => {}
+        }
+    }
+}
+
+/// Is the edge the only one from its block to the other?
+fn is_only_edge(scene: Scene, edge: Edge) -> bool {
+    let edges = scene.cfg.succs(edge.from);
+    edges.filter(|other| other.to == edge.to).count() == 1
+}
+
+/// The largest unsigned number of so many bits.
+fn largest(bits: u32) -> i128 {
+    match bits {
+        0..=64 => (1 << bits) - 1,
+        _ => (1 << 100) - 1,
+    }
+}
+
+/// The number that `value` always is.
+fn constant(func: &Function, value: Value) -> Option<u64> {
+    let ty = func.dfg.value_type(value);
+    (ty.is_int() && ty.bits() <= 64).then(|| evaluate(func, value))?.map(|n| n as u64)
+}
+
+/// A constant as a signed number.
+fn signed(func: &Function, value: Value) -> Option<i128> {
+    let n = constant(func, value)?;
+    let bits = func.dfg.value_type(value).bits().min(64);
+    let shift = 64 - bits;
+    Some(i128::from((n << shift) as i64 >> shift))
+}
