@@ -16,18 +16,18 @@
 
 mod executions;
 
+use super::out_of_object::Fallback;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
 use crate::analysis::kind::field::field_of;
 use crate::analysis::kind::subject::Scene;
 use crate::analysis::kind::thing::{Things, Universe};
 use crate::analysis::kind::{Kinds, dominating};
-use super::out_of_object::Fallback;
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::Flaw;
 use crate::evidence::steps::{push_path, step, through};
-use crate::finding::error::GcError;
 use crate::finding::code::Code;
+use crate::finding::error::GcError;
 use crate::finding::object::{Barrier, MissingBarrier};
 use crate::finding::report::Inconclusive;
 use crate::finding::typed::Thing;
@@ -96,7 +96,10 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         if found.denies(suspect) {
             continue;
         }
-        let is_shown = found.faults.iter().any(|(fault, _)| fault.inst == suspect.inst);
+        let is_shown = found
+            .faults
+            .iter()
+            .any(|(fault, _)| fault.inst == suspect.inst);
         match suspect.value {
             Some(value) if !is_sure && !is_shown => {
                 let inst = suspect.inst;
@@ -106,7 +109,10 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         }
     }
     for (fault, path) in found.faults {
-        if suspects.iter().all(|(suspect, _)| suspect.inst != fault.inst) {
+        if suspects
+            .iter()
+            .all(|(suspect, _)| suspect.inst != fault.inst)
+        {
             let mut steps = vec![through(cfg, path[0])];
             push_path(func, cfg, &mut steps, &path, Role::Use, fault.inst);
             findings.reject(GcError::MissingBarrier(fault), || Some(steps));
@@ -225,7 +231,10 @@ fn amount(scene: Scene, access: &Access, data: Value) -> Option<i64> {
         let address = Address::of(func, body, access.addr);
         let reference = address.reference.map(|reference| scene.root(reference));
         let offset = address.offset;
-        (reference, offset.map(|offset| offset.wrapping_add(access.offset.into())))
+        (
+            reference,
+            offset.map(|offset| offset.wrapping_add(access.offset.into())),
+        )
     };
     let is_it = load.data.is_none() && load.size == access.size && place(&load) == place(access);
     is_it.then_some(amount)
@@ -377,14 +386,11 @@ impl Barriers<'_> {
     fn is_released(&self, old: Value) -> bool {
         let scene = self.kinds.scene;
         let root = scene.root(old);
-        let is_changed = self
-            .changes
-            .iter()
-            .any(|change| {
-                change.root == root
-                    && change.offset == i64::from(self.count)
-                    && change.amount == Some(-1)
-            });
+        let is_changed = self.changes.iter().any(|change| {
+            change.root == root
+                && change.offset == i64::from(self.count)
+                && change.amount == Some(-1)
+        });
         is_changed
             || scene.body.items().iter().any(|item| {
                 item.kind.is(Kind::CALLS)

@@ -38,7 +38,7 @@ use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Node;
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::path::Point;
-use bounds::{Array, Bounds, Form};
+use bounds::{Array, Bounds, Form, MAX_SPLITS};
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{
@@ -48,8 +48,8 @@ use cranelift_codegen::ir::{
 /// How many blocks before an access are looked at.
 const MAX_BLOCKS: usize = 64;
 
-/// How many of the nearest tests are looked at: at first, and where these are not enough.
-const TESTS: [usize; 3] = [8, 32, 128];
+/// How many of the nearest tests are looked at, and how often what is to be proved is split: at first, and where that is not enough.
+const TESTS: [(usize, u32); 3] = [(8, 0), (32, 0), (128, MAX_SPLITS)];
 
 /// How many offsets are tried one by one.
 const MAX_OFFSETS: i128 = 64;
@@ -231,7 +231,10 @@ fn suspect(facts: &Facts, node: Node, inst: Inst, access: &Access, is_first: boo
     let func = facts.func;
     let info = &func.dfg.gc_info;
     let said = info.object(inst);
-    let is_known = |kind: GcKind| kind.concrete.is_some_and(|index| info.fields(index).is_some());
+    let is_known = |kind: GcKind| {
+        kind.concrete
+            .is_some_and(|index| info.fields(index).is_some())
+    };
     // NB: To take the address apart takes longer.
     if said.is_some_and(|kind| !is_in_heap(kind.heap) || !is_known(kind)) {
         return Judged::Nothing;
@@ -267,9 +270,7 @@ fn suspect(facts: &Facts, node: Node, inst: Inst, access: &Access, is_first: boo
         }
         (_, _, GcHeapType::Array, Some(&[_, element])) if is_first => match address.reference {
             Some(_) => What::Element { kind },
-            None if access.data.is_some() && access.size == element.size => {
-                What::Loop { element }
-            }
+            None if access.data.is_some() && access.size == element.size => What::Loop { element },
             None => return Judged::Open,
         },
         (_, _, GcHeapType::Array, _) => return Judged::Nothing,
@@ -301,7 +302,9 @@ fn open(
     let is_of_object = match address.reference {
         Some(_) => !is_header,
         None => {
-            let class = facts.values.class(facts.body.resolve(facts.func, access.addr));
+            let class = facts
+                .values
+                .class(facts.body.resolve(facts.func, access.addr));
             matches!(class, Class::Derived | Class::Opaque)
         }
     };
@@ -428,10 +431,12 @@ impl Arrays {
                 else {
                     continue;
                 };
-                let kind = info.object(memory.inst).or_else(|| match info.fact(reference) {
-                    Some(GcFact::Ref { kind, .. }) => Some(kind),
-                    _ => None,
-                });
+                let kind = info
+                    .object(memory.inst)
+                    .or_else(|| match info.fact(reference) {
+                        Some(GcFact::Ref { kind, .. }) => Some(kind),
+                        _ => None,
+                    });
                 let is_array = |kind: &GcKind| kind.heap == GcHeapType::Array;
                 let Some(kind) = kind.filter(is_array) else {
                     continue;
@@ -499,7 +504,7 @@ fn is_within(
         Some(&[stored]) => Some(stored),
         _ => None,
     };
-    TESTS.into_iter().any(|most| {
+    TESTS.into_iter().any(|(most, splits)| {
         let mut bounds = Bounds::new(scene, object, array, loaded, of_object);
         bounds.enter(suspect.node, Some(suspect.inst), most);
         let Suspect { access, node, .. } = *suspect;
@@ -513,7 +518,7 @@ fn is_within(
             ];
             goals
                 .into_iter()
-                .all(|goal| goal.is_some_and(|goal| bounds.holds(&goal, node)))
+                .all(|goal| goal.is_some_and(|goal| bounds.holds(&goal, node, splits)))
         };
         if let Some(array) = array {
             let end = bounds.end();

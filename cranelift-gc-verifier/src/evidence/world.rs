@@ -27,12 +27,12 @@ use crate::ir::instruction::{Access, access};
 use crate::ir::steps::{self, Analysis};
 use crate::ir::view::Body;
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::{FxHashMap, FxHashSet};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     BlockArg, Function, GcFact, GcHeapType, GcKind, GcNullability, Inst, InstructionData, Opcode,
     Value, ValueDef, types,
 };
+use cranelift_codegen::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
@@ -43,6 +43,8 @@ const GAP: u64 = 0x40;
 /// Where other memory is, and how far apart.
 const OTHER: u128 = 1 << 62;
 const APART: u128 = 1 << 32;
+/// Below this nothing is.
+const NULL_PAGE: u128 = 1 << 16;
 /// The number of a type is this and its index.
 const TYPE: u64 = 0x5_0000;
 /// How many numbers are taken from the function.
@@ -520,7 +522,13 @@ impl World {
     pub(crate) fn length(&self, stage: &Stage, number: u32) -> Option<u32> {
         let (length_at, ..) = stage.length_at(&self.objects[number as usize])?;
         match self.memory.get(&Place::Object(number, length_at)) {
-            Some(&(4, Word { bits, tag: Tag::Plain })) => u32::try_from(bits).ok(),
+            Some(&(
+                4,
+                Word {
+                    bits,
+                    tag: Tag::Plain,
+                },
+            )) => u32::try_from(bits).ok(),
             _ => None,
         }
     }
@@ -608,7 +616,11 @@ impl World {
                 let index = object.index.map_or(0, u64::from);
                 Word {
                     bits: (TYPE + index).into(),
-                    tag: if object.index.is_some() { Tag::Type } else { Tag::Vague },
+                    tag: if object.index.is_some() {
+                        Tag::Type
+                    } else {
+                        Tag::Vague
+                    },
                 }
             }
             HeaderWord::Kind => {
@@ -647,13 +659,7 @@ impl World {
         is_so
     }
 
-    fn may_be(
-        &self,
-        stage: &Stage,
-        word: Word,
-        kind: GcKind,
-        nullability: GcNullability,
-    ) -> bool {
+    fn may_be(&self, stage: &Stage, word: Word, kind: GcKind, nullability: GcNullability) -> bool {
         match (word.tag, word.bits) {
             (Tag::Reference(number), _) => {
                 let object = &self.objects[number as usize];
@@ -667,7 +673,9 @@ impl World {
                 of_type && nullability != GcNullability::Null
             }
             (Tag::Plain, 0) => nullability != GcNullability::NonNull,
-            (Tag::Plain, bits) => bits % 2 == 1 && kind.heap.may_be_i31() && kind.concrete.is_none(),
+            (Tag::Plain, bits) => {
+                bits % 2 == 1 && kind.heap.may_be_i31() && kind.concrete.is_none()
+            }
             _ => false,
         }
     }
@@ -860,6 +868,10 @@ impl World {
             return Some(End::Vague);
         };
         let address = self.value(stage, access.addr);
+        // NB: An address that a bounds check makes null is not there.
+        if address.tag == Tag::Plain && address.bits < NULL_PAGE {
+            return Some(End::Trapped);
+        }
         let Some(place) = self.place(address, access.offset) else {
             if let (None, Some(result)) = (access.data, access.result) {
                 self.values.insert(result, VAGUE);
@@ -993,7 +1005,11 @@ impl World {
                 }
                 // The default destination comes first.
                 let index = usize::try_from(index.bits).unwrap_or(usize::MAX);
-                if index < dests.len() - 1 { index + 1 } else { 0 }
+                if index < dests.len() - 1 {
+                    index + 1
+                } else {
+                    0
+                }
             }
             _ if dests.is_empty() => return Err(End::Vague),
             _ => self.roll() as usize % dests.len(),
@@ -1057,10 +1073,7 @@ fn tag_of(data: &InstructionData, args: &[Word]) -> Tag {
         (Opcode::Uextend, &[tag @ (Reference(_) | Type)]) => tag,
         (Opcode::Ireduce, &[tag @ (Reference(_) | Type)]) => tag,
         (Opcode::Icmp, &[a, b]) => {
-            let is_equality = matches!(
-                data.cond_code(),
-                Some(IntCC::Equal | IntCC::NotEqual)
-            );
+            let is_equality = matches!(data.cond_code(), Some(IntCC::Equal | IntCC::NotEqual));
             match (a, b) {
                 (Slot(a), Slot(b)) if a == b => Plain,
                 (Slot(_), _) | (_, Slot(_)) => Vague,

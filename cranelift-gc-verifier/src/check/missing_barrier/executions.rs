@@ -26,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const MAX_PLANS: u64 = 400;
 /// How many instructions are executed where something seems wrong, and where nothing does.
 const FUEL: u32 = 60_000;
-const LITTLE_FUEL: u32 = 12_000;
+const LITTLE_FUEL: u32 = 8_000;
 /// How many executions have to agree that a store is in a barrier.
 const ENOUGH: u32 = 3;
 /// What counts are at first.
@@ -43,7 +43,10 @@ pub(super) struct Found {
 impl Found {
     /// Was `missing` looked for, and not found?
     pub(super) fn denies(&self, missing: &MissingBarrier) -> bool {
-        let is_seen = self.faults.iter().any(|(fault, _)| fault.inst == missing.inst);
+        let is_seen = self
+            .faults
+            .iter()
+            .any(|(fault, _)| fault.inst == missing.inst);
         let right = self.right.get(&(missing.inst, aspect(missing.barrier)));
         !is_seen && right.is_some_and(|&right| right >= ENOUGH)
     }
@@ -215,16 +218,23 @@ impl Watch for Ledger<'_, '_> {
                 continue;
             };
             let net = self.net.get(&number).copied().unwrap_or(0);
-            let is_right =
-                change == net || self.listed.contains(&number) && change == net + 1;
+            let is_right = change == net || self.listed.contains(&number) && change == net + 1;
             if is_right {
                 self.praise(&stored, number);
             } else {
                 self.blame(world, &stored, number, change < net);
             }
         }
-        self.passed.extend(args.iter().filter_map(|word| object_in(*word)));
+        self.passed
+            .extend(args.iter().filter_map(|word| object_in(*word)));
         self.leaked(world);
+        for (&number, &inst) in &self.loaded.clone() {
+            let goes_on = self.passed.contains(&number)
+                || stored.iter().any(|stored| stored.new == Some(number));
+            if !goes_on {
+                self.agree(inst, Barrier::NotListed);
+            }
+        }
         for number in args.iter().filter_map(|word| word.object()) {
             let Some(&inst) = self.loaded.get(&number) else {
                 continue;
@@ -396,7 +406,10 @@ impl Ledger<'_, '_> {
             return;
         }
         let node = facts.cfg.node_of_inst(facts.func, inst);
-        let last = world.path.iter().rposition(|&entered| Some(entered) == node);
+        let last = world
+            .path
+            .iter()
+            .rposition(|&entered| Some(entered) == node);
         if let Some(last) = last {
             let path = world.path[..=last].to_vec();
             self.found.faults.push((missing, path));

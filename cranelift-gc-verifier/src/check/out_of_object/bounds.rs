@@ -14,13 +14,13 @@
 use super::conditions_before;
 use crate::analysis::kind::dominating::argument;
 use crate::analysis::kind::subject::Scene;
-use crate::ir::cfg::{Edge, Node};
+use crate::ir::cfg::{Edge, Node, constant};
 use crate::ir::constant::evaluate;
 use crate::ir::path::Point;
-use cranelift_codegen::FxHashMap;
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value, ValueDef};
+use cranelift_codegen::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
 
 /// How deep values are looked into.
@@ -30,7 +30,12 @@ const MAX_ELIMINATED: u32 = 3;
 /// How many forms are looked at for one goal.
 const FUEL: u32 = 3000;
 /// How often a goal is split, or proved by induction.
-const MAX_SPLITS: u32 = 3;
+pub(super) const MAX_SPLITS: u32 = 3;
+/// How many goals are looked at for one access.
+const WORK: u32 = 400;
+/// How many blocks are looked at where ways meet, and how many goals that a test leaves.
+const MAX_JOINS: usize = 12;
+const MAX_LEFT: usize = 6;
 /// How many tests are remembered.
 const MAX_TESTS: usize = 400;
 /// One more than the largest address in the heap.
@@ -149,8 +154,14 @@ pub(super) struct Bounds<'a, 's> {
     /// Forms that are not negative where the goal is.
     tests: Vec<Form>,
     exact: FxHashMap<Value, Form>,
+    /// The atoms of which it is noted what is true of them.
+    described: FxHashSet<u32>,
     depth: u32,
     fuel: u32,
+    /// Was there a signed comparison?
+    is_signed: bool,
+    /// How many goals may still be looked at.
+    work: u32,
     /// How many of the tests before a point are looked at.
     most: usize,
 }
@@ -174,8 +185,11 @@ impl<'a, 's> Bounds<'a, 's> {
             always: Vec::new(),
             tests: Vec::new(),
             exact: FxHashMap::default(),
+            described: FxHashSet::default(),
             depth: MAX_DEPTH,
             fuel: 0,
+            is_signed: false,
+            work: WORK,
             most: 0,
         };
         if let Some(end) = bounds.end() {
@@ -233,6 +247,7 @@ impl<'a, 's> Bounds<'a, 's> {
     pub(super) fn enter(&mut self, node: Node, inst: Option<Inst>, most: usize) {
         self.tests.clear();
         self.exact.clear();
+        self.described.clear();
         self.most = most;
         let conditions = conditions_before(self.scene, node, inst, most);
         self.assume_all(node, inst, &conditions);
@@ -252,54 +267,92 @@ impl<'a, 's> Bounds<'a, 's> {
                 self.equal(&length, &data);
             }
         }
+        self.is_signed = false;
         // NB: A signed comparison says more once it is known that an operand is not negative.
-        for _ in 0..2 {
+        for turn in 0..2 {
             for &(condition, is) in conditions {
-                self.assume(condition, is, MAX_DEPTH);
+                if turn == 0 || self.is_signed {
+                    self.assume(condition, is, MAX_DEPTH);
+                }
             }
         }
     }
 
     // --- Proofs ----------------------------------------------------------------------------
 
-    /// Is `goal`, in terms of values at `inst` in `node`, never negative there?
-    pub(super) fn holds(&mut self, goal: &Form, node: Node) -> bool {
-        self.holds_within(goal, node, MAX_SPLITS)
-    }
-
-    fn holds_within(&mut self, goal: &Form, node: Node, splits: u32) -> bool {
+    /// Is `goal`, in terms of values that are there in `node`, never negative there? It may be split so often.
+    pub(super) fn holds(&mut self, goal: &Form, node: Node, splits: u32) -> bool {
         self.fuel = FUEL;
+        if self.work == 0 {
+            return false;
+        }
+        self.work -= 1;
         if self.prove(goal, MAX_ELIMINATED) {
             return true;
         }
         let Some(splits) = splits.checked_sub(1) else {
             return false;
         };
+        self.by_choices(goal, node, splits)
+            || self.by_joins(goal, node, splits)
+            || self.by_tests(goal, node, splits)
+    }
+
+    /// Is the goal true for each arm of a choice?
+    fn by_choices(&mut self, goal: &Form, node: Node, splits: u32) -> bool {
+        let func = self.scene.func;
         let atoms: SmallVec<[u32; 4]> = goal.terms.iter().map(|term| term.0).collect();
-        for atom in atoms {
-            let (key, ..) = self.atoms[atom as usize];
-            let value = match key {
-                Key::Value(value) | Key::Length(value) => value,
+        atoms.into_iter().any(|atom| {
+            let Key::Value(value) = self.atoms[atom as usize].0 else {
+                return false;
             };
-            let is_proved = match self.scene.func.dfg.value_def(value) {
-                ValueDef::Result(inst, _) => match (key, self.scene.func.dfg.insts[inst]) {
-                    (
-                        Key::Value(_),
-                        InstructionData::Ternary {
-                            opcode: Opcode::Select | Opcode::SelectSpectreGuard,
-                            args,
-                        },
-                    ) => self.by_arms(goal, atom, args, node, splits),
-                    _ => false,
-                },
-                ValueDef::Param(..) => self.by_induction(goal, value, splits),
-                ValueDef::Union(..) => false,
+            let ValueDef::Result(inst, _) = func.dfg.value_def(value) else {
+                return false;
             };
-            if is_proved {
+            match func.dfg.insts[inst] {
+                InstructionData::Ternary {
+                    opcode: Opcode::Select | Opcode::SelectSpectreGuard,
+                    args,
+                } => self.by_arms(goal, atom, args, node, splits),
+                _ => false,
+            }
+        })
+    }
+
+    /// Is the goal true wherever ways meet, on each of them?
+    fn by_joins(&mut self, goal: &Form, node: Node, splits: u32) -> bool {
+        let cfg = self.scene.cfg;
+        let mut node = node;
+        for _ in 0..MAX_JOINS {
+            if node != 0
+                && cfg.preds(node).nth(1).is_some()
+                && self.by_induction(goal, node, splits)
+            {
                 return true;
+            }
+            match cfg.idom(node) {
+                Some(idom) if idom != node => node = idom,
+                _ => break,
             }
         }
         false
+    }
+
+    /// Does the goal follow from a test and from something else that is true wherever ways meet?
+    fn by_tests(&mut self, goal: &Form, node: Node, splits: u32) -> bool {
+        let mut left = Vec::new();
+        for &(atom, times) in &goal.terms {
+            for test in &self.tests {
+                let found = test.coefficient(atom);
+                let Some(found) = found.filter(|found| found.signum() == times.signum()) else {
+                    continue;
+                };
+                left.extend(goal.combined(found.abs(), test, -times.abs()));
+            }
+        }
+        left.truncate(MAX_LEFT);
+        left.into_iter()
+            .any(|goal| self.by_joins(&goal, node, splits))
     }
 
     fn by_arms(
@@ -313,27 +366,24 @@ impl<'a, 's> Bounds<'a, 's> {
         [(yes, true), (no, false)].into_iter().all(|(arm, is)| {
             let tests = self.tests.clone();
             let exact = self.exact.clone();
+            let described = self.described.clone();
             self.assume(condition, is, MAX_DEPTH);
             let arm = self.exact(arm);
             self.equal(&Form::atom(atom), &arm);
             let holds = self
                 .replaced(goal, atom, &arm)
-                .is_some_and(|goal| self.holds_within(&goal, node, splits));
+                .is_some_and(|goal| self.holds(&goal, node, splits));
             self.tests = tests;
             self.exact = exact;
+            self.described = described;
             holds
         })
     }
 
-    /// Is the goal true of what every edge passes to the block of `param`? Where the block was entered before, it was true then.
-    fn by_induction(&mut self, goal: &Form, param: Value, splits: u32) -> bool {
+    /// Is the goal true on every edge into `node`? Where the block was entered before, it was true then.
+    fn by_induction(&mut self, goal: &Form, node: Node, splits: u32) -> bool {
         let (func, cfg) = (self.scene.func, self.scene.cfg);
-        let ValueDef::Param(block, _) = func.dfg.value_def(param) else {
-            return false;
-        };
-        let Some(node) = cfg.node(block).filter(|&node| node != 0) else {
-            return false;
-        };
+        let block = cfg.block(node);
         // What else is in the goal does not change while the block is entered again.
         let is_fixed = goal.terms.iter().all(|term| {
             let (Key::Value(value) | Key::Length(value)) = self.atoms[term.0 as usize].0;
@@ -350,9 +400,11 @@ impl<'a, 's> Bounds<'a, 's> {
         edges.into_iter().all(|edge| {
             let tests = core::mem::take(&mut self.tests);
             let exact = core::mem::take(&mut self.exact);
+            let described = core::mem::take(&mut self.described);
             let holds = self.holds_along(goal, edge, splits);
             self.tests = tests;
             self.exact = exact;
+            self.described = described;
             holds
         })
     }
@@ -405,7 +457,7 @@ impl<'a, 's> Bounds<'a, 's> {
             };
             goal = next;
         }
-        self.holds_within(&goal, edge.from, splits)
+        self.holds(&goal, edge.from, splits)
     }
 
     fn replaced(&self, goal: &Form, atom: u32, by: &Form) -> Option<Form> {
@@ -495,7 +547,7 @@ impl<'a, 's> Bounds<'a, 's> {
                 opcode: Opcode::Band,
                 args,
             } = func.dfg.insts[inst]
-            && let Some(mask) = args.iter().find_map(|&arg| constant(func, arg))
+            && let Some(mask) = args.iter().find_map(|&arg| number(func, arg))
             && mask != 0
         {
             return 1 << mask.trailing_zeros();
@@ -511,6 +563,7 @@ impl<'a, 's> Bounds<'a, 's> {
 
     fn atom(&mut self, key: Key) -> u32 {
         if let Some(&atom) = self.keys.get(&key) {
+            self.describe(atom);
             return atom;
         }
         let (low, high) = match key {
@@ -528,9 +581,7 @@ impl<'a, 's> Bounds<'a, 's> {
         let atom = self.atoms.len() as u32;
         self.atoms.push((key, low, high));
         self.keys.insert(key, atom);
-        if let Key::Value(value) = key {
-            self.describe(atom, value);
-        }
+        self.describe(atom);
         atom
     }
 
@@ -541,13 +592,19 @@ impl<'a, 's> Bounds<'a, 's> {
         Form::atom(self.atoms.len() as u32 - 1)
     }
 
-    /// Note what is always true of what an atom stands for.
-    fn describe(&mut self, atom: u32, value: Value) {
+    /// Note what is true of what an atom stands for, by what makes it.
+    fn describe(&mut self, atom: u32) {
         let func = self.scene.func;
+        let Key::Value(value) = self.atoms[atom as usize].0 else {
+            return;
+        };
+        if !self.described.insert(atom) {
+            return;
+        }
         let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
             return;
         };
-        let number = |value: Value| constant(func, value).map(i128::from);
+        let number = |value: Value| number(func, value).map(i128::from);
         let own = Form::atom(atom);
         let data = func.dfg.insts[inst];
         let Some(depth) = self.depth.checked_sub(1) else {
@@ -566,20 +623,21 @@ impl<'a, 's> Bounds<'a, 's> {
             (Opcode::Band | Opcode::Umin, InstructionData::Binary { args, .. }) => {
                 for arg in args {
                     let arg = self.exact(arg);
-                    self.always.extend(arg.minus(&own));
+                    most = most.or(arg.as_number());
+                    self.note(arg.minus(&own));
                 }
             }
             (Opcode::Umax, InstructionData::Binary { args, .. }) => {
                 for arg in args {
                     let arg = self.exact(arg);
-                    self.always.extend(own.minus(&arg));
+                    self.note(own.minus(&arg));
                 }
             }
             (Opcode::Urem, InstructionData::Binary { args: [a, b], .. }) => {
                 let (a, b) = (self.exact(a), self.exact(b));
-                self.always.extend(a.minus(&own));
-                let left = b.minus(&own).and_then(|left| left.shifted(-1));
-                self.always.extend(left);
+                most = b.as_number().map(|by| by - 1);
+                self.note(a.minus(&own));
+                self.note(b.minus(&own).and_then(|left| left.shifted(-1)));
             }
             (Opcode::Ushr, InstructionData::Binary { args: [a, by], .. }) => {
                 if let Some(by) = number(by) {
@@ -599,15 +657,6 @@ impl<'a, 's> Bounds<'a, 's> {
             let high = &mut self.atoms[atom as usize].2;
             *high = (*high).min(most);
         }
-        for arg in self.always.clone() {
-            // A bound that is a number is one of the interval.
-            if let [(of, -1)] = arg.terms[..]
-                && of == atom
-            {
-                let high = &mut self.atoms[atom as usize].2;
-                *high = (*high).min(arg.constant);
-            }
-        }
     }
 
     /// `own` is `value` divided by a number.
@@ -616,13 +665,11 @@ impl<'a, 's> Bounds<'a, 's> {
         let atom = own.terms[0].0;
         self.atoms[atom as usize].2 = self.atoms[atom as usize].2.min(high);
         let value = self.exact(value);
-        let rest = own
-            .times(by)
-            .and_then(|whole| value.minus(&whole));
+        let rest = own.times(by).and_then(|whole| value.minus(&whole));
         let Some(rest) = rest else { return };
         let left = Form::number(by - 1).minus(&rest);
-        self.always.push(rest);
-        self.always.extend(left);
+        self.note(Some(rest));
+        self.note(left);
     }
 
     /// `value`, as an unsigned number.
@@ -665,7 +712,9 @@ impl<'a, 's> Bounds<'a, 's> {
         let form = self.modular(value);
         if let [(_, 1)] = form.terms[..]
             && form.constant == 0
-            && self.range(&form).is_some_and(|(low, high, _)| low >= 0 && high <= largest(bits))
+            && self
+                .range(&form)
+                .is_some_and(|(low, high, _)| low >= 0 && high <= largest(bits))
         {
             return Some(form);
         }
@@ -714,26 +763,20 @@ impl<'a, 's> Bounds<'a, 's> {
         if let Some(&array) = self.lengths.get(&value) {
             return Some(Form::atom(self.atom(Key::Length(array))));
         }
-        let (ValueDef::Result(inst, 0), true) =
-            (func.dfg.value_def(value), value != self.object)
+        let (ValueDef::Result(inst, 0), true) = (func.dfg.value_def(value), value != self.object)
         else {
             return None;
         };
         let data = func.dfg.insts[inst];
         let bits = self.bits(value);
         match (data.opcode(), data) {
-            (
-                Opcode::Iadd | Opcode::UaddOverflow,
-                InstructionData::Binary { args: [a, b], .. },
-            ) => self.modular(a).plus(&self.modular(b)),
-            (
-                Opcode::Isub | Opcode::UsubOverflow,
-                InstructionData::Binary { args: [a, b], .. },
-            ) => self.modular(a).minus(&self.modular(b)),
-            (
-                Opcode::Imul | Opcode::UmulOverflow,
-                InstructionData::Binary { args: [a, b], .. },
-            ) => {
+            (Opcode::Iadd | Opcode::UaddOverflow, InstructionData::Binary { args: [a, b], .. }) => {
+                self.modular(a).plus(&self.modular(b))
+            }
+            (Opcode::Isub | Opcode::UsubOverflow, InstructionData::Binary { args: [a, b], .. }) => {
+                self.modular(a).minus(&self.modular(b))
+            }
+            (Opcode::Imul | Opcode::UmulOverflow, InstructionData::Binary { args: [a, b], .. }) => {
                 let (a, b) = (self.modular(a), self.modular(b));
                 match (a.as_number(), b.as_number()) {
                     (_, Some(times)) => a.times(times),
@@ -742,7 +785,7 @@ impl<'a, 's> Bounds<'a, 's> {
                 }
             }
             (Opcode::Ishl, InstructionData::Binary { args: [a, by], .. }) => {
-                let by = constant(func, self.scene.root(by))?;
+                let by = number(func, self.scene.root(by))?;
                 let by = by % u64::from(bits);
                 (bits <= 64).then(|| self.modular(a))?.times(1 << by)
             }
@@ -811,10 +854,15 @@ impl<'a, 's> Bounds<'a, 's> {
     /// What follows from a result; or nothing is known of how it is made.
     fn assume_result(&mut self, inst: Inst, is: bool, depth: u32) -> bool {
         let func = self.scene.func;
-        let number = |bounds: &Self, value: Value| constant(func, bounds.scene.root(value));
+        let number = |bounds: &Self, value: Value| number(func, bounds.scene.root(value));
         let data = func.dfg.insts[inst];
         match (data.opcode(), data) {
-            (_, InstructionData::IntCompare { cond, args: [a, b], .. }) => {
+            (
+                _,
+                InstructionData::IntCompare {
+                    cond, args: [a, b], ..
+                },
+            ) => {
                 let is_zero = number(self, b) == Some(0);
                 match cond {
                     IntCC::NotEqual if is_zero && self.is_truth(a) => self.assume(a, is, depth),
@@ -825,16 +873,21 @@ impl<'a, 's> Bounds<'a, 's> {
                     }
                 }
             }
-            (Opcode::Uextend | Opcode::Sextend | Opcode::Bmask, InstructionData::Unary { arg, .. }) => {
+            (
+                Opcode::Uextend | Opcode::Sextend | Opcode::Bmask,
+                InstructionData::Unary { arg, .. },
+            ) => {
                 self.assume(arg, is, depth);
             }
             (Opcode::Bor, InstructionData::Binary { args, .. }) if !is => {
-                args.into_iter().for_each(|arg| self.assume(arg, false, depth));
+                args.into_iter()
+                    .for_each(|arg| self.assume(arg, false, depth));
             }
             (Opcode::Band, InstructionData::Binary { args, .. })
                 if is && args.iter().all(|&arg| number(self, arg).is_none()) =>
             {
-                args.into_iter().for_each(|arg| self.assume(arg, true, depth));
+                args.into_iter()
+                    .for_each(|arg| self.assume(arg, true, depth));
             }
             (Opcode::Bxor, InstructionData::Binary { args: [a, b], .. })
                 if number(self, b) == Some(1) && self.is_truth(a) =>
@@ -872,14 +925,18 @@ impl<'a, 's> Bounds<'a, 's> {
     /// A flag that says whether an operation overflows.
     fn assume_flag(&mut self, inst: Inst, is: bool) {
         let func = self.scene.func;
-        let InstructionData::Binary { opcode, args: [a, b] } = func.dfg.insts[inst] else {
+        let InstructionData::Binary {
+            opcode,
+            args: [a, b],
+        } = func.dfg.insts[inst]
+        else {
             return;
         };
         if is {
             return;
         }
         let most = Form::number(largest(self.bits(a)));
-        let number = |value: Value| constant(func, value).map(i128::from);
+        let number = |value: Value| number(func, value).map(i128::from);
         let times = number(self.scene.root(a)).or(number(self.scene.root(b)));
         let is_first = number(self.scene.root(a)).is_some();
         let (x, y) = (self.exact(a), self.exact(b));
@@ -939,6 +996,7 @@ impl<'a, 's> Bounds<'a, 's> {
             UnsignedLessThan => self.note(less(1)),
             UnsignedLessThanOrEqual => self.note(less(0)),
             SignedLessThan | SignedLessThanOrEqual => {
+                self.is_signed = true;
                 // What is less is not negative: so the other one is neither.
                 if self.is_at_most(&x, half) {
                     self.note(less(i128::from(cond == SignedLessThan)));
@@ -968,9 +1026,11 @@ fn largest(bits: u32) -> i128 {
 }
 
 /// The number that `value` always is.
-fn constant(func: &Function, value: Value) -> Option<u64> {
+fn number(func: &Function, value: Value) -> Option<u64> {
     let ty = func.dfg.value_type(value);
-    (ty.is_int() && ty.bits() <= 64).then(|| evaluate(func, value))?.map(|n| n as u64)
+    (ty.is_int() && ty.bits() <= 64)
+        .then(|| evaluate(func, value))?
+        .map(|n| n as u64)
 }
 
 /// A constant as a signed number.

@@ -23,7 +23,9 @@ use smallvec::SmallVec;
 const MAX_PLANS: u64 = 2400;
 /// How many instructions are executed where an access is to be judged, and where none is.
 const FUEL: u32 = 250_000;
-const LITTLE_FUEL: u32 = 20_000;
+const LITTLE_FUEL: u32 = 8_000;
+/// How many instructions a function may have for which nothing is to be judged.
+const MAX_INSTS: usize = 1_000;
 /// How many other lengths are tried for an execution.
 const MAX_OTHERS: usize = 3;
 
@@ -35,6 +37,9 @@ pub(super) struct Found {
 
 /// Find accesses beyond the ends of objects: those that are `wanted`, or any.
 pub(super) fn find(facts: &Facts, headers: &Headers, wanted: &[Inst]) -> Vec<Found> {
+    if wanted.is_empty() && facts.func.dfg.num_insts() > MAX_INSTS {
+        return Vec::new();
+    }
     let stage = Stage::new(facts, headers);
     let mut fuel = if wanted.is_empty() { LITTLE_FUEL } else { FUEL };
     let mut found: Vec<Found> = Vec::new();
@@ -128,7 +133,9 @@ impl Watcher<'_, '_> {
             None => {}
         }
         let moves = *self.moves.entry(inst).or_insert_with(|| {
-            Address::of(facts.func, &facts.body, access.addr).offset.is_none()
+            Address::of(facts.func, &facts.body, access.addr)
+                .offset
+                .is_none()
         });
         let size = access.size;
         let end = offset.saturating_add(size.into());

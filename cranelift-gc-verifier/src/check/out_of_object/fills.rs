@@ -60,7 +60,12 @@ pub(super) fn fill(facts: &Facts, node: Node, inst: Inst, findings: &mut Finding
 }
 
 /// A loop fills an array: from one address to another one.
-pub(super) fn filling_loop(facts: &Facts, suspect: &Suspect, element: GcField, findings: &mut Findings) {
+pub(super) fn filling_loop(
+    facts: &Facts,
+    suspect: &Suspect,
+    element: GcField,
+    findings: &mut Findings,
+) {
     let func = facts.func;
     let Some((start, end)) = bounds_of_loop(facts, suspect, element.size) else {
         return;
