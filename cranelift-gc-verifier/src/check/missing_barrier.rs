@@ -19,7 +19,7 @@ mod executions;
 use super::out_of_object::Fallback;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
-use crate::analysis::kind::field::field_of;
+use crate::analysis::kind::field::held;
 use crate::analysis::kind::subject::Scene;
 use crate::analysis::kind::thing::{Things, Universe};
 use crate::analysis::kind::{Kinds, dominating};
@@ -61,7 +61,7 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
                     missing(func, inst, None, Barrier::WrittenByCallee, findings);
                 }
             } else if let Some(access) = facts.body.access(item)
-                && held(facts, inst, access).is_some_and(GcFact::is_traced)
+                && held(facts.func, &facts.body, inst, access).is_some_and(GcFact::is_traced)
             {
                 accesses.push((node, inst, *access));
             }
@@ -151,17 +151,6 @@ fn missing(
     });
     let steps = step(func, Role::Use, inst).map(|step| vec![step]);
     findings.reject(error, || steps);
-}
-
-/// What the memory holds that is accessed.
-fn held(facts: &Facts, inst: Inst, access: &Access) -> Option<GcFact> {
-    let info = &facts.func.dfg.gc_info;
-    if let Some(place) = info.place(inst) {
-        return Some(place);
-    }
-    let kind = info.object(inst)?;
-    let address = Address::of(facts.func, &facts.body, access.addr);
-    field_of(facts.func, kind, access, &address)?.0.fact
 }
 
 fn objects(universe: &Universe) -> Things {

@@ -15,6 +15,7 @@
 mod bounds;
 mod executions;
 mod fills;
+mod suspect;
 
 use crate::analysis::class::Class;
 use crate::analysis::facts::Facts;
@@ -41,12 +42,8 @@ use crate::ir::path::Point;
 use bounds::{Array, Bounds, Form, MAX_SPLITS};
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::ir::{
-    Function, GcFact, GcField, GcHeapType, GcInfo, GcKind, Inst, InstructionData, Opcode, Value,
-};
-
-/// How many blocks before an access are looked at.
-const MAX_BLOCKS: usize = 64;
+use cranelift_codegen::ir::{Function, GcFact, GcHeapType, GcInfo, GcKind, Inst, Value};
+use suspect::{Suspect, What, is_at, is_field};
 
 /// How many of the nearest tests are looked at, and how often what is to be proved is split: at first, and where that is not enough.
 const TESTS: [(usize, u32); 3] = [(8, 0), (32, 0), (128, MAX_SPLITS)];
@@ -143,7 +140,7 @@ impl Fallback {
     pub(super) fn new(facts: &Facts) -> Fallback {
         Fallback {
             universe: Universe::of_no_type(),
-            headers: Headers::new(facts.func, &facts.body),
+            headers: Headers::new(facts.func, &facts.cfg, &facts.body),
         }
     }
 
@@ -192,27 +189,6 @@ pub(crate) fn recheck(func: &Function, outside: &OutOfObject) -> Result<(), Flaw
         Outside::PartOfElement { filled, size } => filled % u64::from(size.max(1)) != 0,
     };
     is_so.then_some(()).ok_or("it is inside")
-}
-
-/// An access that its type alone does not allow.
-struct Suspect {
-    inst: Inst,
-    node: Node,
-    access: Access,
-    /// The reference, or the address.
-    value: Value,
-    what: What,
-}
-
-enum What {
-    /// At an offset at which the type has no field.
-    Field { offset: i64 },
-    /// Of an array, at an index.
-    Element { kind: GcKind },
-    /// Of another object, at an offset that varies.
-    Varying { kind: GcKind },
-    /// Of an array, by an address that a loop moves.
-    Loop { element: GcField },
 }
 
 /// What was found of an access at once.
@@ -312,21 +288,6 @@ fn open(
         true => Judged::Open,
         false => Judged::Nothing,
     }
-}
-
-/// Is an access of so many bytes within `field`?
-fn is_at(field: &GcField, offset: i64, size: u32) -> bool {
-    let (start, end) = (
-        i64::from(field.offset),
-        i64::from(field.offset) + i64::from(field.size),
-    );
-    offset >= start && offset.saturating_add(size.into()) <= end
-}
-
-/// Are so many bytes those of a field of this type?
-fn is_field(info: &GcInfo, index: u32, offset: i64, size: u32) -> bool {
-    let fields = info.fields(index).unwrap_or_default();
-    fields.iter().any(|field| is_at(field, offset, size))
 }
 
 /// Are so many bytes there, in every object of this type? Of a type of which nothing is known they are.
@@ -543,43 +504,4 @@ fn is_within(
             is_between(&mut bounds, field.offset.into(), Some(Form::number(end)))
         })
     })
-}
-
-/// The conditions that are passed for certain before `inst` in `node`, or before its end: so many of the nearest, in their order.
-fn conditions_before(
-    scene: Scene,
-    node: Node,
-    inst: Option<Inst>,
-    most: usize,
-) -> Vec<(Value, bool)> {
-    let (func, cfg) = (scene.func, scene.cfg);
-    let mut conditions = Vec::new();
-    let (mut node, mut until) = (node, inst);
-    for _ in 0..MAX_BLOCKS {
-        let traps = scene.body.traps.of(node);
-        let end = until.map_or(traps.len(), |until| {
-            traps.partition_point(|&trap| func.layout.pp_cmp(trap, until).is_lt())
-        });
-        for &trap in traps[..end].iter().rev() {
-            if let InstructionData::CondTrap { opcode, arg, .. } = func.dfg.insts[trap]
-                && conditions.len() < most
-            {
-                conditions.push((arg, opcode == Opcode::Trapz));
-            }
-        }
-        until = None;
-        let mut edges = cfg.preds(node);
-        if let (Some(edge), None) = (edges.next(), edges.next())
-            && let Some(inst) = func.layout.last_inst(cfg.block(edge.from))
-            && let InstructionData::Brif { arg, .. } = func.dfg.insts[inst]
-        {
-            conditions.push((arg, edge.dest == 0));
-        }
-        match cfg.idom(node) {
-            Some(idom) if idom != node && conditions.len() < most => node = idom,
-            _ => break,
-        }
-    }
-    conditions.reverse();
-    conditions
 }

@@ -16,8 +16,8 @@ use crate::analysis::class::Class;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
 use crate::analysis::kind::dominating::argument;
-use crate::analysis::kind::given;
-use crate::analysis::kind::header::{Headers, Word as HeaderWord, compared_types};
+use crate::analysis::kind::given::given;
+use crate::analysis::kind::header::{Headers, Word as HeaderWord};
 use crate::analysis::kind::is_in_heap;
 use crate::analysis::kind::thing::named_types;
 use crate::ir::arithmetic::{Outcome, Question, eval};
@@ -451,7 +451,7 @@ impl World {
     fn number(&mut self, stage: &Stage, bits: u32) -> u64 {
         let (how, which) = (self.roll() % 8, self.roll());
         // NB: Some executions are of small numbers only, so that their loops come to an end.
-        let is_small = self.plan.seed % 3 == 0;
+        let is_small = self.plan.seed.is_multiple_of(3);
         let mut n = match how {
             0..=2 => which % 5,
             3..=4 if !self.chosen.is_empty() => {
@@ -485,12 +485,16 @@ impl World {
         let index = match types.is_empty() {
             true => kind.concrete,
             // NB: What facts say is true of the type itself most often.
-            false if which % 2 == 0 && kind.concrete.is_some() => kind.concrete,
+            false if which.is_multiple_of(2) && kind.concrete.is_some() => kind.concrete,
             false => Some(types[(which >> 1) % types.len()]),
         };
         let number = self.objects.len() as u32;
         let at = GAP * (u64::from(number) + 1);
-        let others = if self.roll() % 2 == 0 { 0 } else { 0x03ff_ffff };
+        let others = if self.roll().is_multiple_of(2) {
+            0
+        } else {
+            0x03ff_ffff
+        };
         let object = Object {
             at,
             kind,
@@ -833,7 +837,7 @@ impl World {
     /// What a callee returns.
     fn called(&mut self, stage: &Stage, result: Value, args: &[Word]) -> Word {
         let func = stage.func;
-        if compared_types(func, result).is_some()
+        if stage.headers.compared(func, result).is_some()
             && let [.., sub, sup] = args
         {
             let index = |word: &Word| match word.tag {

@@ -64,9 +64,7 @@ pub(crate) fn held(func: &Function, body: &Body, inst: Inst, access: &Access) ->
         return Some(place);
     }
     // NB: Most accesses are of nothing that is known.
-    if info.types().next().is_none() {
-        return None;
-    }
+    info.types().next()?;
     let address = Address::of(func, body, access.addr);
     let kind = kind_of_object(func, inst, &address)?;
     field_of(func, kind, access, &address)?.0.fact

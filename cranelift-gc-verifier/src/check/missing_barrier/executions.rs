@@ -10,9 +10,9 @@
 //!
 //! **Math.** For an object `o`, let `c` be its count, and `n` the number of stores of it less that of stores over it. At the return `c' - c = n`.
 
-use super::held;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
+use crate::analysis::kind::field::held;
 use crate::analysis::kind::header::Headers;
 use crate::evidence::world::{Place, Plan, Seen, Stage, Tag, Watch, Word, World, run};
 use crate::finding::object::{Barrier, MissingBarrier};
@@ -345,7 +345,8 @@ impl Ledger<'_, '_> {
         let facts = self.facts;
         *self.places.entry(seen.inst).or_insert_with(|| {
             let access = &seen.access;
-            let fact = held(facts, seen.inst, access).filter(|fact| fact.is_traced())?;
+            let fact =
+                held(facts.func, &facts.body, seen.inst, access).filter(|fact| fact.is_traced())?;
             // NB: A pointer that comes with a new object, or that a loop moves through one.
             let address = Address::of(facts.func, &facts.body, access.addr);
             let is_moved = |pointer: Value| {

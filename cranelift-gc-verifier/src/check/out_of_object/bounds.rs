@@ -11,7 +11,6 @@
 //! not. A test is a form that is not negative. A goal `g ≥ 0` is proved if the intervals of its atoms say so, or if
 //! `a·g - b·f ≥ 0` is, for a test `f ≥ 0` and positive `a` and `b` with which one atom is eliminated.
 
-use super::conditions_before;
 use crate::analysis::kind::dominating::argument;
 use crate::analysis::kind::subject::Scene;
 use crate::ir::cfg::{Edge, Node, constant};
@@ -22,6 +21,9 @@ use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value, ValueDef};
 use cranelift_codegen::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
+
+/// How many blocks before an access are looked at.
+const MAX_BLOCKS: usize = 64;
 
 /// How deep values are looked into.
 const MAX_DEPTH: u32 = 24;
@@ -1039,4 +1041,43 @@ fn signed(func: &Function, value: Value) -> Option<i128> {
     let bits = func.dfg.value_type(value).bits().min(64);
     let shift = 64 - bits;
     Some(i128::from((n << shift) as i64 >> shift))
+}
+
+/// The conditions that are passed for certain before `inst` in `node`, or before its end: so many of the nearest, in their order.
+fn conditions_before(
+    scene: Scene,
+    node: Node,
+    inst: Option<Inst>,
+    most: usize,
+) -> Vec<(Value, bool)> {
+    let (func, cfg) = (scene.func, scene.cfg);
+    let mut conditions = Vec::new();
+    let (mut node, mut until) = (node, inst);
+    for _ in 0..MAX_BLOCKS {
+        let traps = scene.body.traps.of(node);
+        let end = until.map_or(traps.len(), |until| {
+            traps.partition_point(|&trap| func.layout.pp_cmp(trap, until).is_lt())
+        });
+        for &trap in traps[..end].iter().rev() {
+            if let InstructionData::CondTrap { opcode, arg, .. } = func.dfg.insts[trap]
+                && conditions.len() < most
+            {
+                conditions.push((arg, opcode == Opcode::Trapz));
+            }
+        }
+        until = None;
+        let mut edges = cfg.preds(node);
+        if let (Some(edge), None) = (edges.next(), edges.next())
+            && let Some(inst) = func.layout.last_inst(cfg.block(edge.from))
+            && let InstructionData::Brif { arg, .. } = func.dfg.insts[inst]
+        {
+            conditions.push((arg, edge.dest == 0));
+        }
+        match cfg.idom(node) {
+            Some(idom) if idom != node && conditions.len() < most => node = idom,
+            _ => break,
+        }
+    }
+    conditions.reverse();
+    conditions
 }

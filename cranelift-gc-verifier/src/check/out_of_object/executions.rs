@@ -8,7 +8,7 @@
 //! **Math.** An access that stays inside an array tells of a length with which it would not, and the same execution is
 //! tried with that length.
 
-use super::is_field;
+use super::suspect::{is_at, is_field};
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
 use crate::analysis::kind::header::Headers;
@@ -164,7 +164,7 @@ impl Watcher<'_, '_> {
         let [length, element] = fields else {
             return None;
         };
-        if !moves && super::is_at(length, offset, size) {
+        if !moves && is_at(length, offset, size) {
             return None;
         }
         // NB: The length of a new array may not be there yet.

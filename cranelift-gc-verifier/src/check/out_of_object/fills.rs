@@ -5,7 +5,7 @@
 //! **Strength.** Of callees that the producer says fill an array, and of loops that store an element each time round, from one address to
 //! another one. That these are in the array is judged elsewhere.
 
-use super::Suspect;
+use super::suspect::Suspect;
 use crate::analysis::facts::Facts;
 use crate::analysis::nullness::eval::{Bits, eval};
 use crate::evidence::findings::Findings;
