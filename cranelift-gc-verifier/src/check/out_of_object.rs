@@ -273,7 +273,7 @@ fn open(
     kind: Option<GcKind>,
 ) -> Judged {
     // The words that all objects have.
-    const HEADER: i64 = 16;
+    const HEADER: i64 = 24;
     let is_header = offset.is_some_and(|offset| (0..HEADER).contains(&offset));
     let is_of_object = match address.reference {
         Some(_) => !is_header,

@@ -213,6 +213,8 @@ pub(crate) struct World {
     random: u64,
     /// The numbers that were chosen.
     chosen: Vec<u64>,
+    /// How many objects the function was given.
+    given: u32,
 }
 
 impl<'a> Stage<'a> {
@@ -429,6 +431,7 @@ pub(crate) fn run(
         plan: plan.clone(),
         random: (plan.seed + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1,
         chosen: Vec::new(),
+        given: u32::MAX,
     };
     let end = match stage.cfg.len() {
         0 => End::Vague,
@@ -546,7 +549,9 @@ impl World {
     ) -> Word {
         let how = self.roll() % 12;
         let which = self.roll();
-        let known: SmallVec<[u32; 8]> = (0..self.objects.len() as u32)
+        // NB: What is found later may be what the function was given. What memory held may be on no list, and nobody else has it.
+        let known = self.given.min(self.objects.len() as u32);
+        let known: SmallVec<[u32; 8]> = (0..known)
             .filter(|&number| {
                 let object = &self.objects[number as usize];
                 !object.is_new && object.kind == kind
@@ -746,6 +751,7 @@ impl World {
                 return End::Vague;
             }
         }
+        self.given = self.objects.len() as u32;
         let mut node = 0;
         loop {
             for inst in func.layout.block_insts(stage.cfg.block(node)) {

@@ -23,9 +23,9 @@ use smallvec::SmallVec;
 const MAX_PLANS: u64 = 2400;
 /// How many instructions are executed where an access is to be judged, and where none is.
 const FUEL: u32 = 250_000;
-const LITTLE_FUEL: u32 = 8_000;
+const LITTLE_FUEL: u32 = 3_000;
 /// How many instructions a function may have for which nothing is to be judged.
-const MAX_INSTS: usize = 1_000;
+const MAX_INSTS: usize = 300;
 /// How many other lengths are tried for an execution.
 const MAX_OTHERS: usize = 3;
 
