@@ -105,6 +105,7 @@
 //! in its last line what that returns ([`expected_result`]). The `*-collect.wat` among them import a
 //! function `"" "gc"`, for which the embedder collects.
 
+mod base;
 mod bless;
 mod command;
 mod compare;
@@ -126,6 +127,7 @@ mod subtest;
 mod vcode;
 mod wasm;
 
+pub use base::{DEFAULT_BASE, base};
 pub use fault::Fault;
 pub use files::find_files;
 pub use outcome::{FileOutcome, FunctionOutcome};

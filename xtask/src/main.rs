@@ -15,7 +15,8 @@ mod upstream;
 use crate::base::alias;
 use crate::base::project::Project;
 use crate::measure::{cost, false_alarms, fuzz, identity, replay, units};
-use crate::patches::{apply, check, rebase, refresh, status, vendor};
+use crate::patches::check::{self, Compiled};
+use crate::patches::{apply, rebase, refresh, status, vendor};
 use crate::upstream::bootstrap::{LocalWork, Report};
 use crate::upstream::{bootstrap, pins};
 use anyhow::Result;
@@ -103,6 +104,9 @@ enum Patches {
         /// Compile also what is known to compile from an earlier run
         #[arg(long)]
         again: bool,
+        /// Compile only after the patches that the base has of its own, and after the last one
+        #[arg(long)]
+        differing: bool,
     },
     /// Tell which patch each base has, and the state of the trees
     Status,
@@ -149,7 +153,17 @@ fn run(cli: Cli) -> Result<ExitCode> {
             bootstrap::run(&project, local, Report::All)?;
         }
         Task::Patches(Patches::Refresh) => refresh::run(&project)?,
-        Task::Patches(Patches::Check { full, again }) => check::run(&project, full, again)?,
+        Task::Patches(Patches::Check {
+            full,
+            again,
+            differing,
+        }) => {
+            let compiled = match differing {
+                true => Compiled::Differing,
+                false => Compiled::All,
+            };
+            check::run(&project, compiled, full, again)?;
+        }
         Task::Patches(Patches::Status) => status::run(&project)?,
         Task::Patches(Patches::Rebase(args)) => rebase::run(&project, &args)?,
         Task::Patches(Patches::Apply(args)) => apply::run(&project, &args)?,

@@ -187,6 +187,21 @@ fn an_overlay_that_was_left_behind_is_found_and_taken_along() {
 }
 
 #[test]
+fn the_tree_is_compiled_after_a_patch_that_differs() {
+    let mut project = rebased();
+    project.env = vec![
+        ("CARGO", env!("CARGO").into()),
+        ("CARGO_NET_OFFLINE", "true".into()),
+    ];
+    fs::remove_dir_all(project.root().join("upstream-2")).unwrap();
+    // The last patch has no overlay; that it compiles is wanted anyway.
+    let messages = project.ok(&["patches", "check", "--base", "2", "--differing"]);
+    assert_eq!(messages.matches(": compiles (").count(), 2, "{messages}");
+    let last = "2 patches apply and are well formed; the tree compiles after 2 of them";
+    assert!(messages.contains(last), "{messages}");
+}
+
+#[test]
 fn a_patch_of_one_base_alone_is_refused() {
     let project = rebased();
     project.write(&format!("upstream-2/{LIB}"), "// other\n");

@@ -39,6 +39,15 @@ fn good_patches_pass_and_are_compiled_once() {
 }
 
 #[test]
+fn the_last_patch_is_compiled_if_no_other_differs() {
+    let project = project();
+    let messages = project.ok(&["patches", "check", "--differing"]);
+    assert_eq!(messages.matches(": applies\n").count(), 1, "{messages}");
+    let last = "2 patches apply and are well formed; the tree compiles after 1 of them";
+    assert!(messages.contains(last), "{messages}");
+}
+
+#[test]
 fn a_tree_that_does_not_compile_in_between_is_found() {
     let project = project();
     let error = "#[cfg(feature = \"gc-verifier\")]\ncompile_error!(\"half done\");\n";

@@ -7,7 +7,8 @@
 //!
 //! **Strength.** Exact. On x86_64 and aarch64 a return address is where the machine code says
 //! that the call ends ([`crate::machine::call_ends`]); on other targets it is the first call site
-//! after the call begins. The areas of the frame are added up here from their sizes.
+//! after the call begins. A switch of stacks ends where its own code says that control comes back.
+//! The areas of the frame are added up here from their sizes.
 //!
 //! **Math.** With `a` the size of outgoing arguments, `s` that of stack slots, `f` that of the
 //! fixed storage, and `r` that of saved registers, from the stack pointer upwards:
@@ -18,12 +19,12 @@
 use crate::finding::map_fault::{Area, MapFault};
 use crate::finding::options::Options;
 use crate::finding::report::{Counts, Report};
-use crate::machine::call_ends::{Machine, call_len};
+use crate::machine::call_ends::{Machine, call_len, switch_len};
 use crate::machine::stack_map::{Faults, difference, normal};
 use cranelift_codegen::gc_verifier::{
     Emitted, EmittedFrame, EmittedRecord, Lowered, LoweredCall, MapEntry,
 };
-use cranelift_codegen::ir::{Function, Inst};
+use cranelift_codegen::ir::{Function, Inst, Opcode};
 
 /// Compare what was emitted with what lowering made.
 pub(crate) fn compare(
@@ -34,6 +35,7 @@ pub(crate) fn compare(
     code: (Machine, &[u8]),
 ) -> Report {
     let mut emission = Emission {
+        func,
         lowered,
         emitted,
         code,
@@ -60,6 +62,7 @@ pub(crate) fn compare(
 }
 
 struct Emission<'a> {
+    func: &'a Function,
     lowered: &'a Lowered,
     emitted: &'a Emitted,
     code: (Machine, &'a [u8]),
@@ -93,7 +96,11 @@ impl<'a> Emission<'a> {
             let Some((inst, map)) = self.mapped_call(index) else {
                 continue;
             };
-            match self.return_address(index) {
+            let address = match self.func.dfg.insts[inst].opcode() {
+                Opcode::StackSwitch => self.end_of_switch(index),
+                _ => self.return_address(index),
+            };
+            match address {
                 Err(fault) => self.faults.push(inst, fault),
                 Ok(return_address) => self.record(index, inst, map, return_address),
             }
@@ -130,6 +137,17 @@ impl<'a> Emission<'a> {
             Ok(_) => Ok(return_address),
             Err(_) => Err(MapFault::NoCallSite { return_address }),
         }
+    }
+
+    /// Where control comes back after a switch of stacks: by a jump, so that there is no call site.
+    fn end_of_switch(&self, index: usize) -> Result<u32, MapFault> {
+        let start = self.emitted.calls[index].start;
+        let (machine, code) = self.code;
+        let code = code.get(start as usize..);
+        let end = code.and_then(|code| switch_len(machine, code));
+        end.map(|len| start + len)
+            .filter(|end| *end <= self.end(index))
+            .ok_or(MapFault::NotACall { start })
     }
 
     /// Where the next call begins, or the code ends.
