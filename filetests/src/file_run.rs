@@ -354,15 +354,14 @@ impl<'a> FileRun<'a> {
         let no_subjects = directives.any(|directive| directive == Directive::NoSubjects);
         let counts = self.outcome.counts;
         let subjects = counts.safepoints + counts.records + counts.positions + self.rewrites;
-        if (subjects == 0) != no_subjects {
-            self.outcome.mistakes.push(
-                match no_subjects {
-                    true => "it says `no-subjects`, and there are some in it",
-                    false => "there is no safepoint in it, no typed position and no rewrite, so that it shows nothing",
-                }
-                .to_owned(),
-            );
-        }
+        // NB: A file of dereferences alone shows something, with the directive and without it.
+        let mistake = match no_subjects {
+            true => (subjects != 0).then_some("it says `no-subjects`, and there are some in it"),
+            false => (subjects + counts.dereferences == 0).then_some(
+                "there is no safepoint in it, no dereference, no typed position and no rewrite, so that it shows nothing",
+            ),
+        };
+        self.outcome.mistakes.extend(mistake.map(str::to_owned));
         if self.options.bless {
             let blessed = output::bless(&bless(text, &self.found), &self.outputs);
             self.outcome.blessed = (blessed != text).then_some(blessed);

@@ -146,7 +146,7 @@ impl Unit<'_> {
         line(format!("target {}{settings}", target.triple));
         line(String::new());
         let counts = &input.report.counts;
-        if counts.safepoints + counts.positions == 0 {
+        if counts.safepoints + counts.dereferences + counts.positions == 0 {
             line("; no-subjects".to_owned());
         }
         function(input, line);

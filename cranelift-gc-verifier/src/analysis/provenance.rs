@@ -32,14 +32,12 @@ use crate::analysis::kind::given::{given, loaded};
 use crate::analysis::reshaped::Reshaped;
 use crate::analysis::slots::{Hold, Slots};
 use crate::ir::cfg::{Cfg, Node};
-use crate::ir::gc_info::is_untraced;
+use crate::ir::gc_info::{accessed_kind, is_untraced};
 use crate::ir::instruction::{Kind, payload_of};
 use crate::ir::steps::{self, Analysis};
 use crate::ir::view::{BlockPass, Body, Def, Item};
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::ir::{
-    Function, GcFact, GcInfo, Inst, InstructionData, Opcode, Value, ValueDef,
-};
+use cranelift_codegen::ir::{Function, GcFact, Inst, InstructionData, Opcode, Value, ValueDef};
 use cranelift_codegen::packed_option::PackedOption;
 use smallvec::SmallVec;
 
@@ -191,7 +189,7 @@ impl Values {
             } else if item.kind.is(Kind::LOADS)
                 && let Some(result) = item.result.expand()
                 && !has_fact(result)
-                && holds_references(info, item.inst)
+                && holds_references(func, item.inst)
                 && loaded(func, body, result).is_some_and(GcFact::is_traced)
             {
                 self.seed_one(func, body, result);
@@ -426,8 +424,9 @@ fn is_opaque(data: &InstructionData) -> bool {
 }
 
 /// Does the memory hold references, or some field of the object, that `inst` accesses?
-fn holds_references(info: &GcInfo, inst: Inst) -> bool {
-    let index = info.object(inst).and_then(|kind| kind.concrete);
+fn holds_references(func: &Function, inst: Inst) -> bool {
+    let info = &func.dfg.gc_info;
+    let index = accessed_kind(func, inst).and_then(|kind| kind.concrete);
     let fields = index.and_then(|index| info.fields(index));
     info.place(inst).is_some()
         || fields.is_some_and(|fields| fields.iter().any(|field| field.fact.is_some()))

@@ -33,6 +33,7 @@ use crate::finding::report::Inconclusive;
 use crate::finding::typed::Thing;
 use crate::finding::witness::Role;
 use crate::ir::cfg::{Node, constant};
+use crate::ir::gc_info::accessed_kind;
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::path::Point;
 use cranelift_codegen::ir::{
@@ -130,7 +131,7 @@ pub(crate) fn recheck(func: &Function, missing: &MissingBarrier) -> Result<(), F
         access.is_some_and(|access| access.data.is_some())
     };
     let is_said = info.place(missing.inst).is_some()
-        || info.object(missing.inst).is_some()
+        || accessed_kind(func, missing.inst).is_some()
         || missing.barrier == Barrier::Miscounted && stores();
     (is_counted && is_said)
         .then_some(())

@@ -37,6 +37,7 @@ use crate::finding::report::Inconclusive;
 use crate::finding::typed::Thing;
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Node;
+use crate::ir::gc_info::accessed_kind;
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::path::Point;
 use bounds::{Array, Bounds, Form, MAX_SPLITS};
@@ -206,7 +207,7 @@ enum Judged {
 fn suspect(facts: &Facts, node: Node, inst: Inst, access: &Access, is_first: bool) -> Judged {
     let func = facts.func;
     let info = &func.dfg.gc_info;
-    let said = info.object(inst);
+    let said = accessed_kind(func, inst);
     let is_known = |kind: GcKind| {
         kind.concrete
             .is_some_and(|index| info.fields(index).is_some())
@@ -327,7 +328,7 @@ fn field(kinds: &mut Kinds, suspect: &Suspect, offset: i64, findings: &mut Findi
         return;
     };
     // NB: What the access takes it for is judged where it is relied upon.
-    let things = match info.object(inst) {
+    let things = match accessed_kind(scene.func, inst) {
         Some(kind) => {
             let fact = crate::analysis::kind::object_of(kind);
             things.and(scene.universe.of(info, fact))
@@ -392,9 +393,8 @@ impl Arrays {
                 else {
                     continue;
                 };
-                let kind = info
-                    .object(memory.inst)
-                    .or_else(|| match info.fact(reference) {
+                let kind =
+                    accessed_kind(func, memory.inst).or_else(|| match info.fact(reference) {
                         Some(GcFact::Ref { kind, .. }) => Some(kind),
                         _ => None,
                     });

@@ -31,6 +31,7 @@ use crate::finding::report::Inconclusive;
 use crate::finding::typed::{Thing, TypeBroken, Typed};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, Edge, Node, constant, destinations};
+use crate::ir::gc_info::accessed_kind;
 use crate::ir::instruction::{Access, Kind, Passed, passed_on};
 use crate::ir::view::{Body, Item};
 use cranelift_codegen::ir::{
@@ -365,7 +366,7 @@ impl Positions<'_, '_> {
         if let Some(place) = info.place(inst) {
             self.memory(node, inst, access, place, Typed::Place);
         }
-        let said = info.object(inst);
+        let said = accessed_kind(func, inst);
         // NB: What a pass made of an access says what it was.
         if said.is_none() && (!self.is_first || info.types().next().is_none()) {
             return;
@@ -716,6 +717,12 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
     let mut kinds = Kinds::new(scene);
     let is_first = !facts.history.proofs.is_later;
     for position in open {
+        if let Typed::Made(value) = position.what
+            && is_loaded(func, value)
+            && !facts.is_used(value)
+        {
+            continue;
+        }
         let allowed = universe.of(info, position.promise);
         let outside = all.without(allowed);
         match position.what {
@@ -767,6 +774,14 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
             }
             None => found.unjudged += 1,
         }
+    }
+}
+
+/// Is `value` loaded? A slot that is a variable may hold something else where a load of it feeds nothing.
+fn is_loaded(func: &Function, value: Value) -> bool {
+    match func.dfg.value_def(value) {
+        ValueDef::Result(inst, _) => func.dfg.insts[inst].opcode().can_load(),
+        ValueDef::Param(..) | ValueDef::Union(..) => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the producer says of values.
 
-use cranelift_codegen::ir::{Function, GcFact, GcNullability, Value};
+use cranelift_codegen::ir::{Function, GcFact, GcKind, GcNullability, Inst, Value};
 
 /// Is it known that `value` is nothing that ages?
 ///
@@ -14,5 +14,19 @@ pub(crate) fn is_untraced(func: &Function, value: Value) -> bool {
         }) => !traced || nullability == GcNullability::Null,
         Some(GcFact::Scalar) => true,
         Some(GcFact::Derived { .. } | GcFact::HeapBase) | None => false,
+    }
+}
+
+/// The kind of the object that `inst` accesses, if the producer says so.
+///
+/// NB: A load of the number of a type says of which kind that type is, and accesses no object.
+pub(crate) fn accessed_kind(func: &Function, inst: Inst) -> Option<GcKind> {
+    let info = &func.dfg.gc_info;
+    let kind = info.object(inst)?;
+    let region = func.dfg.insts[inst].alias_region(&func.dfg);
+    let user_id = region.map(|region| func.dfg.alias_regions[region].user_id);
+    match user_id.and_then(|user_id| info.type_id(user_id)) {
+        Some(_) => None,
+        None => Some(kind),
     }
 }

@@ -6,6 +6,7 @@
 //! **Strength.** Relative to the layouts that the producer declares, and to the kind that it says that an access takes its object for.
 
 use super::address::Address;
+use crate::ir::gc_info::accessed_kind;
 use crate::ir::instruction::Access;
 use crate::ir::view::Body;
 use cranelift_codegen::ir::{Function, GcFact, GcField, GcHeapType, GcKind, Inst, ValueDef};
@@ -50,11 +51,10 @@ pub(crate) fn field_of<'a>(
 /// The kind of the object that `inst` accesses: what the producer says, or that of the struct which the address is said to be in.
 pub(crate) fn kind_of_object(func: &Function, inst: Inst, address: &Address) -> Option<GcKind> {
     let info = &func.dfg.gc_info;
-    info.object(inst)
-        .or_else(|| match info.fact(address.reference?)? {
-            GcFact::Ref { kind, .. } => (kind.heap == GcHeapType::Struct).then_some(kind),
-            GcFact::Derived { .. } | GcFact::HeapBase | GcFact::Scalar => None,
-        })
+    accessed_kind(func, inst).or_else(|| match info.fact(address.reference?)? {
+        GcFact::Ref { kind, .. } => (kind.heap == GcHeapType::Struct).then_some(kind),
+        GcFact::Derived { .. } | GcFact::HeapBase | GcFact::Scalar => None,
+    })
 }
 
 /// What the memory holds that `inst` accesses, if the producer says so.

@@ -13,6 +13,7 @@ use super::thing::Things;
 use crate::analysis::nullness::branch::{Way, way_along, way_past};
 use crate::analysis::nullness::eval::{Bits, Truth, eval, truth};
 use crate::ir::cfg::{Edge, Node, destinations};
+use crate::ir::gc_info::accessed_kind;
 use crate::ir::path::Point;
 use cranelift_codegen::ir::{BlockArg, Inst, InstructionData, Opcode, Value, ValueDef};
 use std::collections::{BTreeMap, BTreeSet};
@@ -474,7 +475,8 @@ impl<'a> Walk<'a> {
                 if item.inst == target.inst {
                     break;
                 }
-                let (Some(kind), Some(access)) = (info.object(item.inst), scene.body.access(item))
+                let (Some(kind), Some(access)) =
+                    (accessed_kind(func, item.inst), scene.body.access(item))
                 else {
                     continue;
                 };

@@ -17,6 +17,7 @@ use crate::analysis::kind::header::Headers;
 use crate::evidence::world::{Place, Plan, Seen, Stage, Tag, Watch, Word, World, run};
 use crate::finding::object::{Barrier, MissingBarrier};
 use crate::ir::cfg::Node;
+use crate::ir::gc_info::accessed_kind;
 use crate::ir::instruction::access;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{GcFact, Inst, Value, ValueDef};
@@ -325,7 +326,8 @@ impl Ledger<'_, '_> {
             .header
             .is_some_and(|header| i64::from(header.kind) == offset);
         // Nothing else is before the count, or is of it.
-        let is_header = start >= 0 && start < self.count + 16 && info.object(seen.inst).is_none();
+        let is_header =
+            start >= 0 && start < self.count + 16 && accessed_kind(func, seen.inst).is_none();
         match is_load {
             true if is_kind => {
                 self.looked_at.insert(number);
@@ -391,7 +393,7 @@ impl Ledger<'_, '_> {
         let facts = self.facts;
         let made = access(facts.func, inst);
         let is_count = facts.func.dfg.gc_info.place(inst).is_none()
-            && facts.func.dfg.gc_info.object(inst).is_none();
+            && accessed_kind(facts.func, inst).is_none();
         let value = made.and_then(|made| match is_count {
             true => Address::of(facts.func, &facts.body, made.addr)
                 .reference

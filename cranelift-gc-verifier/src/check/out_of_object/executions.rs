@@ -15,6 +15,7 @@ use crate::analysis::kind::header::Headers;
 use crate::evidence::world::{End, Place, Plan, Seen, Stage, Watch, World, run};
 use crate::finding::object::{OutOfObject, Outside};
 use crate::ir::cfg::Node;
+use crate::ir::gc_info::accessed_kind;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{GcHeapType, Inst};
 use smallvec::SmallVec;
@@ -121,7 +122,7 @@ impl Watcher<'_, '_> {
         let object = &world.objects[number as usize];
         let index = object.index?;
         let fields = info.fields(index)?;
-        match info.object(inst) {
+        match accessed_kind(facts.func, inst) {
             // NB: Whether the object is what it is taken for is judged where that is relied upon.
             Some(kind) => {
                 let taken = kind.concrete?;

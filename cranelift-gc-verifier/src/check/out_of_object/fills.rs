@@ -14,6 +14,7 @@ use crate::finding::error::GcError;
 use crate::finding::object::{OutOfObject, Outside};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Node, constant};
+use crate::ir::gc_info::accessed_kind;
 use cranelift_codegen::ir::{
     Function, GcField, GcHeapType, Inst, InstructionData, Opcode, Value, ValueDef,
 };
@@ -25,10 +26,7 @@ const NUMBERS: [u64; 4] = [1, 3, 5, 2];
 pub(super) fn fill(facts: &Facts, node: Node, inst: Inst, findings: &mut Findings) {
     let func = facts.func;
     let info = &func.dfg.gc_info;
-    let Some(kind) = info
-        .object(inst)
-        .filter(|kind| kind.heap == GcHeapType::Array)
-    else {
+    let Some(kind) = accessed_kind(func, inst).filter(|kind| kind.heap == GcHeapType::Array) else {
         return;
     };
     let element = kind.concrete.and_then(|index| info.fields(index)?.get(1));
