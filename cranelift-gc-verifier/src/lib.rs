@@ -52,7 +52,8 @@ pub use cranelift_codegen::ir::GcCollector;
 pub use finding::about::About;
 pub use finding::code::{Checks, Code};
 pub use finding::error::{
-    Contradiction, Deed, GcError, Given, Held, Movable, NonReference, NotKept, Unjustified,
+    Contradiction, GcError, Given, Held, MemoryRewrite, Movable, NonReference, NotPreserved,
+    Unjustified,
 };
 pub use finding::hazard::{Hazard, Hazards};
 pub use finding::map_fault::{Area, MapFault};

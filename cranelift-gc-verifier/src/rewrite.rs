@@ -2,16 +2,16 @@
 
 pub(crate) mod certain;
 pub(crate) mod classes;
+pub(crate) mod context;
 pub(crate) mod dead_store;
 pub(crate) mod equal_bits;
 pub(crate) mod event;
 pub(crate) mod forwarding;
 pub(crate) mod judge;
-pub(crate) mod kept;
 mod lost_trap;
 mod merged_trap;
 mod phis;
-pub(crate) mod scene;
+pub(crate) mod preserved;
 pub(crate) mod signature;
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,10 @@
 
 use crate::analysis::demand::{ArgsOf, Demand};
 use crate::analysis::freshness::Freshness;
-use crate::analysis::graph::{Graph, Known};
+use crate::analysis::graph::{Graph, Snapshot};
 use crate::analysis::history::History;
 use crate::analysis::kind::header::Headers;
-use crate::analysis::kind::subject::Scene;
+use crate::analysis::kind::subject::Context;
 use crate::analysis::kind::thing::{Universe, named_types};
 use crate::analysis::nullness::reload_roots::Roots;
 use crate::analysis::origin::{self, Origin};
@@ -75,7 +75,7 @@ impl<'a> Facts<'a> {
     }
 
     /// What is of use while the rewrites of the next pass are judged.
-    pub(crate) fn into_known(mut self) -> Known {
+    pub(crate) fn into_known(mut self) -> Snapshot {
         let mut classes = self.values.take(&self.body);
         for class in &mut classes {
             // NB: The judgement of single rewrites leaves what is opaque to the look at the whole function.
@@ -90,7 +90,7 @@ impl<'a> Facts<'a> {
             insts: self.func.dfg.num_insts(),
             is_narrowed: false,
         };
-        Known {
+        Snapshot {
             classes,
             graph: Some(graph),
         }
@@ -161,13 +161,13 @@ impl<'a> Facts<'a> {
     }
 
     /// What it takes to tell what references are; nothing, if there are too many types.
-    pub(crate) fn scene(&self) -> Option<Scene<'_>> {
+    pub(crate) fn context(&self) -> Option<Context<'_>> {
         let func = self.func;
         let universe = self
             .universe
             .get_or_init(|| Universe::new(&named_types(func)));
         let headers = || Headers::new(func, &self.cfg, &self.body);
-        Some(Scene {
+        Some(Context {
             func,
             cfg: &self.cfg,
             body: &self.body,

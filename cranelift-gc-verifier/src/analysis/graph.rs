@@ -62,21 +62,21 @@ impl Graph {
         }
     }
 
-    /// Make it hold of `func`, of which `question` may have changed. Returns whether it does.
+    /// Make it hold of `func`, of which `changes` may have changed. Returns whether it does.
     ///
     /// NB: A branch loses ways, and takes no new ones, so that what holds on all ways of the graph holds
     /// on those that are left. To compute the graph again each time takes time that is quadratic in the
     /// number of branches. The safepoints are looked for among what is new, and where they were.
-    pub(crate) fn keeps_up_with(&mut self, func: &Function, question: &Question) -> bool {
-        let holds = match question {
-            Question::Blocks(blocks) => blocks.iter().all(|&at| match self.cfg.narrow(func, at) {
+    pub(crate) fn keeps_up_with(&mut self, func: &Function, changes: &Changes) -> bool {
+        let holds = match changes {
+            Changes::Blocks(blocks) => blocks.iter().all(|&at| match self.cfg.narrow(func, at) {
                 Some(is_less) => {
                     self.is_narrowed |= is_less;
                     true
                 }
                 None => false,
             }),
-            Question::Everything => self.is_exactly_of(func) && self.has_its_safepoints(func),
+            Changes::Everything => self.is_exactly_of(func) && self.has_its_safepoints(func),
         };
         holds && self.has_no_new_safepoints(func)
     }
@@ -129,38 +129,38 @@ impl Graph {
 
 /// What a look at a whole function finds that is of use while its rewrites are judged.
 #[derive(Default)]
-pub(crate) struct Known {
+pub(crate) struct Snapshot {
     /// What each value is.
     pub(crate) classes: Vec<Class>,
     pub(crate) graph: Option<Graph>,
 }
 
 /// What can have changed since the graph was found to hold.
-pub(crate) enum Question {
+pub(crate) enum Changes {
     /// The ends of these blocks.
     Blocks(SmallVec<[Block; 4]>),
     Everything,
 }
 
-impl Question {
+impl Changes {
     /// Can nothing have changed?
     pub(crate) fn is_none(&self) -> bool {
-        matches!(self, Question::Blocks(blocks) if blocks.is_empty())
+        matches!(self, Changes::Blocks(blocks) if blocks.is_empty())
     }
 
     /// The end of `block` can have changed, too.
     pub(crate) fn add(&mut self, block: Option<Block>) {
         match (self, block) {
-            (Question::Blocks(blocks), Some(block)) => blocks.push(block),
-            (question @ Question::Blocks(_), None) => *question = Question::Everything,
-            (Question::Everything, _) => {}
+            (Changes::Blocks(blocks), Some(block)) => blocks.push(block),
+            (changes @ Changes::Blocks(_), None) => *changes = Changes::Everything,
+            (Changes::Everything, _) => {}
         }
     }
 }
 
-impl Default for Question {
+impl Default for Changes {
     fn default() -> Self {
-        Question::Blocks(SmallVec::new())
+        Changes::Blocks(SmallVec::new())
     }
 }
 
@@ -190,10 +190,10 @@ mod tests {
         let mut graph = Graph::new(&parse(FUNCTION));
         let func = parse(&FUNCTION.replace("brif v0, block1, block2", "jump block2"));
         let entry = func.layout.entry_block().expect("there is one");
-        let mut question = Question::default();
-        question.add(Some(entry));
-        assert!(graph.keeps_up_with(&func, &question) && graph.is_narrowed);
-        assert!(!graph.keeps_up_with(&func, &Question::Everything));
+        let mut changes = Changes::default();
+        changes.add(Some(entry));
+        assert!(graph.keeps_up_with(&func, &changes) && graph.is_narrowed);
+        assert!(!graph.keeps_up_with(&func, &Changes::Everything));
         let nothing = |_: &Cfg| ((), Vec::new(), false);
         let (cfg, ..) = Graph::renewed(Some(graph), &func, nothing);
         assert_eq!(cfg.len(), 3);
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(refused.error.code(), Code::Gcv08);
         let branch = func.layout.last_inst(blocks[0]).expect("it branches");
         func.replace(branch).jump(blocks[2], &[]);
-        rewrites.question.add(Some(blocks[0]));
+        rewrites.changes.add(Some(blocks[0]));
         assert!(rewrites.judge(&func, forward).is_none());
     }
 }

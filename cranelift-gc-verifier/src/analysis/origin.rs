@@ -14,7 +14,7 @@
 //! depends on `r` by payloads alone, and does not give it back, is arithmetic on integers.
 
 use super::reshaped::Reshaped;
-use crate::ir::arithmetic::{Outcome, Question, eval};
+use crate::ir::arithmetic::{Operation, Outcome, eval};
 use crate::ir::instruction::{Passed, passed_on, payload_of};
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::entity::EntitySet;
@@ -428,7 +428,7 @@ impl Run<'_, '_> {
         if let Some(bits) = lanes(data, ty, arg_types, args) {
             return Some(bits);
         }
-        let question = Question {
+        let question = Operation {
             data,
             arg_types,
             result: number,

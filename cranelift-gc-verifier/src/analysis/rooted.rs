@@ -37,7 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const QUESTIONS: usize = 4_096;
 
 /// What the question is asked of.
-struct Scene<'a> {
+struct Context<'a> {
     func: &'a Function,
     cfg: &'a Cfg,
     safepoints: &'a Safepoints,
@@ -74,19 +74,19 @@ impl Rooted {
         inst: Inst,
         after: bool,
     ) -> bool {
-        let scene = &Scene::new(facts);
+        let context = &Context::new(facts);
         let mut pending = vec![value];
         let mut seen = BTreeSet::new();
         while let Some(value) = pending.pop() {
-            let value = scene.func.dfg.resolve_aliases(value);
+            let value = context.func.dfg.resolve_aliases(value);
             let ages =
-                scene.values.class(value) != Class::Plain && facts.age(value) != Version::AGELESS;
+                context.values.class(value) != Class::Plain && facts.age(value) != Version::AGELESS;
             if !ages || !seen.insert(value) {
                 continue;
             }
-            match scene.parts(value) {
+            match context.parts(value) {
                 Some(parts) => pending.extend(parts),
-                None if self.is_kept_on_way(scene, value, inst, after) => {}
+                None if self.is_kept_on_way(context, value, inst, after) => {}
                 None => return false,
             }
         }
@@ -94,53 +94,59 @@ impl Rooted {
     }
 
     /// Does each safepoint between the definition of `value` and the point keep it?
-    fn is_kept_on_way(&mut self, scene: &Scene<'_>, value: Value, inst: Inst, after: bool) -> bool {
-        let Some(defined) = Point::of_value(scene.func, scene.cfg, value) else {
+    fn is_kept_on_way(
+        &mut self,
+        context: &Context<'_>,
+        value: Value,
+        inst: Inst,
+        after: bool,
+    ) -> bool {
+        let Some(defined) = Point::of_value(context.func, context.cfg, value) else {
             return false;
         };
-        let Some(node) = scene.cfg.node_of_inst(scene.func, inst) else {
+        let Some(node) = context.cfg.node_of_inst(context.func, inst) else {
             return true;
         };
-        let first = scene.safepoints.first_in(node);
-        let in_node = scene.safepoints.all[first..]
+        let first = context.safepoints.first_in(node);
+        let in_node = context.safepoints.all[first..]
             .iter()
             .take_while(|at| at.node == node);
         let is_before = |at: Inst| {
-            let order = scene.func.layout.pp_cmp(at, inst);
+            let order = context.func.layout.pp_cmp(at, inst);
             order.is_lt() || after && order.is_eq()
         };
         let mut indices: Vec<usize> = Vec::new();
         for (at, index) in in_node.zip(first..) {
-            if is_before(at.inst) && is_after(scene, defined, at.inst) {
+            if is_before(at.inst) && is_after(context, defined, at.inst) {
                 indices.push(index);
             }
         }
         let is_local = defined.node == node
             && defined
                 .inst
-                .is_none_or(|def| scene.func.layout.pp_cmp(def, inst).is_lt());
+                .is_none_or(|def| context.func.layout.pp_cmp(def, inst).is_lt());
         if !indices
             .iter()
-            .all(|&index| self.is_kept_by(scene, value, index))
+            .all(|&index| self.is_kept_by(context, value, index))
         {
             return false;
         }
-        is_local || self.reaches_clean(scene, value, defined, node)
+        is_local || self.reaches_clean(context, value, defined, node)
     }
 
     /// The same for all ways to the start of `node`.
     fn reaches_clean(
         &mut self,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
         value: Value,
         defined: Point,
         node: Node,
     ) -> bool {
         let mut visited: Vec<Node> = Vec::new();
         let mut seen = BTreeSet::new();
-        let mut pending: Vec<Node> = scene.cfg.preds(node).map(|edge| edge.from).collect();
+        let mut pending: Vec<Node> = context.cfg.preds(node).map(|edge| edge.from).collect();
         while let Some(node) = pending.pop() {
-            let block = scene.cfg.block(node);
+            let block = context.cfg.block(node);
             steps::count(Analysis::Keepalive, 1);
             let is_clean = self
                 .clean
@@ -149,60 +155,60 @@ impl Rooted {
             if is_clean || !seen.insert(node) {
                 continue;
             }
-            let first = scene.safepoints.first_in(node);
-            let in_node = scene.safepoints.all[first..]
+            let first = context.safepoints.first_in(node);
+            let in_node = context.safepoints.all[first..]
                 .iter()
                 .take_while(|at| at.node == node);
             for (at, index) in in_node.zip(first..) {
-                if is_after(scene, defined, at.inst) && !self.is_kept_by(scene, value, index) {
+                if is_after(context, defined, at.inst) && !self.is_kept_by(context, value, index) {
                     return false;
                 }
             }
             visited.push(node);
             if node != defined.node {
-                pending.extend(scene.cfg.preds(node).map(|edge| edge.from));
+                pending.extend(context.cfg.preds(node).map(|edge| edge.from));
             }
         }
         let clean = self.clean.entry(value).or_default();
         for node in visited {
-            clean.insert(scene.cfg.block(node));
+            clean.insert(context.cfg.block(node));
         }
         true
     }
 
     /// Does the stack map of the safepoint at `index` keep `value`?
     pub(crate) fn is_kept_at(&mut self, facts: &Facts<'_>, value: Value, index: usize) -> bool {
-        self.is_kept_by(&Scene::new(facts), value, index)
+        self.is_kept_by(&Context::new(facts), value, index)
     }
 
-    fn is_kept_by(&mut self, scene: &Scene<'_>, value: Value, index: usize) -> bool {
+    fn is_kept_by(&mut self, context: &Context<'_>, value: Value, index: usize) -> bool {
         if let Some(&known) = self.known.get(&(value, index)) {
             return known;
         }
-        let held = scene.slots.held_at(index);
-        let mut held: Held = held.filter_map(|content| scene.thing(content)).collect();
+        let held = context.slots.held_at(index);
+        let mut held: Held = held.filter_map(|content| context.thing(content)).collect();
         held.sort_unstable();
         held.dedup();
         let mut left = QUESTIONS;
         let mut asked = BTreeSet::new();
-        let kept = scene.kept(Thing::Value(value), &held, &mut asked, &mut left);
+        let kept = context.kept(Thing::Value(value), &held, &mut asked, &mut left);
         self.known.insert((value, index), kept);
         kept
     }
 }
 
 /// Is `inst`, in the block of `defined` or elsewhere, executed after it?
-fn is_after(scene: &Scene<'_>, defined: Point, inst: Inst) -> bool {
-    let node = scene.cfg.node_of_inst(scene.func, inst);
+fn is_after(context: &Context<'_>, defined: Point, inst: Inst) -> bool {
+    let node = context.cfg.node_of_inst(context.func, inst);
     node != Some(defined.node)
         || defined
             .inst
-            .is_none_or(|def| scene.func.layout.pp_cmp(def, inst).is_lt())
+            .is_none_or(|def| context.func.layout.pp_cmp(def, inst).is_lt())
 }
 
-impl<'a> Scene<'a> {
+impl<'a> Context<'a> {
     fn new(facts: &'a Facts<'_>) -> Self {
-        Scene {
+        Context {
             func: facts.func,
             cfg: &facts.cfg,
             safepoints: &facts.safepoints,

@@ -24,12 +24,12 @@ mod tests;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::Kinds;
 use crate::analysis::kind::header::Headers;
-use crate::analysis::kind::subject::Scene;
+use crate::analysis::kind::subject::Context;
 use crate::analysis::kind::thing::Universe;
 use crate::analysis::nullness::dominating;
-use crate::analysis::nullness::equal_words::Alike;
+use crate::analysis::nullness::equal_words::EqualWords;
 use crate::analysis::nullness::flow::Flow;
-use crate::analysis::nullness::invariant::{Dependence, Settled};
+use crate::analysis::nullness::invariant::{Dependence, Invariants};
 use crate::analysis::nullness::path::{self, Replay};
 use crate::analysis::nullness::proofs::Proofs;
 use crate::analysis::nullness::reload_roots::Roots;
@@ -309,7 +309,7 @@ impl Judge<'_> {
         sites.sort_by_key(|&(reference, _)| reference);
         let (references, sites): (Vec<Value>, Vec<Site>) = sites.into_iter().unzip();
         let mut scratch = self.scratch(references.iter().copied());
-        let unusual = self.unusual_words(scratch.settled());
+        let unusual = self.unusual_words(scratch.invariants());
         let mut rest = &sites[..];
         for references in references.chunk_by(|a, b| a == b) {
             let reference = references[0];
@@ -331,7 +331,7 @@ impl Judge<'_> {
 
     /// The i31s that references, which are told with them, are compared with, or that such are made of as are: those
     /// pass where others do not.
-    fn unusual_words(&self, settled: &Settled) -> Vec<(Value, u32)> {
+    fn unusual_words(&self, invariants: &Invariants) -> Vec<(Value, u32)> {
         let mut words = Vec::new();
         for item in self.body.items() {
             if !item.kind.is(Kind::COMPARES) {
@@ -342,7 +342,7 @@ impl Judge<'_> {
                 let Some(n) = constant(self.func, other).filter(|&n| n != 0) else {
                     continue;
                 };
-                let Dependence::One(reference) = settled.depends_on(value) else {
+                let Dependence::One(reference) = invariants.depends_on(value) else {
                     continue;
                 };
                 let n = n as u32;
@@ -365,8 +365,8 @@ impl Judge<'_> {
 
     /// What it takes to follow `references`, for all of them.
     fn scratch(&self, references: impl Iterator<Item = Value>) -> Scratch<'_> {
-        let settled = Settled::new(self.func, self.cfg, self.body, self.roots, references);
-        let mut scratch = Scratch::new(self.func, self.cfg, settled);
+        let invariants = Invariants::new(self.func, self.cfg, self.body, self.roots, references);
+        let mut scratch = Scratch::new(self.func, self.cfg, invariants);
         scratch.budget = MIN_VISITS + VISITS_PER_BLOCK * self.cfg.len() as u64;
         scratch
     }
@@ -449,7 +449,7 @@ impl Judge<'_> {
             };
             if near.iter().rev().take(MAX_BEFORE).any(is_behind) {
                 guards.settle(site);
-            } else if dominating::is_guarded(subject, scratch.settled(), site) {
+            } else if dominating::is_guarded(subject, scratch.invariants(), site) {
                 guards.settle(site);
                 near.push(site);
             } else {
@@ -487,7 +487,7 @@ impl Judge<'_> {
             is_certain: site.is_certain && subject.chosen.is_some(),
             ..*site
         };
-        match dominating::is_guarded(subject, scratch.settled(), site) {
+        match dominating::is_guarded(subject, scratch.invariants(), site) {
             true => guards.settle(site),
             false => {
                 let sites = core::slice::from_ref(site);
@@ -521,7 +521,7 @@ impl Judge<'_> {
         };
         let mut kinds = self.kinds.borrow_mut();
         let kinds = kinds.get_or_insert_with(|| {
-            Kinds::new(Scene {
+            Kinds::new(Context {
                 func: self.func,
                 cfg: self.cfg,
                 body: self.body,
@@ -588,7 +588,7 @@ struct Group<'a> {
     /// Was the region of the sites found?
     has_region: bool,
     /// What the analysis of the last word of the same class depends on.
-    alike: Option<Alike>,
+    alike: Option<EqualWords>,
 }
 
 impl Group<'_> {
@@ -639,7 +639,7 @@ impl Group<'_> {
                 path::Found::Path(_) | path::Found::Unclear | path::Found::None => {}
             }
         }
-        self.alike = flow.into_alike();
+        self.alike = flow.into_equal_words();
         true
     }
 }

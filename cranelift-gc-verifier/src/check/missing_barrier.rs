@@ -20,7 +20,7 @@ use super::out_of_object::Fallback;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
 use crate::analysis::kind::field::held;
-use crate::analysis::kind::subject::Scene;
+use crate::analysis::kind::subject::Context;
 use crate::analysis::kind::thing::{Things, Universe};
 use crate::analysis::kind::{Kinds, dominating};
 use crate::evidence::findings::Findings;
@@ -71,17 +71,17 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
     if accesses.is_empty() {
         return;
     }
-    let fallback = facts.scene().is_none().then(|| Fallback::new(facts));
-    let scene = match &fallback {
-        Some(fallback) => fallback.scene(facts),
-        None => facts.scene().expect("there is no other"),
+    let fallback = facts.context().is_none().then(|| Fallback::new(facts));
+    let context = match &fallback {
+        Some(fallback) => fallback.context(facts),
+        None => facts.context().expect("there is no other"),
     };
     let cfg = &facts.cfg;
     let mut barriers = Barriers {
-        kinds: Kinds::new(scene),
-        changes: changes(scene),
+        kinds: Kinds::new(context),
+        changes: changes(context),
         count,
-        objects: objects(scene.universe),
+        objects: objects(context.universe),
         suspects: Vec::new(),
     };
     for (node, inst, access) in accesses {
@@ -92,7 +92,7 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         }
     }
     let suspects = barriers.suspects;
-    let found = executions::find(facts, scene.headers, count, !suspects.is_empty());
+    let found = executions::find(facts, context.headers, count, !suspects.is_empty());
     for (suspect, is_sure) in &suspects {
         if found.denies(suspect) {
             continue;
@@ -175,27 +175,27 @@ struct Change {
 }
 
 /// All stores to words of objects, by their references.
-fn changes(scene: Scene) -> Vec<Change> {
+fn changes(context: Context) -> Vec<Change> {
     let mut changes = Vec::new();
-    for node in scene.cfg.nodes() {
-        for item in scene.body.items_of(node) {
-            let Some(access) = scene.body.access(item) else {
+    for node in context.cfg.nodes() {
+        for item in context.body.items_of(node) {
+            let Some(access) = context.body.access(item) else {
                 continue;
             };
-            let address = Address::of(scene.func, scene.body, access.addr);
+            let address = Address::of(context.func, context.body, access.addr);
             let (Some(_), Some(reference), Some(offset)) =
                 (access.data, address.reference, address.offset)
             else {
                 continue;
             };
             changes.push(Change {
-                root: scene.root(reference),
+                root: context.root(reference),
                 point: Point {
                     node,
                     inst: Some(item.inst),
                 },
                 offset: offset.wrapping_add(access.offset.into()),
-                amount: access.data.and_then(|data| amount(scene, access, data)),
+                amount: access.data.and_then(|data| amount(context, access, data)),
             });
         }
     }
@@ -203,8 +203,8 @@ fn changes(scene: Scene) -> Vec<Change> {
 }
 
 /// What `data` is more than what is loaded from where it is stored.
-fn amount(scene: Scene, access: &Access, data: Value) -> Option<i64> {
-    let (func, body) = (scene.func, scene.body);
+fn amount(context: Context, access: &Access, data: Value) -> Option<i64> {
+    let (func, body) = (context.func, context.body);
     let made = |value: Value| func.dfg.value_def(body.resolve(func, value)).inst();
     let InstructionData::Binary { opcode, args } = func.dfg.insts[made(data)?] else {
         return None;
@@ -219,7 +219,7 @@ fn amount(scene: Scene, access: &Access, data: Value) -> Option<i64> {
     let load = crate::ir::instruction::access(func, made(loaded)?)?;
     let place = |access: &Access| {
         let address = Address::of(func, body, access.addr);
-        let reference = address.reference.map(|reference| scene.root(reference));
+        let reference = address.reference.map(|reference| context.root(reference));
         let offset = address.offset;
         (
             reference,
@@ -250,9 +250,9 @@ impl Barriers<'_> {
     }
 
     fn store(&mut self, node: Node, inst: Inst, access: &Access, data: Value) {
-        let scene = self.kinds.scene;
-        let func = scene.func;
-        let root = scene.root(data);
+        let context = self.kinds.context;
+        let func = context.func;
+        let root = context.root(data);
         let things = self.kinds.at(data, node, inst, None, Some(self.objects));
         let may_be_object = things.is_some_and(|things| !things.is_empty());
         if may_be_object && !self.is_counted(root, node, inst) {
@@ -274,8 +274,8 @@ impl Barriers<'_> {
 
     /// Is the reference `root` counted wherever `inst` is come to while it refers to an object?
     fn is_counted(&mut self, root: Value, node: Node, inst: Inst) -> bool {
-        let scene = self.kinds.scene;
-        let (func, cfg) = (scene.func, scene.cfg);
+        let context = self.kinds.context;
+        let (func, cfg) = (context.func, context.cfg);
         let at = Point {
             node,
             inst: Some(inst),
@@ -333,16 +333,16 @@ impl Barriers<'_> {
 
     /// Does the store go to an object that is new?
     fn is_initializing(&self, access: &Access) -> bool {
-        let scene = self.kinds.scene;
-        let info = &scene.func.dfg.gc_info;
-        let address = Address::of(scene.func, scene.body, access.addr);
+        let context = self.kinds.context;
+        let info = &context.func.dfg.gc_info;
+        let address = Address::of(context.func, context.body, access.addr);
         let is_new = |value: Value| info.new_object(value).is_some();
         match (address.reference, address.pointer) {
-            (Some(reference), _) => is_new(reference) || is_new(scene.root(reference)),
+            (Some(reference), _) => is_new(reference) || is_new(context.root(reference)),
             // A pointer that comes with a new object, or that a loop moves through an array.
             (None, Some(pointer)) => {
-                matches!(scene.func.dfg.value_def(pointer), ValueDef::Param(block, _)
-                    if scene.func.layout.entry_block() != Some(block))
+                matches!(context.func.dfg.value_def(pointer), ValueDef::Param(block, _)
+                    if context.func.layout.entry_block() != Some(block))
             }
             (None, None) => true,
         }
@@ -350,8 +350,8 @@ impl Barriers<'_> {
 
     /// Was what is overwritten loaded before, and is it released?
     fn is_old_released(&self, inst: Inst, access: &Access) -> bool {
-        let scene = self.kinds.scene;
-        let (func, cfg, body) = (scene.func, scene.cfg, scene.body);
+        let context = self.kinds.context;
+        let (func, cfg, body) = (context.func, context.cfg, context.body);
         let Some(at) = Point::at(func, cfg, inst) else {
             return true;
         };
@@ -374,34 +374,34 @@ impl Barriers<'_> {
     }
 
     fn is_released(&self, old: Value) -> bool {
-        let scene = self.kinds.scene;
-        let root = scene.root(old);
+        let context = self.kinds.context;
+        let root = context.root(old);
         let is_changed = self.changes.iter().any(|change| {
             change.root == root
                 && change.offset == i64::from(self.count)
                 && change.amount == Some(-1)
         });
         is_changed
-            || scene.body.items().iter().any(|item| {
+            || context.body.items().iter().any(|item| {
                 item.kind.is(Kind::CALLS)
-                    && scene
+                    && context
                         .func
                         .dfg
                         .inst_args(item.inst)
                         .iter()
-                        .any(|&arg| scene.root(arg) == root)
+                        .any(|&arg| context.root(arg) == root)
             })
     }
 
     fn load(&mut self, inst: Inst, result: Value) {
-        let scene = self.kinds.scene;
-        let root = scene.root(result);
+        let context = self.kinds.context;
+        let root = context.root(result);
         let is_object = match self.kinds.facts(result)[..] {
             [] => false,
             ref facts => facts.iter().all(|fact| {
                 !self
                     .objects
-                    .and(scene.universe.of(&scene.func.dfg.gc_info, *fact))
+                    .and(context.universe.of(&context.func.dfg.gc_info, *fact))
                     .is_empty()
             }),
         };
@@ -413,17 +413,17 @@ impl Barriers<'_> {
 
     /// Is the reference given to somebody else, or stored?
     fn is_handed_on(&self, root: Value) -> bool {
-        let scene = self.kinds.scene;
-        let is_it = |value: Value| scene.root(value) == root;
-        scene.cfg.nodes().any(|node| {
-            let items = scene.body.items_of(node).iter();
-            let mut passes = scene.body.passed_from(node).iter();
+        let context = self.kinds.context;
+        let is_it = |value: Value| context.root(value) == root;
+        context.cfg.nodes().any(|node| {
+            let items = context.body.items_of(node).iter();
+            let mut passes = context.body.passed_from(node).iter();
             items.into_iter().any(|item| {
-                if let Some(access) = scene.body.access(item) {
+                if let Some(access) = context.body.access(item) {
                     return access.data.is_some_and(is_it);
                 }
                 let hands_on = item.kind.is(Kind::CALLS.or(Kind::RETURNS));
-                let args = scene.func.dfg.inst_args(item.inst);
+                let args = context.func.dfg.inst_args(item.inst);
                 hands_on && args.iter().any(|&arg| is_it(arg))
             }) || passes.any(|pass| is_it(pass.arg))
         })

@@ -24,7 +24,7 @@ pub(crate) mod typed_position;
 pub(crate) mod unstored_word;
 
 use crate::analysis::facts::Facts;
-use crate::analysis::graph::{Graph, Known};
+use crate::analysis::graph::{Graph, Snapshot};
 use crate::analysis::history::History;
 use crate::analysis::nullness::proofs::Proofs;
 use crate::evidence::findings::Findings;
@@ -60,7 +60,7 @@ pub(crate) fn check(
     options: &Options,
     history: &History,
     graph: Option<Graph>,
-) -> (Report, Known, Proofs) {
+) -> (Report, Snapshot, Proofs) {
     let declared = func.dfg.gc_info.collector.or(options.collector);
     let collector = declared.unwrap_or(GcCollector::Moving);
     let facts = Facts::new(func, collector, history, graph);
@@ -76,7 +76,7 @@ pub(crate) fn check(
             counts: findings.counts,
             ..Report::default()
         };
-        return (report, Known::default(), Proofs::default());
+        return (report, Snapshot::default(), Proofs::default());
     }
     for check in CHECKS {
         if !steps::is_spent() {

@@ -22,7 +22,7 @@ use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
 use crate::analysis::kind::header::Headers;
 use crate::analysis::kind::path::Target;
-use crate::analysis::kind::subject::Scene;
+use crate::analysis::kind::subject::Context;
 use crate::analysis::kind::thing::{Things, Universe};
 use crate::analysis::kind::{Kinds, is_in_heap};
 use crate::evidence::arrival::{self, Arrival};
@@ -81,13 +81,13 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
     if suspects.is_empty() && !(is_open && is_first) {
         return;
     }
-    let fallback = facts.scene().is_none().then(|| Fallback::new(facts));
+    let fallback = facts.context().is_none().then(|| Fallback::new(facts));
     let has_universe = fallback.is_none();
-    let scene = match &fallback {
-        Some(fallback) => fallback.scene(facts),
-        None => facts.scene().expect("there is no other"),
+    let context = match &fallback {
+        Some(fallback) => fallback.context(facts),
+        None => facts.context().expect("there is no other"),
     };
-    let mut kinds = Kinds::new(scene);
+    let mut kinds = Kinds::new(context);
     let mut arrays = Arrays::default();
     let mut undecided = Vec::new();
     for suspect in suspects {
@@ -101,7 +101,7 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
             }
             What::Element { kind } | What::Varying { kind } => {
                 findings.counts.positions += 1;
-                match is_within(facts, scene, &mut arrays, &suspect, kind) {
+                match is_within(facts, context, &mut arrays, &suspect, kind) {
                     true => findings.counts.positions_proved += 1,
                     false => undecided.push(suspect),
                 }
@@ -116,7 +116,7 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         return;
     }
     let wanted: Vec<Inst> = undecided.iter().map(|suspect| suspect.inst).collect();
-    let found = executions::find(facts, scene.headers, &wanted);
+    let found = executions::find(facts, context.headers, &wanted);
     for outside in &found {
         report(facts, outside, findings);
     }
@@ -145,8 +145,8 @@ impl Fallback {
         }
     }
 
-    pub(super) fn scene<'a>(&'a self, facts: &'a Facts) -> Scene<'a> {
-        Scene {
+    pub(super) fn context<'a>(&'a self, facts: &'a Facts) -> Context<'a> {
+        Context {
             func: facts.func,
             cfg: &facts.cfg,
             body: &facts.body,
@@ -307,12 +307,12 @@ fn is_inside(info: &GcInfo, index: Option<u32>, offset: i64, size: u32) -> bool 
 
 /// May the object be of a type that has no field there?
 fn field(kinds: &mut Kinds, suspect: &Suspect, offset: i64, findings: &mut Findings) {
-    let scene = kinds.scene;
-    let info = &scene.func.dfg.gc_info;
+    let context = kinds.context;
+    let info = &context.func.dfg.gc_info;
     let size = suspect.access.size;
     let mut outside = Things::default();
-    for number in 0..scene.universe.len() {
-        if let Thing::Exactly(heap, index) = scene.universe.thing(number)
+    for number in 0..context.universe.len() {
+        if let Thing::Exactly(heap, index) = context.universe.thing(number)
             && heap != GcHeapType::Array
             && is_in_heap(heap)
             && !is_inside(info, Some(index), offset, size)
@@ -328,10 +328,10 @@ fn field(kinds: &mut Kinds, suspect: &Suspect, offset: i64, findings: &mut Findi
         return;
     };
     // NB: What the access takes it for is judged where it is relied upon.
-    let things = match accessed_kind(scene.func, inst) {
+    let things = match accessed_kind(context.func, inst) {
         Some(kind) => {
             let fact = crate::analysis::kind::object_of(kind);
-            things.and(scene.universe.of(info, fact))
+            things.and(context.universe.of(info, fact))
         }
         None => things,
     };
@@ -376,9 +376,9 @@ struct Lengths {
 }
 
 impl Arrays {
-    fn of(&mut self, facts: &Facts, scene: Scene) -> &Lengths {
+    fn of(&mut self, facts: &Facts, context: Context) -> &Lengths {
         self.known.get_or_insert_with(|| {
-            let (func, cfg, body) = (scene.func, scene.cfg, scene.body);
+            let (func, cfg, body) = (context.func, context.cfg, context.body);
             let info = &func.dfg.gc_info;
             let mut lengths = Lengths {
                 bases: world::bases(facts),
@@ -417,7 +417,7 @@ impl Arrays {
                 if offset.wrapping_add(access.offset.into()) != i64::from(length.offset) {
                     continue;
                 }
-                let array = scene.root(reference);
+                let array = context.root(reference);
                 match (access.data, access.result) {
                     (None, Some(result)) if access.plain => {
                         lengths.loaded.insert(result, array);
@@ -438,16 +438,16 @@ impl Arrays {
 /// Is the access proved to be within its object?
 fn is_within(
     facts: &Facts,
-    scene: Scene,
+    context: Context,
     arrays: &mut Arrays,
     suspect: &Suspect,
     kind: GcKind,
 ) -> bool {
-    let info = &scene.func.dfg.gc_info;
+    let info = &context.func.dfg.gc_info;
     let Some(fields) = kind.concrete.and_then(|index| info.fields(index)) else {
         return false;
     };
-    let object = scene.root(suspect.value);
+    let object = context.root(suspect.value);
     let array = match (kind.heap, fields) {
         (GcHeapType::Array, [_, element]) => Some(Array {
             start: element.offset.into(),
@@ -459,14 +459,14 @@ fn is_within(
         bases,
         loaded,
         stored,
-    } = arrays.of(facts, scene);
+    } = arrays.of(facts, context);
     // NB: What is stored twice may be another length.
     let of_object = match stored.get(&object).map(Vec::as_slice) {
         Some(&[stored]) => Some(stored),
         _ => None,
     };
     TESTS.into_iter().any(|(most, splits)| {
-        let mut bounds = Bounds::new(scene, object, array, loaded, of_object);
+        let mut bounds = Bounds::new(context, object, array, loaded, of_object);
         bounds.enter(suspect.node, Some(suspect.inst), most);
         let Suspect { access, node, .. } = *suspect;
         let Some(distance) = bounds.distance(access.addr, access.offset, bases) else {

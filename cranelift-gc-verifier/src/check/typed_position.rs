@@ -708,13 +708,13 @@ fn references_of(func: &Function, cfg: &Cfg, body: &Body, mut address: Value) ->
 fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
     let func = facts.func;
     let info = &func.dfg.gc_info;
-    let Some(scene) = facts.scene() else {
+    let Some(context) = facts.context() else {
         found.unjudged += open.len() as u64;
         return;
     };
-    let universe = scene.universe;
+    let universe = context.universe;
     let all = all_things(universe);
-    let mut kinds = Kinds::new(scene);
+    let mut kinds = Kinds::new(context);
     let is_first = !facts.history.proofs.is_later;
     for position in open {
         if let Typed::Made(value) = position.what
@@ -751,7 +751,7 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
         let things = kinds.at(value, node, inst, along, Some(outside));
         let things = match (things, condition) {
             (Some(things), Some((condition, is))) => {
-                let root = scene.root(value);
+                let root = context.root(value);
                 Some(kinds.with_condition(root, condition, is, things))
             }
             (things, _) => things,
@@ -765,7 +765,7 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
             Some(things) => arrived(&kinds, position, things, found),
             // NB: What a pass made of it is judged by the rewrite.
             None if is_first
-                && (is_made_of_reference(func, scene.body, value)
+                && (is_made_of_reference(func, context.body, value)
                     || func.dfg.value_type(value).is_float()) =>
             {
                 found
@@ -811,16 +811,16 @@ fn constant_with_fact(kinds: &Kinds, position: &Position, outside: Things, found
 
 /// Something is not what is relied upon as soon as it is there.
 fn here(kinds: &Kinds, position: &Position, number: usize, found: &mut Found) {
-    let scene = kinds.scene;
+    let context = kinds.context;
     let step = Step {
         role: Role::Use,
-        block: scene.cfg.block(position.node),
+        block: context.cfg.block(position.node),
         inst: Some(position.inst),
     };
     let error = GcError::TypeBroken(TypeBroken {
         inst: position.inst,
         value: position.value,
-        thing: scene.universe.thing(number),
+        thing: context.universe.thing(number),
         promise: position.promise,
         what: position.what,
     });
@@ -829,11 +829,11 @@ fn here(kinds: &Kinds, position: &Position, number: usize, found: &mut Found) {
 
 /// A callee or memory gives something that the fact of the value does not allow.
 fn given_wrongly(kinds: &Kinds, position: &Position, outside: Things, found: &mut Found) {
-    let scene = kinds.scene;
-    let info = &scene.func.dfg.gc_info;
+    let context = kinds.context;
+    let info = &context.func.dfg.gc_info;
     let given = match position.what {
         Typed::Result(index) => {
-            let signature = scene.func.dfg.call_signature(position.inst);
+            let signature = context.func.dfg.call_signature(position.inst);
             let facts = signature.and_then(|signature| info.signature(signature));
             facts.and_then(|facts| facts.returns.get(index as usize).copied().flatten())
         }
@@ -842,7 +842,7 @@ fn given_wrongly(kinds: &Kinds, position: &Position, outside: Things, found: &mu
     let Some(given) = given else {
         return;
     };
-    let things = scene.universe.of(info, given).and(outside);
+    let things = context.universe.of(info, given).and(outside);
     match things.numbers().next() {
         Some(number) => here(kinds, position, number, found),
         None => found.proved += 1,
@@ -851,9 +851,9 @@ fn given_wrongly(kinds: &Kinds, position: &Position, outside: Things, found: &mu
 
 /// What the memory holds that `inst` loads from.
 fn loaded_from(kinds: &Kinds, inst: Inst) -> Option<GcFact> {
-    let scene = kinds.scene;
-    let access = crate::ir::instruction::access(scene.func, inst)?;
-    held(scene.func, scene.body, inst, &access)
+    let context = kinds.context;
+    let access = crate::ir::instruction::access(context.func, inst)?;
+    held(context.func, context.body, inst, &access)
 }
 
 /// Something that is not allowed may arrive: show it.
@@ -865,10 +865,10 @@ fn arrived(kinds: &Kinds, position: &Position, things: Things, found: &mut Found
         along: position.along,
         origins: &[],
     };
-    let info = &kinds.scene.func.dfg.gc_info;
+    let info = &kinds.context.func.dfg.gc_info;
     let is_of_objects = things
         .numbers()
-        .all(|number| match kinds.scene.universe.thing(number) {
+        .all(|number| match kinds.context.universe.thing(number) {
             Thing::Null | Thing::I31 | Thing::Number => false,
             Thing::Other(_) | Thing::Exactly(..) | Thing::Below(..) => true,
         });

@@ -36,7 +36,7 @@ use crate::ir::steps::{self, Analysis};
 use crate::ir::view::Item;
 use bytes::Bytes;
 use cranelift_codegen::ir::{Function, GcCollector, Inst, Opcode, Value};
-use place::{Held, Place, Scene, Subject};
+use place::{Context, Held, Place, Subject};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -45,17 +45,17 @@ const STATES_A_BLOCK: usize = 4;
 
 /// Look at all new objects.
 pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
-    let scene = Scene {
+    let context = Context {
         func: facts.func,
         cfg: &facts.cfg,
         body: &facts.body,
         collector: facts.collector,
     };
-    for (reference, words) in scene.func.dfg.gc_info.new_objects() {
+    for (reference, words) in context.func.dfg.gc_info.new_objects() {
         if words.is_empty() {
             continue;
         }
-        if let Some(object) = Object::new(scene, reference, words) {
+        if let Some(object) = Object::new(context, reference, words) {
             findings.counts.objects += 1;
             object.check(findings);
         }
@@ -64,7 +64,7 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
 
 /// A new object.
 struct Object<'a> {
-    scene: Scene<'a>,
+    context: Context<'a>,
     subject: Subject,
     /// Where the reference is defined.
     start: Point,
@@ -95,16 +95,16 @@ enum Walked {
 }
 
 impl<'a> Object<'a> {
-    fn new(scene: Scene<'a>, reference: Value, words: &[u32]) -> Option<Self> {
+    fn new(context: Context<'a>, reference: Value, words: &[u32]) -> Option<Self> {
         let mut words = SmallVec::from_slice(words);
         words.sort_unstable();
         words.dedup();
-        let Scene { func, cfg, .. } = scene;
+        let Context { func, cfg, .. } = context;
         let reference = func.dfg.resolve_aliases(reference);
         let start = Point::of_value(func, cfg, reference)?;
-        let subject = Subject::new(scene, reference, start);
+        let subject = Subject::new(context, reference, start);
         Some(Object {
-            scene,
+            context,
             subject,
             start,
             words,
@@ -113,7 +113,7 @@ impl<'a> Object<'a> {
 
     /// Is the object handed on too early?
     fn check(&self, findings: &mut Findings) {
-        let Scene { cfg, .. } = self.scene;
+        let Context { cfg, .. } = self.context;
         let mut known = BTreeMap::<State, Stored>::new();
         // NB: In order, so that the same is found whatever was entered first.
         let mut pending = BTreeMap::<State, Stored>::new();
@@ -149,7 +149,7 @@ impl<'a> Object<'a> {
                 }
             }
             if known.len() > limit {
-                let inst = self.scene.func.layout.last_inst(cfg.block(node));
+                let inst = self.context.func.layout.last_inst(cfg.block(node));
                 self.undecided(inst.expect("a block has a terminator"), findings);
                 return;
             }
@@ -184,7 +184,7 @@ impl<'a> Object<'a> {
                 return Walked::Done;
             }
             self.store(item, held, stored);
-            self.subject.follow(self.scene, item, held);
+            self.subject.follow(self.context, item, held);
         }
         match stored.certain.is_all() {
             true => Walked::Done,
@@ -201,9 +201,9 @@ impl<'a> Object<'a> {
     }
 
     fn items(&self, node: Node, is_first: bool) -> &'a [Item] {
-        let items = self.scene.body.items_of(node);
+        let items = self.context.body.items_of(node);
         // NB: A block may have many objects, and is not walked from its start for each.
-        let layout = &self.scene.func.layout;
+        let layout = &self.context.func.layout;
         let start = self.start.inst.filter(|_| is_first).map_or(0, |start| {
             items.partition_point(|item| layout.pp_cmp(item.inst, start).is_le())
         });
@@ -212,17 +212,17 @@ impl<'a> Object<'a> {
 
     /// The blocks after `node`, with what holds the object in them, where something does.
     fn entered(&self, node: Node, held: &Held) -> SmallVec<[State; 2]> {
-        let Scene { cfg, .. } = self.scene;
+        let Context { cfg, .. } = self.context;
         let mut entered = SmallVec::<[State; 2]>::new();
         for edge in cfg.succs(node) {
             // Another object is made there.
             if self.start.inst.is_none() && edge.to == self.start.node {
                 continue;
             }
-            let passes = place::passes(self.scene, node, edge);
+            let passes = place::passes(self.context, node, edge);
             let state = (
                 edge.to,
-                self.subject.across(self.scene, held, edge.to, passes),
+                self.subject.across(self.context, held, edge.to, passes),
             );
             let is_named = state.1.is_named() && cfg.dominates(self.start.node, edge.to);
             let is_there = is_named || state.1.is_somewhere();
@@ -235,9 +235,9 @@ impl<'a> Object<'a> {
 
     /// Does `item` hand the object on?
     fn hands_on(&self, item: &Item, held: &Held) -> bool {
-        let Scene {
+        let Context {
             func, collector, ..
-        } = self.scene;
+        } = self.context;
         let is_safepoint = item.kind.is(Kind::SAFEPOINT) && looks_into(func, item.inst, collector);
         if is_safepoint && (held.is_published() || self.is_root_of(item.inst, held)) {
             return true;
@@ -251,26 +251,26 @@ impl<'a> Object<'a> {
         };
         takes && {
             let mut args = func.dfg.inst_args(item.inst).iter();
-            args.any(|&arg| self.subject.may_be_object(self.scene, held, arg))
+            args.any(|&arg| self.subject.may_be_object(self.context, held, arg))
         }
     }
 
     /// Does the stack map of `inst` name a slot that the object is in?
     fn is_root_of(&self, inst: Inst, held: &Held) -> bool {
-        let entries = self.scene.func.dfg.user_stack_map_entries(inst);
+        let entries = self.context.func.dfg.user_stack_map_entries(inst);
         let mut entries = entries.unwrap_or_default().iter();
         entries.any(|entry| held.is_in(entry.slot, entry.offset.into(), entry.ty.bytes()))
     }
 
     /// Add what `item` stores.
     fn store(&self, item: &Item, held: &Held, stored: &mut Stored) {
-        let Scene { func, body, .. } = self.scene;
+        let Context { func, body, .. } = self.context;
         let Some(access) = body.access(item) else {
             let args = func.dfg.inst_args(item.inst);
             // What gets the object's address may store anything.
             let may_store = match item.kind.is(Kind::CALLS) {
                 true => args.iter().any(|&arg| {
-                    held.is_published() || self.subject.what(self.scene, held, arg).is_some()
+                    held.is_published() || self.subject.what(self.context, held, arg).is_some()
                 }),
                 false => func.dfg.insts[item.inst].opcode().can_store(),
             };
@@ -282,7 +282,7 @@ impl<'a> Object<'a> {
         let Some(data) = access.data else {
             return;
         };
-        match self.subject.place(self.scene, held, access.addr) {
+        match self.subject.place(self.context, held, access.addr) {
             Place::Object(start) => {
                 let start = start.wrapping_add(access.offset.into());
                 let range = start..start.saturating_add(access.size.into());
@@ -298,7 +298,7 @@ impl<'a> Object<'a> {
 
     /// Is something stored for certain that may be a reference or a length: bits, and not a number?
     fn is_certain(&self, inst: Inst, access: &Access, data: Value) -> bool {
-        let Scene { func, .. } = self.scene;
+        let Context { func, .. } = self.context;
         if func.dfg.insts[inst].opcode() == Opcode::AtomicCas {
             return false;
         }
@@ -316,7 +316,7 @@ impl<'a> Object<'a> {
 
     /// What was stored before the reference was there: by addresses that it is computed of.
     fn stored_before(&self) -> Bytes {
-        let Scene { func, cfg, .. } = self.scene;
+        let Context { func, cfg, .. } = self.context;
         let none = Bytes::none(self.words.len());
         if self.start.inst.is_some() {
             return self.stored_up_to(self.start, &self.subject, none);
@@ -324,7 +324,7 @@ impl<'a> Object<'a> {
         let mut met: Option<Bytes> = None;
         for edge in cfg.preds(self.start.node) {
             let end = func.layout.last_inst(cfg.block(edge.from));
-            let mut passes = place::passes(self.scene, edge.from, edge);
+            let mut passes = place::passes(self.context, edge.from, edge);
             let passed = passes.find(|&(param, _)| param == self.subject.reference);
             let Some(((_, arg), end)) = passed.zip(end) else {
                 return none;
@@ -336,7 +336,7 @@ impl<'a> Object<'a> {
             let Some(start) = Point::of_value(func, cfg, arg) else {
                 return none;
             };
-            let subject = Subject::new(self.scene, arg, start);
+            let subject = Subject::new(self.context, arg, start);
             let stored = self.stored_up_to(end, &subject, none.clone());
             match &mut met {
                 Some(met) => _ = met.meet(&stored),
@@ -348,11 +348,11 @@ impl<'a> Object<'a> {
 
     /// Add to `stored` what the blocks store to the object of `subject` through which every path to `end` goes.
     fn stored_up_to(&self, end: Point, subject: &Subject, mut stored: Bytes) -> Bytes {
-        let Scene {
+        let Context {
             func, cfg, body, ..
-        } = self.scene;
+        } = self.context;
         // NB: What a call makes has no address before.
-        if subject.is_opaque(self.scene) {
+        if subject.is_opaque(self.context) {
             return stored;
         }
         let held = subject.at_start();
@@ -372,7 +372,7 @@ impl<'a> Object<'a> {
                 if let Some(access) = body.access(item)
                     && let Some(data) = access.data
                     && self.is_certain(item.inst, access, data)
-                    && let Place::Object(start) = subject.place(self.scene, &held, access.addr)
+                    && let Place::Object(start) = subject.place(self.context, &held, access.addr)
                 {
                     let start = start.wrapping_add(access.offset.into());
                     stored.add(&self.words, start..start.saturating_add(access.size.into()));
@@ -386,7 +386,7 @@ impl<'a> Object<'a> {
     /// A path on which the byte at this index is not stored, and the object is handed on.
     fn finding(&self, byte: usize) -> Option<Finding> {
         let (nodes, inst) = self.path_without(byte)?;
-        let Scene { func, cfg, .. } = self.scene;
+        let Context { func, cfg, .. } = self.context;
         let mut steps = vec![point_step(cfg, self.start, Role::Definition)];
         steps.extend(nodes[1..].iter().map(|&node| Step {
             role: Role::Through,
@@ -468,7 +468,7 @@ impl<'a> Object<'a> {
             if stored.possible.has(byte) {
                 return Walked::Done;
             }
-            self.subject.follow(self.scene, item, held);
+            self.subject.follow(self.context, item, held);
         }
         Walked::Through
     }

@@ -30,7 +30,7 @@ pub(crate) fn show(
     things: Things,
     condition: Option<(Value, bool)>,
 ) -> Arrival {
-    let scene = kinds.scene;
+    let context = kinds.context;
     let (origins, mut are_all) = kinds.origins(target.value);
     let target = Target {
         origins: &origins,
@@ -40,7 +40,7 @@ pub(crate) fn show(
     are_all &= origins.len() <= MAX_ORIGINS && things.numbers().count() <= MAX_THINGS;
     let conditions: Vec<(Value, bool)> = condition.into_iter().collect();
     for number in things.numbers().take(MAX_THINGS) {
-        let thing = scene.universe.thing(number);
+        let thing = context.universe.thing(number);
         for &origin in origins.iter().take(MAX_ORIGINS) {
             let Source::Is(may_be) = kinds.source(origin) else {
                 continue;
@@ -48,7 +48,7 @@ pub(crate) fn show(
             let Some(subject) = kinds.subject(origin).filter(|_| may_be.contains(number)) else {
                 continue;
             };
-            for trial in Trial::of(scene, origin, thing) {
+            for trial in Trial::of(context, origin, thing) {
                 let path = match path::find(subject, trial, target, &conditions) {
                     Found::Path(path) => path,
                     Found::None => continue,
@@ -61,8 +61,8 @@ pub(crate) fn show(
                     are_all = false;
                     continue;
                 }
-                let mut steps = vec![point_step(scene.cfg, subject.start, Role::Definition)];
-                let (func, cfg) = (scene.func, scene.cfg);
+                let mut steps = vec![point_step(context.cfg, subject.start, Role::Definition)];
+                let (func, cfg) = (context.func, context.cfg);
                 push_path(func, cfg, &mut steps, &path, Role::Use, target.inst);
                 return Arrival::Shown(thing, steps);
             }

@@ -3,7 +3,7 @@
 use crate::analysis::facts::Facts;
 use crate::analysis::nullness::proofs::Proofs;
 use crate::analysis::slots::Loc;
-use crate::evidence::execution::Scene;
+use crate::evidence::execution::Context;
 use crate::evidence::shown::{self, Elsewhere};
 use crate::evidence::slot_path;
 use crate::evidence::steps::Leads;
@@ -142,11 +142,11 @@ impl Findings {
             violations: Vec::new(),
             inconclusive: self.inconclusive,
         };
-        let scene = OnceCell::new();
-        let scene = || {
-            scene.get_or_init(|| {
+        let context = OnceCell::new();
+        let context = || {
+            context.get_or_init(|| {
                 let references = facts.values.certain().clone();
-                Scene::new(facts.func, &facts.cfg, facts.collector, references)
+                Context::new(facts.func, &facts.cfg, facts.collector, references)
             })
         };
         let lead = OnceCell::new();
@@ -155,7 +155,7 @@ impl Findings {
             witness.lead = leads.to(&facts.cfg, &witness);
             let is_one = |error: &GcError, witness: &Witness| {
                 recheck(error, witness)?;
-                shown::along(scene(), &facts.cfg, error, witness)
+                shown::along(context(), &facts.cfg, error, witness)
             };
             let what = match is_one(&error, &witness) {
                 Ok(()) => return Judged::So(error, witness),
@@ -166,7 +166,7 @@ impl Findings {
                     what: format!("no witness for {}: {error}: {what}", error.code()),
                 })
             };
-            match shown::elsewhere(scene(), &facts.cfg, &error, &witness) {
+            match shown::elsewhere(context(), &facts.cfg, &error, &witness) {
                 Elsewhere::Nowhere => Judged::NotSo,
                 Elsewhere::Shown(error, witness) => match is_one(&error, &witness) {
                     Ok(()) => Judged::So(error, witness),

@@ -6,7 +6,7 @@
 //!
 //! **Strength.** That of [`execution`](super::execution), which reads the function alone.
 
-use super::execution::{self, Claim, Outcome, Passed, Proof, Scene, Spot, What};
+use super::execution::{self, Claim, Context, Outcome, Passed, Proof, Spot, What};
 use super::steps::{point_step, push_path, role_of, step, through};
 use crate::finding::error::{GcError, NonReference};
 use crate::finding::typed::{Thing, TypeBroken, Typed};
@@ -220,12 +220,12 @@ fn blocks_of(cfg: &Cfg, witness: &Witness) -> Option<Vec<Node>> {
 
 /// Does what `error` says hold along the path of `witness`?
 pub(crate) fn along(
-    scene: &Scene<'_>,
+    context: &Context<'_>,
     cfg: &Cfg,
     error: &GcError,
     witness: &Witness,
 ) -> Result<(), &'static str> {
-    let Some(claims) = claims(scene.func(), error) else {
+    let Some(claims) = claims(context.func(), error) else {
         return Ok(());
     };
     let blocks = blocks_of(cfg, witness).ok_or("it leaves the reachable code")?;
@@ -233,7 +233,7 @@ pub(crate) fn along(
         return Err("it does not begin at the entry");
     }
     for claim in &claims {
-        if let Outcome::Shown(proof) = execution::along(scene, cfg, claim, &blocks)
+        if let Outcome::Shown(proof) = execution::along(context, cfg, claim, &blocks)
             && agrees(error, &proof)
         {
             return Ok(());
@@ -257,21 +257,21 @@ fn agrees(error: &GcError, proof: &Proof) -> bool {
 
 /// Look for a path that shows `error`.
 pub(crate) fn elsewhere(
-    scene: &Scene<'_>,
+    context: &Context<'_>,
     cfg: &Cfg,
     error: &GcError,
     witness: &Witness,
 ) -> Elsewhere {
-    let Some(claims) = claims(scene.func(), error) else {
+    let Some(claims) = claims(context.func(), error) else {
         return Elsewhere::Unknown;
     };
     if is_told_by_its_check(error) {
-        return by_another_lead(scene, cfg, error, witness, &claims);
+        return by_another_lead(context, cfg, error, witness, &claims);
     }
     let mut nowhere = true;
     for claim in &claims {
-        match execution::anywhere(scene, cfg, claim) {
-            Outcome::Shown(proof) => match shown(scene.func(), cfg, error, &proof) {
+        match execution::anywhere(context, cfg, claim) {
+            Outcome::Shown(proof) => match shown(context.func(), cfg, error, &proof) {
                 Some((error, witness)) => return Elsewhere::Shown(error, witness),
                 None => nowhere = false,
             },
@@ -301,7 +301,7 @@ fn is_told_by_its_check(error: &GcError) -> bool {
 
 /// Look for another way to where `witness` begins.
 fn by_another_lead(
-    scene: &Scene<'_>,
+    context: &Context<'_>,
     cfg: &Cfg,
     error: &GcError,
     witness: &Witness,
@@ -315,7 +315,7 @@ fn by_another_lead(
         return Elsewhere::Unknown;
     };
     for claim in claims {
-        if let Outcome::Shown(proof) = execution::ending(scene, cfg, claim, &end) {
+        if let Outcome::Shown(proof) = execution::ending(context, cfg, claim, &end) {
             let lead = &proof.blocks[..proof.blocks.len() - end.len()];
             let witness = Witness {
                 lead: lead.iter().map(|&node| cfg.block(node)).collect(),
@@ -325,7 +325,7 @@ fn by_another_lead(
         }
     }
     // NB: The same may be so on another path, which is for the check to find.
-    let refuted = |claim| matches!(execution::anywhere(scene, cfg, claim), Outcome::Refuted);
+    let refuted = |claim| matches!(execution::anywhere(context, cfg, claim), Outcome::Refuted);
     match claims.iter().all(refuted) {
         true => Elsewhere::Nowhere,
         false => Elsewhere::Unknown,

@@ -20,7 +20,7 @@ use crate::analysis::kind::given::given;
 use crate::analysis::kind::header::{Headers, Word as HeaderWord};
 use crate::analysis::kind::is_in_heap;
 use crate::analysis::kind::thing::named_types;
-use crate::ir::arithmetic::{Outcome, Question, eval};
+use crate::ir::arithmetic::{Operation, Outcome, eval};
 use crate::ir::cfg::{Cfg, Node, destinations};
 use crate::ir::constant::constant;
 use crate::ir::instruction::{Access, access};
@@ -575,7 +575,7 @@ impl World {
     }
 
     /// Something that nobody knows: what the function is given, finds in memory, or gets from a callee.
-    fn fresh(&mut self, stage: &Stage, value: Value) -> Word {
+    fn unknown_word(&mut self, stage: &Stage, value: Value) -> Word {
         let func = stage.func;
         let info = &func.dfg.gc_info;
         let ty = func.dfg.value_type(value);
@@ -746,7 +746,7 @@ impl World {
         let func = stage.func;
         let entry = stage.cfg.block(0);
         for &param in func.dfg.block_params(entry) {
-            let word = self.fresh(stage, param);
+            let word = self.unknown_word(stage, param);
             if !self.define(stage, param, word) {
                 return End::Vague;
             }
@@ -858,7 +858,7 @@ impl World {
                 _ => VAGUE,
             };
         }
-        let word = self.fresh(stage, result);
+        let word = self.unknown_word(stage, result);
         let tells = args
             .iter()
             .any(|arg| !matches!(arg.tag, Tag::Plain | Tag::Base | Tag::Slot(_)));
@@ -921,7 +921,7 @@ impl World {
             None => match self.held(place, access.size) {
                 Some(word) => word,
                 None => {
-                    let mut word = self.fresh(stage, result);
+                    let mut word = self.unknown_word(stage, result);
                     if access.size < 16 && word.tag == Tag::Plain {
                         word.bits &= (1u128 << (8 * access.size)) - 1;
                     }
@@ -981,7 +981,7 @@ impl World {
             .iter()
             .map(|&arg| func.dfg.value_type(arg))
             .collect();
-        let question = Question {
+        let question = Operation {
             data,
             arg_types: &arg_types,
             result: index,
@@ -990,7 +990,9 @@ impl World {
         match eval(&question, &bits) {
             Outcome::Is(bits) => Ok(Word { bits, tag }),
             Outcome::Undefined if opcode.can_trap() => Err(End::Trapped),
-            Outcome::Opaque | Outcome::Unknown if args.is_empty() => Ok(self.fresh(stage, result)),
+            Outcome::Opaque | Outcome::Unknown if args.is_empty() => {
+                Ok(self.unknown_word(stage, result))
+            }
             Outcome::Undefined | Outcome::Opaque | Outcome::Unknown => Ok(VAGUE),
         }
     }
@@ -1037,7 +1039,7 @@ impl World {
         for (word, &param) in args.into_iter().zip(func.dfg.block_params(block)) {
             let word = match word {
                 Some(word) => word,
-                None => self.fresh(stage, param),
+                None => self.unknown_word(stage, param),
             };
             if !self.define(stage, param, word) {
                 return Err(End::Vague);

@@ -11,7 +11,7 @@ use core::fmt;
 use cranelift_codegen::ir::{Inst, StackSlot, Type, Value};
 
 pub use super::gcv13::Contradiction;
-pub use super::rewrite_error::{Deed, Given, NotKept, Unjustified};
+pub use super::rewrite_error::{Given, MemoryRewrite, NotPreserved, Unjustified};
 
 /// What a stack slot was found to hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -275,10 +275,10 @@ pub enum GcError {
         /// The address.
         value: Value,
     },
-    /// [`Code::Gcv08`]: `deed` is to be done to `inst`, and `other` contradicts it.
+    /// [`Code::Gcv08`]: `rewrite` is to be done to `inst`, and `other` contradicts it.
     UnsoundForwarding {
         /// What is to be done.
-        deed: Deed,
+        rewrite: MemoryRewrite,
         /// The load or store that is to go away.
         inst: Inst,
         /// The value that stands for the result of a load.
@@ -297,7 +297,7 @@ pub enum GcError {
         /// Its replacement.
         new: Value,
         /// What is not kept.
-        why: NotKept,
+        why: NotPreserved,
     },
     /// [`Code::Gcv14`]: `new`, from before `safepoint`, is to stand for the reference `orig`.
     MembershipChanged {
@@ -666,12 +666,12 @@ impl fmt::Display for GcError {
                  can trap"
             ),
             GcError::UnsoundForwarding {
-                deed,
+                rewrite,
                 inst,
                 value,
                 other,
                 why,
-            } => rewrite_error::unsound_forwarding(f, deed, inst, value, (other, why)),
+            } => rewrite_error::unsound_forwarding(f, rewrite, inst, value, (other, why)),
             GcError::RepresentationChanged { orig, new, why, .. } => {
                 write!(f, "{orig} is replaced by {new}, but {why}")
             }

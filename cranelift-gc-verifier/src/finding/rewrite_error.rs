@@ -6,7 +6,7 @@ use cranelift_codegen::ir::{Inst, Type, Value};
 /// What alias analysis is about to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Deed {
+pub enum MemoryRewrite {
     /// Replace a load by a value.
     ForwardLoad,
     /// Remove a store of what is there already.
@@ -46,18 +46,18 @@ pub enum Unjustified {
 /// What a rewrite does not keep of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum NotKept {
+pub enum NotPreserved {
     /// Its CLIF type.
     Type(Type, Type),
     /// That it is a reference: it becomes this constant, neither null nor an i31.
     Constant(u32),
 }
 
-impl fmt::Display for NotKept {
+impl fmt::Display for NotPreserved {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            NotKept::Type(was, is) => write!(f, "its type is {was}, not {is}"),
-            NotKept::Constant(n) => {
+            NotPreserved::Type(was, is) => write!(f, "its type is {was}, not {is}"),
+            NotPreserved::Constant(n) => {
                 write!(
                     f,
                     "no GC reference is the constant {n}, neither null nor an i31"
@@ -116,30 +116,32 @@ impl fmt::Display for Bits {
 
 pub(crate) fn unsound_forwarding(
     f: &mut fmt::Formatter<'_>,
-    deed: Deed,
+    rewrite: MemoryRewrite,
     inst: Inst,
     value: Option<Value>,
     (other, why): (Inst, Unjustified),
 ) -> fmt::Result {
-    match (deed, value) {
-        (Deed::ForwardLoad, Some(value)) => write!(f, "load {inst} is replaced by {value}")?,
-        (Deed::ForwardLoad, None) => write!(f, "load {inst} is replaced")?,
-        (Deed::IdempotentStore, _) => write!(f, "store {inst} is removed as repeated")?,
-        (Deed::DeadStore, _) => write!(f, "store {inst} is removed as dead")?,
-        (Deed::RemoveBlock, _) => {
+    match (rewrite, value) {
+        (MemoryRewrite::ForwardLoad, Some(value)) => {
+            write!(f, "load {inst} is replaced by {value}")?;
+        }
+        (MemoryRewrite::ForwardLoad, None) => write!(f, "load {inst} is replaced")?,
+        (MemoryRewrite::IdempotentStore, _) => write!(f, "store {inst} is removed as repeated")?,
+        (MemoryRewrite::DeadStore, _) => write!(f, "store {inst} is removed as dead")?,
+        (MemoryRewrite::RemoveBlock, _) => {
             write!(f, "a destination of branch {inst} is replaced by a trap")?;
         }
     }
-    match (why, deed) {
+    match (why, rewrite) {
         (Unjustified::Overwritten, _) => write!(f, ", but {other} stores something else there"),
-        (Unjustified::Safepoint, Deed::DeadStore) => {
+        (Unjustified::Safepoint, MemoryRewrite::DeadStore) => {
             write!(f, ", but the stack map of safepoint {other} names its slot")
         }
         (Unjustified::Safepoint, _) => write!(
             f,
             ", but a collection at safepoint {other} updates the slot, which its stack map names"
         ),
-        (Unjustified::Call, Deed::DeadStore) => {
+        (Unjustified::Call, MemoryRewrite::DeadStore) => {
             write!(f, ", but the callee of {other} may read it")
         }
         (Unjustified::Call, _) => write!(f, ", but the callee of {other} may write there"),

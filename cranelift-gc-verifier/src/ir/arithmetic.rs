@@ -28,7 +28,7 @@ pub(crate) enum Outcome {
 use Outcome::{Is, Opaque, Undefined, Unknown};
 
 /// An instruction to evaluate: its data, the types of its operands, and which result is asked for.
-pub(crate) struct Question<'a> {
+pub(crate) struct Operation<'a> {
     pub(crate) data: &'a InstructionData,
     pub(crate) arg_types: &'a [Type],
     pub(crate) result: usize,
@@ -40,7 +40,7 @@ fn truth(x: bool) -> Outcome {
 }
 
 /// The result of `question` when its operands are `args`.
-pub(crate) fn eval(question: &Question<'_>, args: &[u128]) -> Outcome {
+pub(crate) fn eval(question: &Operation<'_>, args: &[u128]) -> Outcome {
     let opcode = question.data.opcode();
     match class(opcode) {
         Class::Opaque => Opaque,
@@ -126,8 +126,8 @@ fn class(opcode: Opcode) -> Class {
     }
 }
 
-fn whole(question: &Question<'_>, args: &[u128]) -> Outcome {
-    let Question {
+fn whole(question: &Operation<'_>, args: &[u128]) -> Outcome {
+    let Operation {
         data,
         arg_types,
         ty,
@@ -161,8 +161,8 @@ fn whole(question: &Question<'_>, args: &[u128]) -> Outcome {
     }
 }
 
-fn int(question: &Question<'_>, args: &[u128]) -> Outcome {
-    let Question {
+fn int(question: &Operation<'_>, args: &[u128]) -> Outcome {
+    let Operation {
         data,
         arg_types,
         ty,
@@ -192,8 +192,8 @@ fn outcome(computed: Computed<u128>) -> Outcome {
     }
 }
 
-fn wide(question: &Question<'_>, args: &[u128]) -> Outcome {
-    let Question {
+fn wide(question: &Operation<'_>, args: &[u128]) -> Outcome {
+    let Operation {
         data,
         arg_types,
         result,
@@ -280,8 +280,8 @@ fn number64(x: f64) -> Outcome {
     }
 }
 
-fn float(question: &Question<'_>, args: &[u128]) -> Outcome {
-    let Question {
+fn float(question: &Operation<'_>, args: &[u128]) -> Outcome {
+    let Operation {
         data, arg_types, ..
     } = *question;
     let ty = arg_types[0];
@@ -352,8 +352,8 @@ fn compare_floats(cond: FloatCC, order: Option<core::cmp::Ordering>) -> bool {
     }
 }
 
-fn convert(question: &Question<'_>, args: &[u128]) -> Outcome {
-    let Question {
+fn convert(question: &Operation<'_>, args: &[u128]) -> Outcome {
+    let Operation {
         data,
         arg_types,
         ty,

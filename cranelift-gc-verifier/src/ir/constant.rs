@@ -9,7 +9,7 @@
 //! **Math.** An instruction on constants is what [`eval`] makes of them. Besides, whatever `x` is:
 //! `x - x = x ^ x = 0`, `x & 0 = x * 0 = 0`, `x = x`, and a choice between equal constants is that constant.
 
-use crate::ir::arithmetic::{Outcome, Question, eval, is_integer_function};
+use crate::ir::arithmetic::{Operation, Outcome, eval, is_integer_function};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Type, Value, ValueDef};
 use smallvec::SmallVec;
@@ -150,7 +150,7 @@ impl Evaluation<'_> {
             arg_types.push(func.dfg.value_type(arg));
             args.push(self.value(arg)?);
         }
-        let question = Question {
+        let question = Operation {
             data,
             arg_types: &arg_types,
             result,

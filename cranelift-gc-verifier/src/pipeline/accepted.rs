@@ -15,7 +15,7 @@ use cranelift_codegen::gc_verifier::Pass;
 
 /// What is known of a function between two passes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct Accepted {
     pub(crate) chosen: Option<(Pass, Report)>,
     pub(crate) listing: Vec<Line>,
     pub(crate) history: History,

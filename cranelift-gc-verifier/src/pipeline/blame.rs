@@ -20,7 +20,7 @@ use crate::ir::path::Point;
 use crate::pipeline::verify::{guarded, verify_layer};
 use crate::report::listing::{Line, listing};
 use crate::rewrite::certain;
-use crate::rewrite::scene::Scene;
+use crate::rewrite::context::Context;
 use crate::rewrite::signature::Signatures;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::gc_verifier::Rewrite;
@@ -100,7 +100,7 @@ fn merge(input: &Function, equalities: &Equalities, endianness: Endianness) -> O
     for &(a, b) in equalities.computed.iter().chain(&equalities.phis) {
         classes.union(a, b);
     }
-    let scene = Scene {
+    let context = Context {
         func: input,
         cfg: &cfg,
         collector: input.dfg.gc_info.collector.unwrap_or(GcCollector::Moving),
@@ -118,7 +118,7 @@ fn merge(input: &Function, equalities: &Equalities, endianness: Endianness) -> O
             continue;
         };
         let value = first.get(&classes.find(value)).copied().unwrap_or(value);
-        if is_of(input, value) && certain::yields(scene, &mut signatures, load, value) {
+        if is_of(input, value) && certain::yields(context, &mut signatures, load, value) {
             classes.union(result, value);
             signatures.merge(input, result, value);
         }

@@ -1,6 +1,6 @@
 //! The entry points of the verifier: each is one look at one function.
 
-use crate::analysis::graph::{Graph, Known};
+use crate::analysis::graph::{Graph, Snapshot};
 use crate::analysis::history::History;
 use crate::analysis::nullness::proofs::Proofs;
 use crate::check::check;
@@ -31,11 +31,11 @@ pub(crate) fn verify_layer(
     options: &Options,
     history: &History,
     graph: Option<Graph>,
-) -> (Report, Known, Proofs) {
+) -> (Report, Snapshot, Proofs) {
     let span = Span::new(steps::budget(parts(func)));
     let (mut report, known, proofs) =
         guarded("verification", || check(func, options, history, graph))
-            .unwrap_or_else(|why| (failed(why), Known::default(), Proofs::default()));
+            .unwrap_or_else(|why| (failed(why), Snapshot::default(), Proofs::default()));
     if steps::is_spent() || history.is_cut_off {
         let analysis = match steps::is_spent() {
             true => span.steps().most(),

@@ -14,7 +14,7 @@ use crate::ir::fingerprint::fingerprint;
 use crate::machine::call_ends::Machine;
 use crate::machine::inlining::InlineWatch;
 use crate::machine::stack_map;
-use crate::pipeline::accepted::Known;
+use crate::pipeline::accepted::Accepted;
 use crate::pipeline::blame::{self, Equalities};
 use crate::pipeline::boundary::{Boundary, Recover};
 use crate::pipeline::interest::{Interest, interest};
@@ -82,7 +82,7 @@ impl GcVerifier for Verifier {
                 refusals: Vec::new(),
                 refused_in: Vec::new(),
                 undone: Vec::new(),
-                accepted: Known::default(),
+                accepted: Accepted::default(),
                 wrong: Report::default(),
                 options: self.options,
                 sink: self.sink.clone(),
@@ -124,7 +124,7 @@ struct Guard {
     /// The passes that were undone.
     undone: Vec<Undone>,
     /// What was known when the last pass that was accepted had ended.
-    accepted: Known,
+    accepted: Accepted,
     /// The rewrites that were wrong and done all the same, since the last pass.
     wrong: Report,
     options: Options,
@@ -316,7 +316,7 @@ impl Guard {
     /// Remember what is known, in case that the next pass is undone.
     fn accept(&mut self) {
         if self.mode == settings::GcVerifier::Enforce {
-            self.accepted = Known {
+            self.accepted = Accepted {
                 chosen: self.chosen.clone(),
                 listing: self.listing.clone(),
                 history: self.history.clone(),

@@ -5,7 +5,7 @@
 //!
 //! **Strength.** Accesses of places that are not told apart may be of the same memory, and so may what callees access.
 
-use super::scene::Scene;
+use super::context::Context;
 use super::signature::Signatures;
 use crate::analysis::address::place::{Leaves, Place, Relation};
 use crate::ir::instruction::access;
@@ -17,17 +17,17 @@ const LIMIT: u32 = 4_000;
 
 /// Does `load` certainly yield `value`?
 pub(crate) fn yields(
-    scene: Scene<'_>,
+    context: Context<'_>,
     signatures: &mut Signatures,
     load: Inst,
     value: Value,
 ) -> bool {
-    let Scene { func, cfg, .. } = scene;
+    let Context { func, cfg, .. } = context;
     let Some(known) = access(func, load).filter(|known| known.plain && known.data.is_none()) else {
         return false;
     };
     let mut walk = Walk {
-        scene,
+        context,
         place: Place::of(func, &mut signatures.sums, &known),
         value: signatures.root(func, value),
         leaves: Leaves::default(),
@@ -85,7 +85,7 @@ enum Met {
 }
 
 struct Walk<'a, 's> {
-    scene: Scene<'a>,
+    context: Context<'a>,
     signatures: &'s mut Signatures,
     place: Place,
     value: Value,
@@ -94,7 +94,7 @@ struct Walk<'a, 's> {
 
 impl Walk<'_, '_> {
     fn meet(&mut self, inst: Inst) -> Met {
-        let func = self.scene.func;
+        let func = self.context.func;
         let opcode = func.dfg.insts[inst].opcode();
         if let Some(other) = access(func, inst) {
             let place = Place::of(func, &mut self.signatures.sums, &other);

@@ -9,11 +9,11 @@
 //! all of its bytes. It is a conflict if it first comes to a load of some of them, a safepoint whose
 //! stack map names the slot, or, unless the memory is a slot, a call, a return, a trap or an access that can.
 
-use super::scene::{Met, Refusal, Scene, alone, is_mapped, is_plain_store};
+use super::context::{Context, Met, Refusal, alone, is_mapped, is_plain_store};
 use super::signature::Signatures;
 use crate::analysis::address::place::{Leaves, Place, Relation};
 use crate::evidence::steps::step;
-use crate::finding::error::{Deed, GcError, Unjustified};
+use crate::finding::error::{GcError, MemoryRewrite, Unjustified};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Node;
 use crate::ir::instruction::access;
@@ -24,23 +24,23 @@ use cranelift_codegen::ir::{GcCollector, Inst};
 
 /// May `dead` be removed because `overwriter` writes over it before anything reads it?
 pub(crate) fn dead_store(
-    scene: Scene<'_>,
+    context: Context<'_>,
     signatures: &mut Signatures,
     dead: Inst,
     overwriter: Inst,
 ) -> Option<Refusal> {
     let refused = |other, why| GcError::UnsoundForwarding {
-        deed: Deed::DeadStore,
+        rewrite: MemoryRewrite::DeadStore,
         inst: dead,
         value: None,
         other,
         why,
     };
-    if !is_plain_store(scene.func, dead) {
+    if !is_plain_store(context.func, dead) {
         let error = refused(dead, Unjustified::Atomic);
-        return Some((error, alone(scene.func, dead)?));
+        return Some((error, alone(context.func, dead)?));
     }
-    Dead::new(scene, signatures, dead, overwriter)?.judge(refused)
+    Dead::new(context, signatures, dead, overwriter)?.judge(refused)
 }
 
 /// For each block that was entered, the one before it on the way.
@@ -48,7 +48,7 @@ type CameFrom = FxHashMap<Node, Node>;
 
 /// The question whether a store is dead.
 struct Dead<'a, 's> {
-    scene: Scene<'a>,
+    context: Context<'a>,
     signatures: &'s mut Signatures,
     dead: Inst,
     overwriter: Inst,
@@ -58,12 +58,12 @@ struct Dead<'a, 's> {
 
 impl<'a, 's> Dead<'a, 's> {
     fn new(
-        scene: Scene<'a>,
+        context: Context<'a>,
         signatures: &'s mut Signatures,
         dead: Inst,
         overwriter: Inst,
     ) -> Option<Self> {
-        let func = scene.func;
+        let func = context.func;
         let access = access(func, dead)?;
         let mut leaves = Leaves::default();
         if !leaves.add(func, &signatures.sums, access.addr) {
@@ -71,7 +71,7 @@ impl<'a, 's> Dead<'a, 's> {
         }
         Some(Dead {
             place: Place::of(func, &mut signatures.sums, &access),
-            scene,
+            context,
             signatures,
             dead,
             overwriter,
@@ -80,7 +80,7 @@ impl<'a, 's> Dead<'a, 's> {
     }
 
     fn judge(mut self, refused: impl Fn(Inst, Unjustified) -> GcError) -> Option<Refusal> {
-        let Scene { func, cfg, .. } = self.scene;
+        let Context { func, cfg, .. } = self.context;
         let start = cfg.node_of_inst(func, self.dead)?;
         let mut came_from = CameFrom::default();
         let mut pending = Vec::new();
@@ -104,7 +104,7 @@ impl<'a, 's> Dead<'a, 's> {
         pending: &mut Vec<Node>,
         came_from: &mut CameFrom,
     ) -> Option<Option<(Inst, Unjustified, Role)>> {
-        let Scene { func, cfg, .. } = self.scene;
+        let Context { func, cfg, .. } = self.context;
         while let Some(at) = inst {
             steps::count(Analysis::Forwarding, 1);
             if steps::is_spent() {
@@ -129,7 +129,7 @@ impl<'a, 's> Dead<'a, 's> {
     }
 
     fn meet(&mut self, inst: Inst) -> Met {
-        let func = self.scene.func;
+        let func = self.context.func;
         let opcode = func.dfg.insts[inst].opcode();
         if let Some(conflict) = self.observes(inst) {
             return conflict;
@@ -169,11 +169,11 @@ impl<'a, 's> Dead<'a, 's> {
 
     /// Does `inst` show the memory to someone else?
     fn observes(&self, inst: Inst) -> Option<Met> {
-        let func = self.scene.func;
+        let func = self.context.func;
         let opcode = func.dfg.insts[inst].opcode();
         let conflict = |why, role| Some(Met::Conflict(inst, why, role));
         if let Some(slot) = self.place.slot() {
-            let is_read = self.scene.collector != GcCollector::Null
+            let is_read = self.context.collector != GcCollector::Null
                 && may_collect(func, inst)
                 && is_mapped(func, inst, slot, &self.place);
             return match is_read {
@@ -199,7 +199,7 @@ impl<'a, 's> Dead<'a, 's> {
         (node, from): (Node, Option<Inst>),
         came_from: &CameFrom,
     ) -> Option<Vec<Step>> {
-        let Scene { func, cfg, .. } = self.scene;
+        let Context { func, cfg, .. } = self.context;
         let mut path = Vec::new();
         // Is it further on in the block where the walk began?
         let is_first = from == func.layout.next_inst(self.dead);

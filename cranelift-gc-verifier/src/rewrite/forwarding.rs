@@ -17,14 +17,14 @@
 //! * a call, unless the memory is a slot or is never written;
 //! * the definition of `v`, with no other write on the way, unless that is a load of this memory.
 
-use super::scene::{Met, Refusal, Scene, alone, is_mapped, is_plain_store};
+use super::context::{Context, Met, Refusal, alone, is_mapped, is_plain_store};
 use super::signature::{LANES, Lanes, Signatures, extended};
 use super::walks::{Key, Walked, last_access};
 use crate::analysis::address::place::{Leaves, Place, Relation, base_of};
 use crate::analysis::address::sum::Base;
 use crate::evidence::recheck::Flaw;
 use crate::evidence::steps::{point_step, step};
-use crate::finding::error::{Deed, GcError, Unjustified};
+use crate::finding::error::{GcError, MemoryRewrite, Unjustified};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Node;
 use crate::ir::instruction::{Access, access};
@@ -38,15 +38,15 @@ use smallvec::SmallVec;
 
 /// May the result of `load` be replaced by `value`?
 pub(crate) fn forward_load(
-    scene: Scene<'_>,
+    context: Context<'_>,
     signatures: &mut Signatures,
     load: Inst,
     value: Value,
 ) -> Option<Refusal> {
-    let known = access(scene.func, load)?;
+    let known = access(context.func, load)?;
     known.result?;
     let refused = |other, why| GcError::UnsoundForwarding {
-        deed: Deed::ForwardLoad,
+        rewrite: MemoryRewrite::ForwardLoad,
         inst: load,
         value: Some(value),
         other,
@@ -54,35 +54,35 @@ pub(crate) fn forward_load(
     };
     // NB: Most loads extend nothing, and then nothing need be computed.
     if !known.plain {
-        let lanes = signatures.of(scene.func, value)?;
-        let found = extended(scene.func, load, lanes);
+        let lanes = signatures.of(context.func, value)?;
+        let found = extended(context.func, load, lanes);
         if lanes.difference(&found).is_some() {
             let error = refused(load, Unjustified::Extension);
-            return Some((error, alone(scene.func, load)?));
+            return Some((error, alone(context.func, load)?));
         }
     }
-    Known::new(scene, signatures, load, &known, value)?.judge(refused)
+    Forwarding::new(context, signatures, load, &known, value)?.judge(refused)
 }
 
 /// May `store` be removed because the memory holds already what it stores?
 pub(crate) fn idempotent_store(
-    scene: Scene<'_>,
+    context: Context<'_>,
     signatures: &mut Signatures,
     store: Inst,
 ) -> Option<Refusal> {
     let refused = |other, why| GcError::UnsoundForwarding {
-        deed: Deed::IdempotentStore,
+        rewrite: MemoryRewrite::IdempotentStore,
         inst: store,
         value: None,
         other,
         why,
     };
-    if !is_plain_store(scene.func, store) {
+    if !is_plain_store(context.func, store) {
         let error = refused(store, Unjustified::Atomic);
-        return Some((error, alone(scene.func, store)?));
+        return Some((error, alone(context.func, store)?));
     }
-    let known = access(scene.func, store)?;
-    Known::new(scene, signatures, store, &known, known.data?)?.judge(refused)
+    let known = access(context.func, store)?;
+    Forwarding::new(context, signatures, store, &known, known.data?)?.judge(refused)
 }
 
 /// The bytes of a value in memory.
@@ -95,19 +95,19 @@ struct Bytes {
 
 impl Bytes {
     fn new(
-        scene: Scene<'_>,
+        context: Context<'_>,
         signatures: &mut Signatures,
         access: &Access,
         value: Value,
     ) -> Option<Self> {
-        if !signatures.has(scene.func, value) {
+        if !signatures.has(context.func, value) {
             return None;
         }
         let endianness = access.flags.explicit_endianness();
         Some(Bytes {
-            value: signatures.root(scene.func, value),
+            value: signatures.root(context.func, value),
             size: access.size,
-            is_big: endianness.unwrap_or(scene.endianness) == Endianness::Big,
+            is_big: endianness.unwrap_or(context.endianness) == Endianness::Big,
         })
     }
 
@@ -158,8 +158,8 @@ const NEAR: u32 = 16;
 type Next = SmallVec<[(Node, Node); 8]>;
 
 /// The question whether memory holds a value.
-struct Known<'a, 's> {
-    scene: Scene<'a>,
+struct Forwarding<'a, 's> {
+    context: Context<'a>,
     signatures: &'s mut Signatures,
     at: Inst,
     place: Place,
@@ -177,15 +177,15 @@ struct Known<'a, 's> {
     walked: Walked,
 }
 
-impl<'a, 's> Known<'a, 's> {
+impl<'a, 's> Forwarding<'a, 's> {
     fn new(
-        scene: Scene<'a>,
+        context: Context<'a>,
         signatures: &'s mut Signatures,
         at: Inst,
         known: &Access,
         value: Value,
     ) -> Option<Self> {
-        let func = scene.func;
+        let func = context.func;
         let place = Place::of(func, &mut signatures.sums, known);
         let value = signatures.root(func, value);
         let mut leaves = Leaves::default();
@@ -196,9 +196,9 @@ impl<'a, 's> Known<'a, 's> {
         if !leaves.add(func, &signatures.sums, value) {
             return None;
         }
-        Some(Known {
-            bytes: Bytes::new(scene, signatures, known, value)?,
-            scene,
+        Some(Forwarding {
+            bytes: Bytes::new(context, signatures, known, value)?,
+            context,
             signatures,
             at,
             place,
@@ -217,7 +217,7 @@ impl<'a, 's> Known<'a, 's> {
     /// NB: Whether something was written on the way matters only where the value comes from another place.
     fn key(&mut self) -> Option<Key> {
         let slot = self.place.slot().filter(|_| self.is_fixed)?;
-        let func = self.scene.func;
+        let func = self.context.func;
         let def = func.dfg.value_def(self.value).inst();
         let other = def.and_then(|def| access(func, def));
         if other.is_some_and(|other| self.is_elsewhere_for_certain(&other)) {
@@ -233,8 +233,8 @@ impl<'a, 's> Known<'a, 's> {
     }
 
     fn judge(mut self, refused: impl Fn(Inst, Unjustified) -> GcError) -> Option<Refusal> {
-        let func = self.scene.func;
-        let cfg = self.scene.cfg;
+        let func = self.context.func;
+        let cfg = self.context.cfg;
         let start = cfg.node_of_inst(func, self.at)?;
         let mut next = Next::new();
         let mut pending = SmallVec::new();
@@ -272,7 +272,7 @@ impl<'a, 's> Known<'a, 's> {
         pending: &mut SmallVec<[Node; 8]>,
         next: &mut Next,
     ) -> Option<Option<(Inst, Unjustified, Role)>> {
-        let Scene { func, cfg, .. } = self.scene;
+        let Context { func, cfg, .. } = self.context;
         let mut passed = 0;
         while let Some(next) = inst {
             let mut at = next;
@@ -313,7 +313,7 @@ impl<'a, 's> Known<'a, 's> {
     /// another place than this: it is no wrong value then if something may have been written.
     fn is_looked_up(&mut self) -> bool {
         if self.is_looked_up.is_none() {
-            let func = self.scene.func;
+            let func = self.context.func;
             let def = func.dfg.value_def(self.value).inst();
             let other = def.and_then(|def| access(func, def));
             let is_odd = other.is_some_and(|other| self.is_elsewhere_for_certain(&other));
@@ -324,7 +324,7 @@ impl<'a, 's> Known<'a, 's> {
 
     /// The last instruction of `node` up to `at` that is not passed without a look.
     fn next_of_interest(&mut self, node: Node, at: Inst) -> Option<Inst> {
-        let Scene { func, cfg, .. } = self.scene;
+        let Context { func, cfg, .. } = self.context;
         let block = cfg.block(node);
         let known = (&mut self.signatures.walks, &mut self.signatures.sums);
         let access = last_access(func, known, block, at, &self.place);
@@ -343,7 +343,7 @@ impl<'a, 's> Known<'a, 's> {
     }
 
     fn meet(&mut self, inst: Inst) -> Met {
-        let func = self.scene.func;
+        let func = self.context.func;
         if self.leaves.insts.contains(&inst) {
             return self.meet_definition(inst);
         }
@@ -364,7 +364,7 @@ impl<'a, 's> Known<'a, 's> {
 
     /// Is `inst` an access through another base, as most are? Nothing is decided by those.
     fn is_elsewhere(&mut self, inst: Inst) -> bool {
-        let func = self.scene.func;
+        let func = self.context.func;
         let (addr, flags, writes) = match func.dfg.insts[inst] {
             InstructionData::Load { arg, flags, .. } => (arg, flags, false),
             InstructionData::Store { args, flags, .. } => (args[1], flags, true),
@@ -387,7 +387,7 @@ impl<'a, 's> Known<'a, 's> {
 
     /// Before this, there was no such value, or no such address.
     fn meet_definition(&mut self, inst: Inst) -> Met {
-        let func = self.scene.func;
+        let func = self.context.func;
         let is_value =
             matches!(func.dfg.value_def(self.value), ValueDef::Result(def, _) if def == inst);
         let Some(other) = access(func, inst).filter(|_| is_value && !self.may_be_written) else {
@@ -404,7 +404,7 @@ impl<'a, 's> Known<'a, 's> {
 
     /// Is what `other` accesses not the memory in question?
     fn is_elsewhere_for_certain(&mut self, other: &Access) -> bool {
-        let place = Place::of(self.scene.func, &mut self.signatures.sums, other);
+        let place = Place::of(self.context.func, &mut self.signatures.sums, other);
         match place.relation(&self.place) {
             Relation::Disjoint => true,
             Relation::Overlaps(distance) => distance != 0 || !place.covers(&self.place),
@@ -413,10 +413,10 @@ impl<'a, 's> Known<'a, 's> {
     }
 
     fn meet_call(&mut self, inst: Inst) -> Met {
-        let func = self.scene.func;
+        let func = self.context.func;
         match self.place.slot() {
             Some(slot)
-                if self.scene.collector == GcCollector::Moving
+                if self.context.collector == GcCollector::Moving
                     && may_collect(func, inst)
                     && is_mapped(func, inst, slot, &self.place) =>
             {
@@ -429,7 +429,7 @@ impl<'a, 's> Known<'a, 's> {
     }
 
     fn meet_store(&mut self, inst: Inst, other: &Access) -> Met {
-        let func = self.scene.func;
+        let func = self.context.func;
         let place = Place::of(func, &mut self.signatures.sums, other);
         let distance = match place.relation(&self.place) {
             Relation::Disjoint => return Met::Go,
@@ -444,7 +444,7 @@ impl<'a, 's> Known<'a, 's> {
             return Met::Stop;
         }
         let data = other.data.expect("it is a store");
-        match Bytes::new(self.scene, self.signatures, other, data) {
+        match Bytes::new(self.context, self.signatures, other, data) {
             Some(bytes) if self.bytes.differs(func, self.signatures, &bytes, distance) => {
                 Met::Conflict(inst, Unjustified::Overwritten, Role::Clobber)
             }
@@ -453,13 +453,13 @@ impl<'a, 's> Known<'a, 's> {
     }
 
     fn meet_load(&mut self, other: &Access) -> Met {
-        let func = self.scene.func;
+        let func = self.context.func;
         let place = Place::of(func, &mut self.signatures.sums, other);
         if place != self.place {
             return Met::Go;
         }
         let result = other.result.expect("it is a load");
-        match Bytes::new(self.scene, self.signatures, other, result) {
+        match Bytes::new(self.context, self.signatures, other, result) {
             Some(bytes) if !self.bytes.differs(func, self.signatures, &bytes, 0) => Met::Stop,
             Some(_) | None => Met::Go,
         }
@@ -473,7 +473,7 @@ impl<'a, 's> Known<'a, 's> {
         node: Node,
         next: &[(Node, Node)],
     ) -> Option<Vec<Step>> {
-        let Scene { func, cfg, .. } = self.scene;
+        let Context { func, cfg, .. } = self.context;
         let mut steps = Vec::new();
         if role != Role::Definition {
             steps.extend(self.definition_to(other).unwrap_or_default());
@@ -501,7 +501,7 @@ impl<'a, 's> Known<'a, 's> {
 
     /// The way from the definition of the value to `other`, without `other`.
     fn definition_to(&self, other: Inst) -> Option<Vec<Step>> {
-        let Scene { func, cfg, .. } = self.scene;
+        let Context { func, cfg, .. } = self.context;
         let from = Point::of_value(func, cfg, self.value)?;
         let forbidden = Forbidden {
             inst: &|_| false,

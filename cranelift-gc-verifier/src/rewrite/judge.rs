@@ -24,13 +24,13 @@
 //! alike, are fresh at the same version, and are equal under every assignment.
 
 use super::classes::Classes;
+use super::context::Context;
 use super::event::{Subject, pass_of, rule_of, subject};
 use super::merged_trap::Traps;
 use super::phis::Phis;
-use super::scene::Scene;
 use super::signature::Signatures;
-use super::{dead_store, equal_bits, forwarding, kept, lost_trap, signature};
-use crate::analysis::graph::{Graph, Known, Question};
+use super::{dead_store, equal_bits, forwarding, lost_trap, preserved, signature};
+use crate::analysis::graph::{Changes, Graph, Snapshot};
 use crate::analysis::provenance::Class;
 use crate::analysis::version::Safepoints;
 use crate::evidence::recheck::path;
@@ -55,7 +55,7 @@ pub struct Rewrites {
     phis: Phis,
     graph: Option<Graph>,
     /// What can have changed since.
-    pub(crate) question: Question,
+    pub(crate) changes: Changes,
     pass: Pass,
     /// What went wrong in here, once.
     inconclusive: Vec<Inconclusive>,
@@ -74,7 +74,7 @@ impl Rewrites {
             traps: Traps::default(),
             phis: Phis::default(),
             graph: None,
-            question: Question::default(),
+            changes: Changes::default(),
             pass: Pass::Input,
             inconclusive: Vec::new(),
             left: None,
@@ -82,10 +82,10 @@ impl Rewrites {
     }
 
     /// What the last look at the whole function found.
-    pub(crate) fn set_known(&mut self, known: Known) {
+    pub(crate) fn set_known(&mut self, known: Snapshot) {
         self.classes = Classes::new(known.classes);
         self.graph = known.graph;
-        self.question = Question::Everything;
+        self.changes = Changes::Everything;
     }
 
     /// The graph of the last look, which may hold no more.
@@ -174,7 +174,7 @@ impl Rewrites {
         let pass = pass_of(rewrite);
         if self.pass != pass {
             self.pass = pass;
-            self.question = Question::Everything;
+            self.changes = Changes::Everything;
             self.signatures = Signatures::default();
             self.traps.clear();
             self.phis.clear();
@@ -256,7 +256,7 @@ impl Rewrites {
             Some(Graph { cfg, .. }) if !witness.steps.is_empty() => path(func, cfg, &witness.steps)
                 .and_then(|()| match error {
                     GcError::MembershipChanged { .. } => {
-                        kept::recheck(func, &error, &witness.steps)
+                        preserved::recheck(func, &error, &witness.steps)
                     }
                     _ => forwarding::recheck(&error, &witness.steps),
                 }),
@@ -332,13 +332,14 @@ impl Rewrites {
                 equal_bits::condition(func, &mut self.signatures, inst, cond).map(plain)
             }
             Rewrite::ForwardLoad { load, value } => self.forward_load(func, load, value),
-            Rewrite::IdempotentStore { store } => self
-                .with_scene(func, |scene, _, signatures, _| {
-                    forwarding::idempotent_store(scene, signatures, store)
-                }),
+            Rewrite::IdempotentStore { store } => {
+                self.with_scene(func, |context, _, signatures, _| {
+                    forwarding::idempotent_store(context, signatures, store)
+                })
+            }
             Rewrite::DeadStore { dead, overwriter } => {
-                self.with_scene(func, |scene, _, signatures, _| {
-                    dead_store::dead_store(scene, signatures, dead, overwriter)
+                self.with_scene(func, |context, _, signatures, _| {
+                    dead_store::dead_store(context, signatures, dead, overwriter)
                 })
             }
             Rewrite::ConstantPhi { param, value } => self.constant_phi(func, param, value),
@@ -382,14 +383,14 @@ impl Rewrites {
         if equal_bits::are_twins(func, &self.signatures, orig, new) {
             return None;
         }
-        kept::representation(func, &self.classes, inst, orig, new)
+        preserved::representation(func, &self.classes, inst, orig, new)
             .filter(|error| self.options.checks.contains(error.code()))
             .or_else(|| equal_bits::values(func, &mut self.signatures, inst, orig, new))
     }
 
     fn merged(&mut self, func: &Function, inst: Inst, kept: Value) -> Option<(GcError, Witness)> {
         let orig = func.dfg.inst_results(inst).first().copied()?;
-        let of_type = kept::representation(func, &self.classes, inst, orig, kept);
+        let of_type = preserved::representation(func, &self.classes, inst, orig, kept);
         if let Some(error) = of_type.filter(|error| self.options.checks.contains(error.code())) {
             return Some((error, Witness::default()));
         }
@@ -439,8 +440,8 @@ impl Rewrites {
         let kept = destination.block(lists);
         let blocks = blocks.map(|call| call.block(lists));
         let gone = blocks.into_iter().find(|&block| block != kept)?;
-        self.with_scene(func, |scene, _, _, _| {
-            lost_trap::gone(scene, inst, gone, code)
+        self.with_scene(func, |context, _, _, _| {
+            lost_trap::gone(context, inst, gone, code)
         })
     }
 
@@ -457,8 +458,8 @@ impl Rewrites {
         {
             return None;
         }
-        self.with_scene(func, |scene, safepoints, signatures, classes| {
-            kept::freshness(scene, safepoints, signatures, classes, (inst, orig), new)
+        self.with_scene(func, |context, safepoints, signatures, classes| {
+            preserved::freshness(context, safepoints, signatures, classes, (inst, orig), new)
         })
     }
 
@@ -469,13 +470,13 @@ impl Rewrites {
         value: Value,
     ) -> Option<(GcError, Witness)> {
         let orig = func.dfg.inst_results(load).first().copied()?;
-        let of_type = kept::representation(func, &self.classes, load, orig, value);
+        let of_type = preserved::representation(func, &self.classes, load, orig, value);
         if let Some(error) = of_type.filter(|error| self.options.checks.contains(error.code())) {
             return Some((error, Witness::default()));
         }
         if self.options.checks.contains(Code::Gcv08) {
-            let unsound = self.with_scene(func, |scene, _, signatures, _| {
-                forwarding::forward_load(scene, signatures, load, value)
+            let unsound = self.with_scene(func, |context, _, signatures, _| {
+                forwarding::forward_load(context, signatures, load, value)
             });
             if unsound.is_some() {
                 return unsound;
@@ -504,7 +505,7 @@ impl Rewrites {
                 inst: at,
                 orig: param,
                 new: value,
-                why: crate::finding::error::NotKept::Type(was, is),
+                why: crate::finding::error::NotPreserved::Type(was, is),
             };
             return Some((error, Witness::default()));
         }
@@ -536,7 +537,7 @@ impl Rewrites {
     }
 
     fn prepare(&mut self, func: &Function) {
-        let question = core::mem::take(&mut self.question);
+        let question = core::mem::take(&mut self.changes);
         match &mut self.graph {
             None => self.graph = Some(Graph::new(func)),
             Some(graph) => {
@@ -551,20 +552,20 @@ impl Rewrites {
     fn with_scene<T>(
         &mut self,
         func: &Function,
-        judge: impl FnOnce(Scene<'_>, &Safepoints, &mut Signatures, &Classes) -> Option<T>,
+        judge: impl FnOnce(Context<'_>, &Safepoints, &mut Signatures, &Classes) -> Option<T>,
     ) -> Option<T> {
         self.prepare(func);
         let collector = self.collector(func);
         let Graph {
             cfg, safepoints, ..
         } = self.graph.as_ref()?;
-        let scene = Scene {
+        let context = Context {
             func,
             cfg,
             collector,
             endianness: self.endianness,
         };
-        judge(scene, safepoints, &mut self.signatures, &self.classes)
+        judge(context, safepoints, &mut self.signatures, &self.classes)
     }
 
     /// What is known once `rewrite` is done.
@@ -591,16 +592,16 @@ impl Rewrites {
                 let opcode = func.dfg.insts[inst].opcode();
                 // NB: Where the branches go decides what is a path. Most go where they went.
                 if opcode.is_branch() {
-                    self.question.add(func.layout.inst_block(inst));
+                    self.changes.add(func.layout.inst_block(inst));
                 } else if self.is_end(func, inst) {
-                    self.question = Question::Everything;
+                    self.changes = Changes::Everything;
                 } else if opcode.is_call() || opcode.can_load() || opcode.can_store() {
                     self.signatures.walks.clear();
                 }
             }
             Rewrite::SkeletonRemove { inst, .. } | Rewrite::GvnSkeleton { inst, kept: None } => {
                 if self.is_end(func, inst) {
-                    self.question = Question::Everything;
+                    self.changes = Changes::Everything;
                 }
             }
             Rewrite::Simplify { .. }
@@ -610,7 +611,7 @@ impl Rewrites {
             | Rewrite::DeadStore { .. }
             | Rewrite::Hoist { .. }
             | Rewrite::Remat { .. } => {}
-            Rewrite::Inline { .. } => self.question = Question::Everything,
+            Rewrite::Inline { .. } => self.changes = Changes::Everything,
         }
     }
 

@@ -5,13 +5,13 @@
 //!
 //! **Strength.** Conditional traps, sums that trap on overflow, and divisions. Of accesses that trap nothing is known.
 
+use super::context::{Context, Refusal};
 use super::equal_bits::{given, traps};
-use super::scene::{Refusal, Scene};
 use super::signature::{LANES, Lanes, Signatures};
 use crate::evidence::steps::step;
-use crate::finding::error::{Deed, GcError, Unjustified};
+use crate::finding::error::{GcError, MemoryRewrite, Unjustified};
 use crate::finding::witness::{Role, Step};
-use crate::ir::arithmetic::{Outcome, Question, eval};
+use crate::ir::arithmetic::{Operation, Outcome, eval};
 use cranelift_codegen::ir::{
     Block, Function, Inst, InstructionData, Opcode, TrapCode, Type, Value,
 };
@@ -91,7 +91,7 @@ fn of(func: &Function, signatures: &mut Signatures, inst: Inst) -> Option<Traps>
         {
             let [a, b] = [signatures.of(func, args[0])?, signatures.of(func, args[1])?];
             let arg_types: [Type; 2] = args.map(|arg| func.dfg.value_type(arg));
-            let question = Question {
+            let question = Operation {
                 data,
                 arg_types: &arg_types,
                 result: 0,
@@ -142,8 +142,13 @@ fn error(func: &Function, signatures: &mut Signatures, inst: Inst, wrong: u16) -
 const BLOCKS: usize = 8;
 
 /// May the branch `inst` go to `gone` no more, because that does nothing but trap with `code`?
-pub(super) fn gone(scene: Scene<'_>, inst: Inst, gone: Block, code: TrapCode) -> Option<Refusal> {
-    let Scene { func, .. } = scene;
+pub(super) fn gone(
+    context: Context<'_>,
+    inst: Inst,
+    gone: Block,
+    code: TrapCode,
+) -> Option<Refusal> {
+    let Context { func, .. } = context;
     let mut steps = vec![step(func, Role::Use, inst)?];
     let mut block = gone;
     for _ in 0..BLOCKS {
@@ -164,7 +169,7 @@ pub(super) fn gone(scene: Scene<'_>, inst: Inst, gone: Block, code: TrapCode) ->
         }
         steps.push(step(func, Role::Clobber, lost)?);
         let error = GcError::UnsoundForwarding {
-            deed: Deed::RemoveBlock,
+            rewrite: MemoryRewrite::RemoveBlock,
             inst,
             value: None,
             other: lost,

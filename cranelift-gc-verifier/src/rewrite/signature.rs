@@ -15,7 +15,7 @@
 
 use super::walks::Walks;
 use crate::analysis::address::sum::Sums;
-use crate::ir::arithmetic::{Outcome, Question, eval, is_opaque};
+use crate::ir::arithmetic::{Operation, Outcome, eval, is_opaque};
 use crate::ir::instruction::access;
 use cranelift_codegen::ir::{
     Function, GcFact, GcHeapType, GcNullability, Inst, InstructionData, Opcode, Type, Value,
@@ -233,7 +233,7 @@ impl Signatures {
             }
             arg_types.push(func.dfg.value_type(arg));
         }
-        let question = Question {
+        let question = Operation {
             data,
             arg_types: &arg_types,
             result,
@@ -261,7 +261,7 @@ impl Signatures {
 }
 
 /// What is simple, and common: the same as [`lanewise`] makes of it.
-fn simple(question: &Question<'_>, args: &[&Lanes]) -> Option<Lanes> {
+fn simple(question: &Operation<'_>, args: &[&Lanes]) -> Option<Lanes> {
     let are_ints = question.ty.is_int() && question.arg_types.iter().all(|ty| ty.is_int());
     if !are_ints {
         return None;
@@ -303,7 +303,7 @@ fn has_lanes(ty: Type) -> bool {
     !ty.is_dynamic_vector() && ty.bits() <= 128
 }
 
-fn lanewise(question: &Question<'_>, args: &[&Lanes]) -> Option<Lanes> {
+fn lanewise(question: &Operation<'_>, args: &[&Lanes]) -> Option<Lanes> {
     if let Some(lanes) = simple(question, args) {
         return Some(lanes);
     }

@@ -7,9 +7,9 @@
 //! [`Thing`](super::thing::Thing) that the reference may be has to pass them all; of others, values near the constants in them
 //! are tried. What is not understood does not agree.
 
-use super::subject::{NUMBERINGS, Numbering, Scene, Subject, Trial, While};
+use super::subject::{Context, NUMBERINGS, Numbering, Subject, Trial, While};
 use super::thing::Things;
-use crate::analysis::nullness::eval::{Bits, Known, Truth, eval, truth};
+use crate::analysis::nullness::eval::{Assumptions, Bits, Truth, eval, truth};
 use crate::ir::cfg::constant;
 use crate::ir::path::Point;
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
@@ -52,7 +52,7 @@ pub(crate) struct Given<'a> {
 ///
 /// The first `before` of them hold wherever the path starts, and so agree with each other.
 pub(crate) fn agree(
-    scene: Scene,
+    context: Context,
     conditions: &[Condition],
     before: usize,
     given: &Given,
@@ -60,7 +60,7 @@ pub(crate) fn agree(
     let mut facts = BTreeMap::<Key, bool>::new();
     let mut rest = Vec::new();
     for (at, &(condition, is)) in conditions.iter().enumerate() {
-        let (key, is) = key(scene, condition, is);
+        let (key, is) = key(context, condition, is);
         match facts.get(&key) {
             None => {
                 facts.insert(key, is);
@@ -73,7 +73,7 @@ pub(crate) fn agree(
     }
     let Some(leaves) = conditions
         .iter()
-        .map(|&(condition, _)| leaves(scene, condition, given.params))
+        .map(|&(condition, _)| leaves(context, condition, given.params))
         .collect::<Option<Vec<_>>>()
     else {
         return Agreement::Unknown;
@@ -100,7 +100,7 @@ pub(crate) fn agree(
         if is_alone {
             continue;
         }
-        let agreement = group_agrees(scene, &group, &of_group, given);
+        let agreement = group_agrees(context, &group, &of_group, given);
         if agreement != Agreement::Yes {
             return agreement;
         }
@@ -124,9 +124,9 @@ enum Operand {
 }
 
 /// A condition that is one exactly if `condition` `is` what is returned with it.
-fn key(scene: Scene, condition: Value, mut is: bool) -> (Key, bool) {
-    let func = scene.func;
-    let mut value = scene.body.resolve(func, condition);
+fn key(context: Context, condition: Value, mut is: bool) -> (Key, bool) {
+    let func = context.func;
+    let mut value = context.body.resolve(func, condition);
     for _ in 0..MAX_VALUES {
         let ValueDef::Result(inst, _) = func.dfg.value_def(value) else {
             break;
@@ -135,9 +135,9 @@ fn key(scene: Scene, condition: Value, mut is: bool) -> (Key, bool) {
             InstructionData::Unary {
                 opcode: Opcode::Uextend | Opcode::Sextend,
                 arg,
-            } => value = scene.body.resolve(func, arg),
+            } => value = context.body.resolve(func, arg),
             InstructionData::IntCompare { cond, args, .. } => {
-                let [a, b] = args.map(|arg| scene.body.resolve(func, arg));
+                let [a, b] = args.map(|arg| context.body.resolve(func, arg));
                 let is_equality = matches!(cond, IntCC::Equal | IntCC::NotEqual);
                 if is_equality && constant(func, b) == Some(0) {
                     is ^= cond == IntCC::Equal;
@@ -168,24 +168,24 @@ fn key(scene: Scene, condition: Value, mut is: bool) -> (Key, bool) {
 
 /// What `condition` is made of in the end; references by their roots.
 fn leaves(
-    scene: Scene,
+    context: Context,
     condition: Value,
     given: &BTreeMap<Value, Value>,
 ) -> Option<BTreeSet<Value>> {
-    let func = scene.func;
+    let func = context.func;
     let mut leaves = BTreeSet::new();
     let mut pending = SmallVec::<[Value; 8]>::from_slice(&[condition]);
     for _ in 0..MAX_VALUES {
         let Some(value) = pending.pop() else {
             return Some(leaves);
         };
-        let value = scene.root(value);
+        let value = context.root(value);
         if let Some(&arg) = given.get(&value) {
             pending.push(arg);
-        } else if constant(func, value).is_some() || scene.headers.type_id(value).is_some() {
-        } else if let Some((of, _)) = scene.headers.word(value) {
+        } else if constant(func, value).is_some() || context.headers.type_id(value).is_some() {
+        } else if let Some((of, _)) = context.headers.word(value) {
             pending.push(of);
-        } else if let Some(types) = scene.headers.compared(func, value) {
+        } else if let Some(types) = context.headers.compared(func, value) {
             pending.extend(types);
         } else {
             match func.dfg.value_def(value) {
@@ -205,7 +205,7 @@ fn leaves(
 
 /// Can all of these, which have leaves in common, be as they are?
 fn group_agrees(
-    scene: Scene,
+    context: Context,
     group: &[Condition],
     leaves: &BTreeSet<Value>,
     given: &Given,
@@ -214,13 +214,13 @@ fn group_agrees(
         return Agreement::Unknown;
     }
     let leaves: Vec<Value> = leaves.iter().copied().collect();
-    let mut numbers = numbers(scene, group);
+    let mut numbers = numbers(context, group);
     if leaves.len() == 1 {
         numbers.extend([1 << 31, i64::MAX as u64, 1 << 63]);
     }
     let choices: Vec<Vec<Choice>> = leaves
         .iter()
-        .map(|&leaf| choices(scene, leaf, &numbers, given))
+        .map(|&leaf| choices(context, leaf, &numbers, given))
         .collect();
     let count = choices
         .iter()
@@ -233,7 +233,7 @@ fn group_agrees(
     // NB: Most conditions look at no type.
     let numberings = match group
         .iter()
-        .any(|&(condition, _)| is_of_types(scene, condition))
+        .any(|&(condition, _)| is_of_types(context, condition))
     {
         true => &NUMBERINGS[..],
         false => &NUMBERINGS[..1],
@@ -241,7 +241,7 @@ fn group_agrees(
     let is_all = || {
         group
             .iter()
-            .all(|&condition| is_of_constants(scene, condition.0))
+            .all(|&condition| is_of_constants(context, condition.0))
     };
     let mut otherwise = match choices.iter().filter(|choices| is_number(choices)).count() {
         0 => Agreement::No,
@@ -258,7 +258,7 @@ fn group_agrees(
             .map(|((&leaf, choices), &at)| (leaf, choices[at]))
             .collect();
         for &numbering in numberings {
-            match holds_all(scene, &assignment, numbering, given.params, group) {
+            match holds_all(context, &assignment, numbering, given.params, group) {
                 Agreement::Yes => return Agreement::Yes,
                 Agreement::No => {}
                 Agreement::Unknown => otherwise = Agreement::Unknown,
@@ -286,24 +286,26 @@ enum Choice {
     Reference(Trial),
 }
 
-fn choices(scene: Scene, leaf: Value, numbers: &BTreeSet<u64>, given: &Given) -> Vec<Choice> {
+fn choices(context: Context, leaf: Value, numbers: &BTreeSet<u64>, given: &Given) -> Vec<Choice> {
     let (subject, trial) = given.subject;
     if leaf == subject {
         return vec![Choice::Reference(trial)];
     }
-    let info = &scene.func.dfg.gc_info;
+    let info = &context.func.dfg.gc_info;
     if let Some(fact @ GcFact::Ref { .. }) = info.fact(leaf) {
-        let mut things = scene.universe.of(info, fact);
+        let mut things = context.universe.of(info, fact);
         if let Some(&others) = given.taken_for.get(&leaf) {
             things = things.and(others);
         }
-        let things = things.numbers().map(|number| scene.universe.thing(number));
+        let things = things
+            .numbers()
+            .map(|number| context.universe.thing(number));
         return things
-            .flat_map(|thing| Trial::of(scene, leaf, thing))
+            .flat_map(|thing| Trial::of(context, leaf, thing))
             .map(Choice::Reference)
             .collect();
     }
-    let ty = scene.func.dfg.value_type(leaf);
+    let ty = context.func.dfg.value_type(leaf);
     if !ty.is_int() || ty.bits() > 64 {
         return Vec::new();
     }
@@ -313,15 +315,15 @@ fn choices(scene: Scene, leaf: Value, numbers: &BTreeSet<u64>, given: &Given) ->
 }
 
 /// The constants in these conditions, and what is next to them.
-fn numbers(scene: Scene, group: &[Condition]) -> BTreeSet<u64> {
-    let func = scene.func;
+fn numbers(context: Context, group: &[Condition]) -> BTreeSet<u64> {
+    let func = context.func;
     let mut numbers = BTreeSet::from([0, 1, 2, 3, 5, 0x7fff_ffff, u64::MAX]);
     let mut pending: Vec<Value> = group.iter().map(|&(condition, _)| condition).collect();
     for _ in 0..MAX_VALUES {
         let Some(value) = pending.pop() else {
             break;
         };
-        let value = scene.body.resolve(func, value);
+        let value = context.body.resolve(func, value);
         if let Some(n) = constant(func, value) {
             numbers.extend([n, n.wrapping_add(1), n.wrapping_sub(1)]);
         } else if let ValueDef::Result(inst, _) = func.dfg.value_def(value) {
@@ -335,27 +337,27 @@ fn numbers(scene: Scene, group: &[Condition]) -> BTreeSet<u64> {
 }
 
 /// Is a type looked at in `condition`?
-fn is_of_types(scene: Scene, condition: Value) -> bool {
+fn is_of_types(context: Context, condition: Value) -> bool {
     let mut pending = SmallVec::<[Value; 8]>::from_slice(&[condition]);
     for _ in 0..MAX_VALUES {
         let Some(value) = pending.pop() else {
             return false;
         };
-        let value = scene.root(value);
-        let headers = scene.headers;
+        let value = context.root(value);
+        let headers = context.headers;
         if headers.word(value).is_some() || headers.type_id(value).is_some() {
             return true;
         }
-        if let ValueDef::Result(inst, _) = scene.func.dfg.value_def(value) {
-            pending.extend_from_slice(scene.func.dfg.inst_args(inst));
+        if let ValueDef::Result(inst, _) = context.func.dfg.value_def(value) {
+            pending.extend_from_slice(context.func.dfg.inst_args(inst));
         }
     }
     true
 }
 
 /// Is `condition` a comparison of a value that is not computed with a constant?
-fn is_of_constants(scene: Scene, condition: Value) -> bool {
-    let func = scene.func;
+fn is_of_constants(context: Context, condition: Value) -> bool {
+    let func = context.func;
     let operand = |operand| match operand {
         Operand::Constant(_) => true,
         Operand::Value(value) => match func.dfg.value_def(value) {
@@ -367,7 +369,7 @@ fn is_of_constants(scene: Scene, condition: Value) -> bool {
             ValueDef::Union(..) => false,
         },
     };
-    match key(scene, condition, true).0 {
+    match key(context, condition, true).0 {
         Key::Value(value) => operand(Operand::Value(value)),
         Key::Comparison(_, a, b) => operand(a) && operand(b),
     }
@@ -388,7 +390,7 @@ fn is_contradictory(assignment: &[(Value, Choice)]) -> bool {
 
 /// Are all conditions certainly what they are, with these leaves?
 fn holds_all(
-    scene: Scene,
+    context: Context,
     assignment: &[(Value, Choice)],
     numbering: Numbering,
     given: &BTreeMap<Value, Value>,
@@ -398,7 +400,7 @@ fn holds_all(
         return Agreement::No;
     }
     let known = Assigned {
-        scene,
+        context,
         assignment,
         numbering,
         given,
@@ -406,7 +408,7 @@ fn holds_all(
     };
     let mut all = Agreement::Yes;
     for &(condition, is) in group {
-        match truth(scene.func, &known, condition) {
+        match truth(context.func, &known, condition) {
             Truth::Certain(found) if found == is => {}
             Truth::Certain(_) => return Agreement::No,
             Truth::Unknown | Truth::Either | Truth::Unsure => all = Agreement::Unknown,
@@ -420,14 +422,14 @@ const MAX_DEPTH: u32 = 8;
 
 /// What is known while leaves are what they are assigned.
 struct Assigned<'a, 'x> {
-    scene: Scene<'a>,
+    context: Context<'a>,
     assignment: &'x [(Value, Choice)],
     numbering: Numbering,
     given: &'x BTreeMap<Value, Value>,
     depth: u32,
 }
 
-impl Known for Assigned<'_, '_> {
+impl Assumptions for Assigned<'_, '_> {
     fn bits(&self, value: Value) -> Option<Bits> {
         let number = |n| Bits::Const {
             n,
@@ -442,9 +444,9 @@ impl Known for Assigned<'_, '_> {
             let Some(depth) = self.depth.checked_sub(1) else {
                 return Some(Bits::Unsure);
             };
-            return Some(eval(self.scene.func, &Assigned { depth, ..*self }, arg));
+            return Some(eval(self.context.func, &Assigned { depth, ..*self }, arg));
         }
-        if let Some(bits) = self.scene.type_number(value, self.numbering) {
+        if let Some(bits) = self.context.type_number(value, self.numbering) {
             return Some(bits);
         }
         let reference = self.looked_at(value)?;
@@ -454,7 +456,7 @@ impl Known for Assigned<'_, '_> {
         let start = Point::ENTRY;
         let known = While {
             subject: Subject {
-                scene: self.scene,
+                context: self.context,
                 reference,
                 start,
             },
@@ -469,42 +471,42 @@ impl Known for Assigned<'_, '_> {
     }
 
     fn resolve(&self, func: &Function, value: Value) -> Value {
-        self.scene.body.resolve(func, value)
+        self.context.body.resolve(func, value)
     }
 }
 
 impl Assigned<'_, '_> {
     fn choice(&self, value: Value) -> Option<Choice> {
-        let root = self.scene.root(value);
+        let root = self.context.root(value);
         let found = self.assignment.iter().find(|(leaf, _)| *leaf == root);
         found.map(|&(_, choice)| choice)
     }
 
     /// The reference whose object's header `value` is a word of, or tells about.
     fn looked_at(&self, value: Value) -> Option<Value> {
-        let scene = self.scene;
-        if let Some((of, _)) = scene.headers.word(value) {
+        let context = self.context;
+        if let Some((of, _)) = context.headers.word(value) {
             return Some(self.chosen(of));
         }
-        let types = scene.headers.compared(scene.func, value)?;
+        let types = context.headers.compared(context.func, value)?;
         types.into_iter().find_map(|ty| {
-            let ty = scene.body.resolve(scene.func, ty);
-            Some(self.chosen(scene.headers.word(ty)?.0))
+            let ty = context.body.resolve(context.func, ty);
+            Some(self.chosen(context.headers.word(ty)?.0))
         })
     }
 
     /// Which reference `value` is: that which was passed for it, or that which is chosen.
     fn chosen(&self, value: Value) -> Value {
-        let scene = self.scene;
-        let mut value = scene.root(value);
+        let context = self.context;
+        let mut value = context.root(value);
         for _ in 0..MAX_DEPTH {
-            let next = match (self.given.get(&value), scene.func.dfg.value_def(value)) {
+            let next = match (self.given.get(&value), context.func.dfg.value_def(value)) {
                 (Some(&arg), _) => arg,
-                (None, ValueDef::Result(inst, _)) => match scene.func.dfg.insts[inst] {
+                (None, ValueDef::Result(inst, _)) => match context.func.dfg.insts[inst] {
                     InstructionData::Ternary {
                         opcode: Opcode::Select | Opcode::SelectSpectreGuard,
                         args: [condition, yes, no],
-                    } => match truth(scene.func, self, condition) {
+                    } => match truth(context.func, self, condition) {
                         Truth::Certain(true) => yes,
                         Truth::Certain(false) => no,
                         Truth::Unknown | Truth::Either | Truth::Unsure => break,
@@ -513,7 +515,7 @@ impl Assigned<'_, '_> {
                 },
                 (None, ValueDef::Param(..) | ValueDef::Union(..)) => break,
             };
-            value = scene.root(next);
+            value = context.root(next);
         }
         value
     }

@@ -64,15 +64,15 @@ pub(crate) fn left(
     things: Things,
 ) -> Things {
     // NB: What is passed before the reference is there tells nothing of it.
-    if !subject.scene.cfg.dominates(subject.start.node, node) {
+    if !subject.context.cfg.dominates(subject.start.node, node) {
         return things;
     }
-    let mut near = Near {
+    let mut walk = DominatorWalk {
         subject,
         memory,
         budget: MAX_BLOCKS,
     };
-    near.left(node, until, things, MAX_DEPTH)
+    walk.left(node, until, things, MAX_DEPTH)
 }
 
 /// Those of `things` as which the reference may take `edge`, and get there.
@@ -82,25 +82,25 @@ pub(crate) fn left_along(
     edge: Edge,
     things: Things,
 ) -> Things {
-    if !subject.scene.cfg.dominates(subject.start.node, edge.from) {
+    if !subject.context.cfg.dominates(subject.start.node, edge.from) {
         return things;
     }
-    let mut near = Near {
+    let mut walk = DominatorWalk {
         subject,
         memory,
         budget: MAX_BLOCKS,
     };
-    let along = near.along(edge, things, MAX_DEPTH);
-    near.left(edge.from, None, along, MAX_DEPTH)
+    let along = walk.along(edge, things, MAX_DEPTH);
+    walk.left(edge.from, None, along, MAX_DEPTH)
 }
 
-struct Near<'a, 'm> {
+struct DominatorWalk<'a, 'm> {
     subject: Subject<'a>,
     memory: &'m mut Memory,
     budget: u32,
 }
 
-impl Near<'_, '_> {
+impl DominatorWalk<'_, '_> {
     fn left(
         &mut self,
         mut node: Node,
@@ -108,8 +108,8 @@ impl Near<'_, '_> {
         mut things: Things,
         depth: u32,
     ) -> Things {
-        let Subject { scene, start, .. } = self.subject;
-        let cfg = scene.cfg;
+        let Subject { context, start, .. } = self.subject;
+        let cfg = context.cfg;
         while !things.is_empty() {
             self.budget = match self.budget.checked_sub(1) {
                 Some(left) => left,
@@ -142,9 +142,9 @@ impl Near<'_, '_> {
         mut things: Things,
         depth: u32,
     ) -> Things {
-        let Subject { scene, start, .. } = self.subject;
-        let func = scene.func;
-        let traps = scene.body.traps.of(node);
+        let Subject { context, start, .. } = self.subject;
+        let func = context.func;
+        let traps = context.body.traps.of(node);
         let Point { node: first, inst } = start;
         let begin = inst.filter(|_| node == first).map_or(0, |start| {
             traps.partition_point(|&trap| func.layout.pp_cmp(trap, start).is_le())
@@ -162,16 +162,16 @@ impl Near<'_, '_> {
     }
 
     fn along(&mut self, edge: Edge, things: Things, depth: u32) -> Things {
-        let scene = self.subject.scene;
-        let (func, cfg) = (scene.func, scene.cfg);
+        let context = self.subject.context;
+        let (func, cfg) = (context.func, context.cfg);
         let inst = func.layout.last_inst(cfg.block(edge.from));
         match inst.map(|inst| func.dfg.insts[inst]) {
             Some(InstructionData::Brif { arg, .. }) => {
                 self.with(arg, edge.dest == 0, things, depth)
             }
             Some(InstructionData::BranchTable { .. }) => things.filter(|number| {
-                let thing = scene.universe.thing(number);
-                Trial::of(scene, self.subject.reference, thing).any(|trial| {
+                let thing = context.universe.thing(number);
+                Trial::of(context, self.subject.reference, thing).any(|trial| {
                     let known = self.known(trial, &|_| None);
                     way_along(func, cfg, &known, edge) != Way::Never
                 })
@@ -191,8 +191,8 @@ impl Near<'_, '_> {
 
     /// Those of `things` with which `condition` may be `wanted`.
     fn with(&mut self, condition: Value, wanted: bool, things: Things, depth: u32) -> Things {
-        let scene = self.subject.scene;
-        let condition = scene.body.resolve(scene.func, condition);
+        let context = self.subject.context;
+        let condition = context.body.resolve(context.func, condition);
         let things = self.by_condition(condition, wanted, things);
         if things.is_empty() {
             return things;
@@ -228,18 +228,18 @@ impl Near<'_, '_> {
     fn by_condition(&mut self, condition: Value, wanted: bool, things: Things) -> Things {
         let key = (self.subject.reference, condition);
         let mut truths = self.memory.truths.get(&key).copied().unwrap_or_default();
-        let scene = self.subject.scene;
+        let context = self.subject.context;
         let untried = things.without(truths.tried);
         if !untried.is_empty() {
             // NB: Most conditions are about something else, and the same for all things.
             let sees = self.sees(condition);
             let numbers = untried.numbers().take(if sees { usize::MAX } else { 1 });
             for number in numbers {
-                let thing = scene.universe.thing(number);
-                let trials = Trial::of(scene, self.subject.reference, thing);
+                let thing = context.universe.thing(number);
+                let trials = Trial::of(context, self.subject.reference, thing);
                 for trial in trials.take(if sees { usize::MAX } else { 1 }) {
                     let known = self.known(trial, &|_| None);
-                    let truth = truth(scene.func, &known, condition);
+                    let truth = truth(context.func, &known, condition);
                     for is in [false, true] {
                         if truth != Truth::Certain(!is) {
                             let may_be = &mut truths.may_be[usize::from(is)];
@@ -260,7 +260,7 @@ impl Near<'_, '_> {
     /// May `value` be another one while the reference is another thing? Block parameters are taken as they are.
     fn sees(&mut self, value: Value) -> bool {
         let Subject {
-            scene, reference, ..
+            context, reference, ..
         } = self.subject;
         if let Some(&known) = self.memory.sees.get(&(reference, value)) {
             return known;
@@ -272,22 +272,22 @@ impl Near<'_, '_> {
                 sees = false;
                 break;
             };
-            let value = scene.body.resolve(scene.func, value);
-            let word_of = scene.headers.word(value);
-            if scene.roots.of(value) == reference
-                || word_of.is_some_and(|(of, _)| scene.root(of) == reference)
+            let value = context.body.resolve(context.func, value);
+            let word_of = context.headers.word(value);
+            if context.roots.of(value) == reference
+                || word_of.is_some_and(|(of, _)| context.root(of) == reference)
             {
                 break;
             }
-            if let Some(types) = scene.headers.compared(scene.func, value) {
+            if let Some(types) = context.headers.compared(context.func, value) {
                 pending.extend(types);
                 continue;
             }
             // NB: Whatever a load depends on, what it yields does not vary.
-            if let ValueDef::Result(inst, _) = scene.func.dfg.value_def(value)
-                && !is_load(scene.func, inst)
+            if let ValueDef::Result(inst, _) = context.func.dfg.value_def(value)
+                && !is_load(context.func, inst)
             {
-                pending.extend_from_slice(scene.func.dfg.inst_args(inst));
+                pending.extend_from_slice(context.func.dfg.inst_args(inst));
             }
         }
         self.memory.sees.insert((reference, value), sees);
@@ -297,7 +297,7 @@ impl Near<'_, '_> {
     /// The block parameter that `condition` is made of, if it is made of one alone.
     fn param_of(&self, condition: Value) -> Option<Value> {
         let Subject {
-            scene,
+            context,
             reference,
             start,
         } = self.subject;
@@ -307,23 +307,23 @@ impl Near<'_, '_> {
             let Some(value) = pending.pop() else {
                 return param;
             };
-            let value = scene.body.resolve(scene.func, value);
-            if scene.roots.of(value) == reference {
+            let value = context.body.resolve(context.func, value);
+            if context.roots.of(value) == reference {
                 continue;
             }
-            match scene.func.dfg.value_def(value) {
+            match context.func.dfg.value_def(value) {
                 ValueDef::Param(block, _) => {
                     // NB: Elsewhere, the reference may not have been what it is now.
-                    let node = scene.cfg.node(block)?;
-                    let is_after = node != start.node && scene.cfg.dominates(start.node, node);
+                    let node = context.cfg.node(block)?;
+                    let is_after = node != start.node && context.cfg.dominates(start.node, node);
                     if is_after && param.replace(value).is_some_and(|other| other != value) {
                         return None;
                     }
                 }
                 ValueDef::Result(inst, _) => {
-                    let opcode = scene.func.dfg.insts[inst].opcode();
+                    let opcode = context.func.dfg.insts[inst].opcode();
                     if !opcode.is_call() && !opcode.can_load() {
-                        pending.extend_from_slice(scene.func.dfg.inst_args(inst));
+                        pending.extend_from_slice(context.func.dfg.inst_args(inst));
                     }
                 }
                 ValueDef::Union(..) => return None,
@@ -332,7 +332,7 @@ impl Near<'_, '_> {
         None
     }
 
-    /// The same as [`Near::with`] for a condition that is made of `param`.
+    /// The same as [`DominatorWalk::with`] for a condition that is made of `param`.
     fn with_param(
         &mut self,
         param: Value,
@@ -342,8 +342,8 @@ impl Near<'_, '_> {
         depth: u32,
     ) -> Option<Things> {
         let depth = depth.checked_sub(1)?;
-        let scene = self.subject.scene;
-        let (func, cfg) = (scene.func, scene.cfg);
+        let context = self.subject.context;
+        let (func, cfg) = (context.func, context.cfg);
         let ValueDef::Param(block, number) = func.dfg.value_def(param) else {
             return None;
         };
@@ -356,7 +356,7 @@ impl Near<'_, '_> {
         for edge in edges {
             let left = things.without(passed);
             let arg = argument(func, cfg.block(edge.from), edge, number)?;
-            let arg = scene.body.resolve(func, arg);
+            let arg = context.body.resolve(func, arg);
             let may_pass = self.passing(arg, param, condition, wanted, left);
             if may_pass.is_empty() {
                 continue;
@@ -391,12 +391,12 @@ impl Near<'_, '_> {
         if condition == param {
             return self.by_condition(arg, wanted, things);
         }
-        let scene = self.subject.scene;
-        let func = scene.func;
+        let context = self.subject.context;
+        let func = context.func;
         let sees = self.sees(arg) || self.sees(condition);
         let may_be = |number| {
-            let thing = scene.universe.thing(number);
-            let trials = Trial::of(scene, self.subject.reference, thing);
+            let thing = context.universe.thing(number);
+            let trials = Trial::of(context, self.subject.reference, thing);
             let mut trials = trials.take(if sees { usize::MAX } else { 1 });
             trials.any(|trial| {
                 let bits = eval(func, &self.known(trial, &|_| None), arg);
@@ -435,10 +435,10 @@ pub(crate) fn with_condition(
     is: bool,
     things: Things,
 ) -> Things {
-    let mut near = Near {
+    let mut walk = DominatorWalk {
         subject,
         memory,
         budget: MAX_BLOCKS,
     };
-    near.with(condition, is, things, MAX_DEPTH)
+    walk.with(condition, is, things, MAX_DEPTH)
 }

@@ -31,7 +31,7 @@ use cranelift_codegen::ir::{
 use dominating::{Memory, argument, left, left_along};
 use given::{given, loaded};
 use smallvec::SmallVec;
-use subject::{Scene, Subject};
+use subject::{Context, Subject};
 use thing::Things;
 
 /// How many block parameters are followed for one value.
@@ -45,7 +45,7 @@ pub(crate) type Passes = SmallVec<[(Edge, Option<Value>); 4]>;
 
 /// What is known of the kinds of a function's values.
 pub(crate) struct Kinds<'a> {
-    pub(crate) scene: Scene<'a>,
+    pub(crate) context: Context<'a>,
     memory: Memory,
     /// What block parameters may be, as far as it was asked; nothing if it is not known.
     params: FxHashMap<Value, Option<Things>>,
@@ -65,9 +65,9 @@ pub(crate) enum Source {
 }
 
 impl<'a> Kinds<'a> {
-    pub(crate) fn new(scene: Scene<'a>) -> Self {
+    pub(crate) fn new(context: Context<'a>) -> Self {
         Kinds {
-            scene,
+            context,
             memory: Memory::default(),
             params: FxHashMap::default(),
         }
@@ -75,40 +75,40 @@ impl<'a> Kinds<'a> {
 
     /// What facts say of `value`, and of what it is reloaded for: each holds.
     pub(crate) fn facts(&self, value: Value) -> SmallVec<[GcFact; 2]> {
-        let scene = self.scene;
-        let info = &scene.func.dfg.gc_info;
-        let mut value = scene.body.resolve(scene.func, value);
+        let context = self.context;
+        let info = &context.func.dfg.gc_info;
+        let mut value = context.body.resolve(context.func, value);
         let mut facts = SmallVec::new();
         for _ in 0..MAX_RELOADS {
             facts.extend(info.fact(value));
-            match scene.roots.origin(value) {
+            match context.roots.origin(value) {
                 Some(origin) if origin != value => value = origin,
                 _ => break,
             }
         }
         if facts.is_empty() {
-            let given = given(scene.func, value);
-            facts.extend(given.or_else(|| loaded(scene.func, scene.body, value)));
+            let given = given(context.func, value);
+            facts.extend(given.or_else(|| loaded(context.func, context.body, value)));
         }
         facts
     }
 
     /// What the facts of `value` allow; nothing if there are none.
     fn by_facts(&self, value: Value) -> Option<Things> {
-        let info = &self.scene.func.dfg.gc_info;
+        let info = &self.context.func.dfg.gc_info;
         let facts = self.facts(value);
         let sets = facts
             .into_iter()
-            .map(|fact| self.scene.universe.of(info, fact));
+            .map(|fact| self.context.universe.of(info, fact));
         sets.reduce(Things::and)
     }
 
     /// Where `value`, a root, comes from.
     pub(crate) fn source(&self, value: Value) -> Source {
-        let scene = self.scene;
-        let func = scene.func;
+        let context = self.context;
+        let func = context.func;
         if let Some(n) = constant(func, value) {
-            return Source::Is(scene.universe.only(constant_thing(func, value, n)));
+            return Source::Is(context.universe.only(constant_thing(func, value, n)));
         }
         match func.dfg.value_def(value) {
             ValueDef::Param(block, _) => {
@@ -122,7 +122,7 @@ impl<'a> Kinds<'a> {
             ValueDef::Result(inst, _) => match func.dfg.insts[inst] {
                 // NB: The bits of a reference may be stored as those of a float.
                 InstructionData::UnaryIeee32 { imm, .. } => {
-                    Source::Is(scene.universe.only(thing_of_word(imm.bits().into())))
+                    Source::Is(context.universe.only(thing_of_word(imm.bits().into())))
                 }
                 InstructionData::Ternary {
                     opcode: Opcode::Select | Opcode::SelectSpectreGuard,
@@ -133,7 +133,7 @@ impl<'a> Kinds<'a> {
                         return Source::Is(things);
                     }
                     match self.computed(data) {
-                        Some(thing) => Source::Is(scene.universe.only(thing)),
+                        Some(thing) => Source::Is(context.universe.only(thing)),
                         None => Source::Unknown,
                     }
                 }
@@ -144,7 +144,7 @@ impl<'a> Kinds<'a> {
 
     /// What a computation makes, whatever it is made of.
     fn computed(&self, data: &InstructionData) -> Option<Thing> {
-        let func = self.scene.func;
+        let func = self.context.func;
         let InstructionData::Binary { opcode, args } = *data else {
             return None;
         };
@@ -171,10 +171,10 @@ impl<'a> Kinds<'a> {
 
     /// The reference that `value`, a root, is, from its definition on.
     pub(crate) fn subject(&self, reference: Value) -> Option<Subject<'a>> {
-        let scene = self.scene;
-        let start = Point::of_value(scene.func, scene.cfg, reference)?;
+        let context = self.context;
+        let start = Point::of_value(context.func, context.cfg, reference)?;
         Some(Subject {
-            scene,
+            context,
             reference,
             start,
         })
@@ -190,7 +190,7 @@ impl<'a> Kinds<'a> {
         along: Option<Edge>,
         outside: Option<Things>,
     ) -> Option<Things> {
-        let root = self.scene.root(value);
+        let root = self.context.root(value);
         let within = self.by_facts(value);
         let start = match (within, outside) {
             (Some(within), Some(outside)) => {
@@ -232,7 +232,7 @@ impl<'a> Kinds<'a> {
 
     /// What `value` may be where it is defined. Nothing, if it is not known.
     pub(crate) fn at_definition(&mut self, value: Value) -> Option<Things> {
-        let root = self.scene.root(value);
+        let root = self.context.root(value);
         self.may_be(root, MAX_PARAMS)
     }
 
@@ -245,7 +245,7 @@ impl<'a> Kinds<'a> {
                 let within = self.by_facts(root);
                 let mut all = Things::default();
                 for (arm, is) in [(yes, true), (no, false)] {
-                    let arm = self.scene.root(arm);
+                    let arm = self.context.root(arm);
                     let things = match params.checked_sub(1) {
                         Some(params) => self.may_be(arm, params).or_else(|| self.by_facts(arm)),
                         None => self.by_facts(arm),
@@ -282,15 +282,15 @@ impl<'a> Kinds<'a> {
 
     /// The edges into the block of `param`, with what they pass for it.
     pub(crate) fn passed(&self, param: Value) -> Option<Passes> {
-        let scene = self.scene;
-        let ValueDef::Param(block, number) = scene.func.dfg.value_def(param) else {
+        let context = self.context;
+        let ValueDef::Param(block, number) = context.func.dfg.value_def(param) else {
             return None;
         };
-        let node = scene.cfg.node(block)?;
-        let edges = scene.cfg.preds(node);
+        let node = context.cfg.node(block)?;
+        let edges = context.cfg.preds(node);
         let passed = edges.map(|edge| {
-            let arg = argument(scene.func, scene.cfg.block(edge.from), edge, number);
-            (edge, arg.map(|arg| scene.root(arg)))
+            let arg = argument(context.func, context.cfg.block(edge.from), edge, number);
+            (edge, arg.map(|arg| context.root(arg)))
         });
         Some(passed.collect())
     }
@@ -362,7 +362,7 @@ impl<'a> Kinds<'a> {
 
     /// The roots that `value` may be, each of which is what it is where it is defined; and whether those are all.
     pub(crate) fn origins(&self, value: Value) -> (Vec<Value>, bool) {
-        let mut seen = vec![self.scene.root(value)];
+        let mut seen = vec![self.context.root(value)];
         let mut origins = Vec::new();
         let mut are_all = true;
         let mut at = 0;
@@ -378,7 +378,7 @@ impl<'a> Kinds<'a> {
                 Source::Is(_) => origins.push(value),
                 Source::Unknown => are_all = false,
                 Source::Choice(_, arms) => {
-                    arms.into_iter().for_each(|arm| add(self.scene.root(arm)));
+                    arms.into_iter().for_each(|arm| add(self.context.root(arm)));
                 }
                 Source::Param => {
                     for (_, arg) in self.passed(value).unwrap_or_default() {

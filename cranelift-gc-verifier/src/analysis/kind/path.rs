@@ -137,7 +137,7 @@ pub(crate) fn recheck(
 
 /// The nodes from which `target` is reached without defining the reference again.
 fn leads_to(subject: Subject, target: Node) -> BTreeSet<Node> {
-    let cfg = subject.scene.cfg;
+    let cfg = subject.context.cfg;
     let mut leads = BTreeSet::from([target]);
     let mut pending = vec![target];
     while let Some(node) = pending.pop() {
@@ -212,7 +212,7 @@ impl<'a> Walk<'a> {
                 return None;
             }
         };
-        let cfg = passed.subject.scene.cfg;
+        let cfg = passed.subject.context.cfg;
         for edge in cfg.succs(passed.node) {
             if !search.leads.contains(&edge.to) {
                 continue;
@@ -251,7 +251,7 @@ impl<'a> Walk<'a> {
         let Passed::Through(passed) = self.pass(None) else {
             return false;
         };
-        let cfg = passed.subject.scene.cfg;
+        let cfg = passed.subject.context.cfg;
         let mut edges = cfg.succs(passed.node).filter(|edge| edge.to == next);
         edges.any(|edge| match passed.take(edge) {
             Passed::Through(walk) => walk.follows(target, rest),
@@ -261,10 +261,10 @@ impl<'a> Walk<'a> {
 
     /// Walk past the traps before `until`, or all of the block's.
     fn pass(mut self, until: Option<Inst>) -> Passed<'a> {
-        let scene = self.subject.scene;
-        let func = scene.func;
+        let context = self.subject.context;
+        let func = context.func;
         let is_before = |a: Inst, b: Inst| func.layout.pp_cmp(a, b).is_lt();
-        for item in scene.body.items_of(self.node) {
+        for item in context.body.items_of(self.node) {
             if self.after.is_some_and(|after| !is_before(after, item.inst)) {
                 continue;
             }
@@ -288,21 +288,21 @@ impl<'a> Walk<'a> {
 
     /// May `inst` store something that tells what the reference is?
     fn stores_of_reference(&self, inst: Inst) -> bool {
-        let scene = self.subject.scene;
-        let opcode = scene.func.dfg.insts[inst].opcode();
+        let context = self.subject.context;
+        let opcode = context.func.dfg.insts[inst].opcode();
         if !opcode.can_store() && !opcode.is_call() {
             return false;
         }
         // The reference itself tells nothing; a callee may look at it.
         if !opcode.is_call() {
-            let args = scene.func.dfg.inst_args(inst);
+            let args = context.func.dfg.inst_args(inst);
             let is_reference =
-                args.first().map(|&arg| scene.root(arg)) == Some(self.subject.reference);
+                args.first().map(|&arg| context.root(arg)) == Some(self.subject.reference);
             if is_reference {
                 return false;
             }
         }
-        if types_compared_by(scene.func, inst).is_some() {
+        if types_compared_by(context.func, inst).is_some() {
             return false;
         }
         self.with_known(|known| known.depends(inst, &mut 64))
@@ -310,16 +310,16 @@ impl<'a> Walk<'a> {
 
     /// Note what a condition is that is not known.
     fn decide(&mut self, condition: Value, is: bool) {
-        let scene = self.subject.scene;
-        let bits = self.with_known(|known| eval(scene.func, known, condition));
+        let context = self.subject.context;
+        let bits = self.with_known(|known| eval(context.func, known, condition));
         if !matches!(bits, Bits::Const { .. }) {
             self.conditions.push((condition, is));
         }
     }
 
     fn take(&self, edge: Edge) -> Passed<'a> {
-        let scene = self.subject.scene;
-        let (func, cfg) = (scene.func, scene.cfg);
+        let context = self.subject.context;
+        let (func, cfg) = (context.func, context.cfg);
         if edge.to == self.subject.start.node {
             return Passed::Never;
         }
@@ -380,8 +380,8 @@ impl<'a> Walk<'a> {
             Arrives::Unknown => return Agreement::Unknown,
         }
         if let Some(edge) = target.along {
-            let scene = self.subject.scene;
-            let (func, cfg) = (scene.func, scene.cfg);
+            let context = self.subject.context;
+            let (func, cfg) = (context.func, context.cfg);
             match self.with_known(|known| way_along(func, cfg, known, edge)) {
                 Way::Open => {}
                 Way::Never => return Agreement::No,
@@ -392,25 +392,25 @@ impl<'a> Walk<'a> {
             }
         }
         let taken_for = end.taken_for(target);
-        let scene = self.subject.scene;
+        let context = self.subject.context;
         let given = Given {
             subject: (self.subject.reference, self.trial),
             params: &end.given,
             taken_for: &taken_for,
         };
-        agree(scene, &end.conditions, end.before, &given)
+        agree(context, &end.conditions, end.before, &given)
     }
 
     /// What `value` is on this path. Notes the conditions under which the reference is chosen.
     fn arriving(&mut self, value: Value, origins: &[Value], choices: u32) -> Arrives {
-        let scene = self.subject.scene;
-        let func = scene.func;
+        let context = self.subject.context;
+        let func = context.func;
         let bits = self.with_known(|known| eval(func, known, value));
         let word = self.trial.word;
         if matches!(bits, Bits::Const { n, of_reference: true } if n == word) {
             return Arrives::It;
         }
-        let value = scene.root(value);
+        let value = context.root(value);
         if let Some(&arg) = self.given.get(&value)
             && choices > 0
         {
@@ -459,8 +459,8 @@ impl<'a> Walk<'a> {
 
     /// What other references are taken for on the way, by accesses of their objects.
     fn taken_for(&self, target: Target) -> BTreeMap<Value, Things> {
-        let scene = self.subject.scene;
-        let func = scene.func;
+        let context = self.subject.context;
+        let func = context.func;
         let info = &func.dfg.gc_info;
         let mut taken_for = BTreeMap::new();
         let Some(before) = passed_blocks(self.subject) else {
@@ -471,23 +471,23 @@ impl<'a> Walk<'a> {
             .chain(self.visited.iter().copied())
             .collect();
         for node in nodes {
-            for item in scene.body.items_of(node) {
+            for item in context.body.items_of(node) {
                 if item.inst == target.inst {
                     break;
                 }
                 let (Some(kind), Some(access)) =
-                    (accessed_kind(func, item.inst), scene.body.access(item))
+                    (accessed_kind(func, item.inst), context.body.access(item))
                 else {
                     continue;
                 };
-                let address = super::address::Address::of(func, scene.body, access.addr);
+                let address = super::address::Address::of(func, context.body, access.addr);
                 if let Some(reference) = address.reference {
                     let fact = cranelift_codegen::ir::GcFact::reference(
                         kind,
                         cranelift_codegen::ir::GcNullability::NonNull,
                     );
-                    let things = scene.universe.of(info, fact);
-                    let root = scene.root(reference);
+                    let things = context.universe.of(info, fact);
+                    let root = context.root(reference);
                     let known = taken_for.entry(root).or_insert(things);
                     *known = known.and(things);
                 }
@@ -499,7 +499,7 @@ impl<'a> Walk<'a> {
 
 /// The blocks that are passed for certain before the definition, from the last one on.
 fn passed_blocks(subject: Subject) -> Option<Vec<Node>> {
-    let cfg = subject.scene.cfg;
+    let cfg = subject.context.cfg;
     let mut blocks = Vec::new();
     let mut node = subject.start.node;
     while let Some(idom) = cfg.idom(node) {
@@ -514,14 +514,14 @@ fn passed_blocks(subject: Subject) -> Option<Vec<Node>> {
 
 /// The conditions that are passed for certain before the definition.
 fn passed_before(subject: Subject) -> Vec<Condition> {
-    let scene = subject.scene;
-    let (func, cfg) = (scene.func, scene.cfg);
+    let context = subject.context;
+    let (func, cfg) = (context.func, context.cfg);
     let mut conditions = Vec::new();
     let mut node = subject.start.node;
     let mut until = subject.start.inst;
     let mut is_first = true;
     for _ in 0..MAX_LENGTH {
-        for &trap in scene.body.traps.of(node) {
+        for &trap in context.body.traps.of(node) {
             let is_passed = match (is_first, until) {
                 (false, _) => true,
                 (true, Some(until)) => func.layout.pp_cmp(trap, until).is_lt(),

@@ -2,7 +2,7 @@
 //!
 //! **Claim.** While the reference is the thing, each value has the bits that are said of it.
 //!
-//! **Strength.** Known are the reference itself, the words of its object's header, and what a comparison of types makes of
+//! **Strength.** Assumptions are the reference itself, the words of its object's header, and what a comparison of types makes of
 //! these. What is loaded through the reference otherwise, and what a callee makes of it, is *unsure*: it may tell what the
 //! reference is in a way that is not followed.
 //!
@@ -10,7 +10,7 @@
 
 use super::header::{Headers, Word};
 use super::thing::Universe;
-use crate::analysis::nullness::eval::{Bits, Known, eval};
+use crate::analysis::nullness::eval::{Assumptions, Bits, eval};
 use crate::analysis::nullness::reload_roots::Roots;
 use crate::finding::typed::Thing;
 use crate::ir::cfg::Cfg;
@@ -20,7 +20,7 @@ use cranelift_codegen::ir::{Function, GcHeapType, Inst, Value, ValueDef};
 
 /// A function, and what is known of all of it.
 #[derive(Clone, Copy)]
-pub(crate) struct Scene<'a> {
+pub(crate) struct Context<'a> {
     pub(crate) func: &'a Function,
     pub(crate) cfg: &'a Cfg,
     pub(crate) body: &'a Body,
@@ -29,7 +29,7 @@ pub(crate) struct Scene<'a> {
     pub(crate) universe: &'a Universe,
 }
 
-impl Scene<'_> {
+impl Context<'_> {
     /// What `value` is an alias of and a reload for, or itself.
     pub(crate) fn root(&self, value: Value) -> Value {
         self.roots.of(self.body.resolve(self.func, value))
@@ -57,7 +57,7 @@ impl Scene<'_> {
 /// A reference, from its definition on.
 #[derive(Clone, Copy)]
 pub(crate) struct Subject<'a> {
-    pub(crate) scene: Scene<'a>,
+    pub(crate) context: Context<'a>,
     /// A root.
     pub(crate) reference: Value,
     pub(crate) start: Point,
@@ -92,13 +92,17 @@ pub(crate) const NUMBERINGS: [Numbering; 2] = [Numbering::Low, Numbering::High];
 
 impl Trial {
     /// All trials of `thing`.
-    pub(crate) fn of(scene: Scene, reference: Value, thing: Thing) -> impl Iterator<Item = Trial> {
+    pub(crate) fn of(
+        context: Context,
+        reference: Value,
+        thing: Thing,
+    ) -> impl Iterator<Item = Trial> {
         let words: &[u64] = match thing {
             Thing::Null => &[0],
             Thing::I31 => &[1, 0x7fff_ffff, 0xffff_ffff],
             Thing::Number => &[2],
             Thing::Other(_) | Thing::Exactly(..) | Thing::Below(..) => {
-                match scene.is_wide(reference) {
+                match context.is_wide(reference) {
                     true => &[0x1_0000, 0x7fff_0000_0000],
                     false => &[0x40, 0xffff_ffc0],
                 }
@@ -126,16 +130,16 @@ pub(crate) struct While<'a, 'p> {
 /// How many values are looked at to tell whether one depends on the reference.
 const MAX_DEPENDENCES: u32 = 48;
 
-impl Known for While<'_, '_> {
+impl Assumptions for While<'_, '_> {
     fn bits(&self, value: Value) -> Option<Bits> {
         let Subject {
-            scene, reference, ..
+            context, reference, ..
         } = self.subject;
-        if scene.roots.of(value) == reference {
+        if context.roots.of(value) == reference {
             return Some(self.of_reference(self.trial.word));
         }
         // NB: What a call returns to a block is passed as a parameter, of which the way there knows nothing.
-        if let Some(types) = scene.headers.compared(scene.func, value)
+        if let Some(types) = context.headers.compared(context.func, value)
             && let Some(bits) = self.compared(types)
         {
             return Some(bits);
@@ -143,24 +147,24 @@ impl Known for While<'_, '_> {
         if let Some(bits) = (self.params)(value) {
             return Some(bits);
         }
-        let ValueDef::Result(inst, _) = scene.func.dfg.value_def(value) else {
+        let ValueDef::Result(inst, _) = context.func.dfg.value_def(value) else {
             return None;
         };
-        let opcode = scene.func.dfg.insts[inst].opcode();
+        let opcode = context.func.dfg.insts[inst].opcode();
         if !opcode.is_call() && !opcode.can_load() {
             return None;
         }
-        if let Some(bits) = scene.type_number(value, self.trial.numbering) {
+        if let Some(bits) = context.type_number(value, self.trial.numbering) {
             return Some(bits);
         }
-        if let Some((of, word)) = scene.headers.word(value)
-            && scene.root(of) == reference
+        if let Some((of, word)) = context.headers.word(value)
+            && context.root(of) == reference
         {
             return Some(self.header(word));
         }
         let is_constant_memory = opcode.can_load()
-            && scene.func.dfg.insts[inst]
-                .memflags_data(&scene.func.dfg)
+            && context.func.dfg.insts[inst]
+                .memflags_data(&context.func.dfg)
                 .is_some_and(|flags| flags.readonly());
         let is_unsure = self.is_memory_unsure && !is_constant_memory
             || self.depends(inst, &mut MAX_DEPENDENCES.clone());
@@ -168,7 +172,7 @@ impl Known for While<'_, '_> {
     }
 
     fn resolve(&self, func: &Function, value: Value) -> Value {
-        self.subject.scene.body.resolve(func, value)
+        self.subject.context.body.resolve(func, value)
     }
 }
 
@@ -182,7 +186,7 @@ impl While<'_, '_> {
 
     /// The word of the header of the object that the reference is.
     fn header(&self, word: Word) -> Bits {
-        let info = &self.subject.scene.func.dfg.gc_info;
+        let info = &self.subject.context.func.dfg.gc_info;
         let numbering = self.trial.numbering;
         let heap = match self.trial.thing {
             Thing::Other(heap) | Thing::Exactly(heap, _) | Thing::Below(heap, _) => heap,
@@ -213,7 +217,7 @@ impl While<'_, '_> {
 
     /// Whether the first type is the second one or below it, if something is known of both.
     fn compared(&self, types: [Value; 2]) -> Option<Bits> {
-        let func = self.subject.scene.func;
+        let func = self.subject.context.func;
         let [sub, sup] = types.map(|value| eval(func, self, value));
         let (
             Bits::Const {
@@ -241,11 +245,11 @@ impl While<'_, '_> {
     /// Does what `inst` results in depend on the reference, beyond what is followed?
     pub(crate) fn depends(&self, inst: Inst, fuel: &mut u32) -> bool {
         let Subject {
-            scene, reference, ..
+            context, reference, ..
         } = self.subject;
-        scene.func.dfg.inst_args(inst).iter().any(|&arg| {
-            let arg = scene.body.resolve(scene.func, arg);
-            if scene.roots.of(arg) == reference {
+        context.func.dfg.inst_args(inst).iter().any(|&arg| {
+            let arg = context.body.resolve(context.func, arg);
+            if context.roots.of(arg) == reference {
                 return true;
             }
             match (self.params)(arg) {
@@ -262,7 +266,7 @@ impl While<'_, '_> {
                 return true;
             };
             *fuel = left;
-            match scene.func.dfg.value_def(arg) {
+            match context.func.dfg.value_def(arg) {
                 ValueDef::Result(inst, _) => self.depends(inst, fuel),
                 ValueDef::Param(..) | ValueDef::Union(..) => false,
             }

@@ -8,7 +8,7 @@
 //! **Math.** With `c` the condition and `w` the value of it that is needed: never if `c` is certainly not `w`, open if `c`
 //! is `w` or either, unknown and unsure as `c` is.
 
-use super::eval::{Bits, Known, Truth, eval, truth};
+use super::eval::{Assumptions, Bits, Truth, eval, truth};
 use crate::ir::cfg::{Cfg, Edge, destinations};
 use cranelift_codegen::ir::{BlockArg, Function, Inst, InstructionData, Opcode, Value};
 
@@ -41,7 +41,7 @@ impl Way {
 ///
 /// NB: `uadd_overflow_trap`, and memory accesses that can trap, are checks of bounds. That they
 /// stop a bad reference is luck.
-pub(crate) fn way_past(func: &Function, known: &dyn Known, inst: Inst) -> Way {
+pub(crate) fn way_past(func: &Function, known: &dyn Assumptions, inst: Inst) -> Way {
     match func.dfg.insts[inst] {
         InstructionData::CondTrap { opcode, arg, .. } => {
             Way::of(truth(func, known, arg), opcode == Opcode::Trapz)
@@ -51,7 +51,7 @@ pub(crate) fn way_past(func: &Function, known: &dyn Known, inst: Inst) -> Way {
 }
 
 /// Does control take `edge`, at the end of its block?
-pub(crate) fn way_along(func: &Function, cfg: &Cfg, known: &dyn Known, edge: Edge) -> Way {
+pub(crate) fn way_along(func: &Function, cfg: &Cfg, known: &dyn Assumptions, edge: Edge) -> Way {
     let Some(inst) = func.layout.last_inst(cfg.block(edge.from)) else {
         return Way::Never;
     };
@@ -82,7 +82,7 @@ pub(crate) fn way_along(func: &Function, cfg: &Cfg, known: &dyn Known, edge: Edg
 pub(crate) fn for_each_param(
     func: &Function,
     cfg: &Cfg,
-    known: &dyn Known,
+    known: &dyn Assumptions,
     edge: Edge,
     mut f: impl FnMut(Value, Bits),
 ) {

@@ -8,13 +8,13 @@
 //!
 //! **Math.** For the words `w` that references are tried as: the vector of `eval(c[r := w])`.
 
-use super::eval::{Bits, Known, Truth, truth};
-use super::invariant::{Dependence, Settled};
+use super::eval::{Assumptions, Bits, Truth, truth};
+use super::invariant::{Dependence, Invariants};
 use super::words::{ALL, COUNT, Truths};
 use crate::ir::integer::narrow::{binary, compare, fits, unary};
 use cranelift_codegen::ir::{Function, InstructionData, Opcode, Type, Value, ValueDef};
 
-impl Settled<'_> {
+impl Invariants<'_> {
     /// Whether `condition` holds while `reference` is `word`, if nothing else has a say in it.
     pub(crate) fn truth_while(
         &self,
@@ -33,9 +33,9 @@ impl Settled<'_> {
 
     /// Whether `condition`, which must not be an alias and which `reference` decides, holds.
     pub(crate) fn truths(&self, reference: Value, condition: Value) -> Truths {
-        let known = &self.decided.known[condition.as_u32() as usize];
+        let known = &self.conditions.known[condition.as_u32() as usize];
         if let Some(index) = known.get().checked_sub(1) {
-            return self.decided.truths.borrow()[index as usize];
+            return self.conditions.truths.borrow()[index as usize];
         }
         let truths = match self.words(reference, condition, MAX_DEPTH) {
             Some(words) => Truths(words.map(|n| Truth::Certain(n != 0))),
@@ -44,7 +44,7 @@ impl Settled<'_> {
                 truth(self.func, &while_word, condition)
             })),
         };
-        let mut all = self.decided.truths.borrow_mut();
+        let mut all = self.conditions.truths.borrow_mut();
         all.push(truths);
         known.set(all.len() as u32);
         truths
@@ -129,16 +129,16 @@ fn each(mut words: [u64; COUNT], mut f: impl FnMut(u64) -> Option<u64>) -> Optio
 
 /// What is known while a reference is a word.
 pub(crate) struct While<'a, 's> {
-    settled: &'s Settled<'a>,
+    invariants: &'s Invariants<'a>,
     reference: Value,
     word: u32,
     chosen: Option<(Value, bool)>,
 }
 
 impl<'a, 's> While<'a, 's> {
-    pub(crate) fn new(settled: &'s Settled<'a>, reference: Value, word: u32) -> Self {
+    pub(crate) fn new(invariants: &'s Invariants<'a>, reference: Value, word: u32) -> Self {
         While {
-            settled,
+            invariants,
             reference,
             word,
             chosen: None,
@@ -151,15 +151,15 @@ impl<'a, 's> While<'a, 's> {
     }
 }
 
-impl Known for While<'_, '_> {
+impl Assumptions for While<'_, '_> {
     fn bits(&self, value: Value) -> Option<Bits> {
-        if self.settled.roots.of(value) == self.reference {
+        if self.invariants.roots.of(value) == self.reference {
             return Some(Bits::Const {
                 n: self.word.into(),
                 of_reference: true,
             });
         }
-        self.settled.bits(value)
+        self.invariants.bits(value)
     }
 
     fn holds(&self, value: Value) -> Option<bool> {
@@ -168,6 +168,6 @@ impl Known for While<'_, '_> {
     }
 
     fn resolve(&self, _: &Function, value: Value) -> Value {
-        self.settled.resolve(value)
+        self.invariants.resolve(value)
     }
 }

@@ -14,7 +14,7 @@
 use super::branch::{Way, way_along};
 use super::by_word::While;
 use super::eval::{Bits, Truth, eval, truth};
-use super::invariant::{Dependence, Settled};
+use super::invariant::{Dependence, Invariants};
 use super::scratch::Subject;
 use super::sites::Site;
 use super::words::Words;
@@ -35,10 +35,10 @@ const MAX_WAYS: usize = 8;
 const MAX_DEPTH: u32 = 2;
 
 /// Is `site` guarded by what is just before it?
-pub(crate) fn is_guarded(subject: Subject, settled: &Settled, site: &Site) -> bool {
-    let mut near = Near {
+pub(crate) fn is_guarded(subject: Subject, invariants: &Invariants, site: &Site) -> bool {
+    let mut walk = DominatorWalk {
         subject,
-        settled,
+        invariants,
         budget: MAX_BLOCKS,
     };
     // NB: What is passed before the reference is there tells nothing of it.
@@ -47,20 +47,20 @@ pub(crate) fn is_guarded(subject: Subject, settled: &Settled, site: &Site) -> bo
     }
     let mut words = Words::of(site.hazards);
     if let Some((condition, holds)) = subject.chosen {
-        words = near.with(condition, holds, words, MAX_DEPTH);
+        words = walk.with(condition, holds, words, MAX_DEPTH);
     }
-    let left = near.left(site.node, Some(site.at), words, MAX_DEPTH);
+    let left = walk.left(site.node, Some(site.at), words, MAX_DEPTH);
     left.is_empty()
 }
 
 /// A look at what is before one dereference.
-struct Near<'a, 's> {
+struct DominatorWalk<'a, 's> {
     subject: Subject<'a>,
-    settled: &'s Settled<'a>,
+    invariants: &'s Invariants<'a>,
     budget: u32,
 }
 
-impl Near<'_, '_> {
+impl DominatorWalk<'_, '_> {
     /// Those of `words` with which control may get to `until`, or to the end of `node`.
     fn left(
         &mut self,
@@ -121,7 +121,7 @@ impl Near<'_, '_> {
     /// Those of `words` with which control may take `edge`.
     fn along(&mut self, edge: Edge, words: Words, depth: u32) -> Words {
         let Subject { func, cfg, .. } = self.subject;
-        match self.settled.way_along(edge) {
+        match self.invariants.way_along(edge) {
             Some(Way::Never) => return Words::default(),
             Some(_) => return words,
             None => {}
@@ -130,38 +130,38 @@ impl Near<'_, '_> {
         if let Some(InstructionData::Brif { arg, .. }) = inst.map(|inst| func.dfg.insts[inst]) {
             return self.with(arg, edge.dest == 0, words, depth);
         }
-        let (settled, reference) = (self.settled, self.subject.reference);
+        let (invariants, reference) = (self.invariants, self.subject.reference);
         let chosen = self.subject.chosen;
         words.filter(|word| {
-            let known = While::new(settled, reference, word).and(chosen);
+            let known = While::new(invariants, reference, word).and(chosen);
             way_along(func, cfg, &known, edge) != Way::Never
         })
     }
 
     /// Those of `words` with which `condition` may be `wanted`.
     fn with(&mut self, condition: Value, wanted: bool, words: Words, depth: u32) -> Words {
-        let (settled, reference) = (self.settled, self.subject.reference);
-        let condition = settled.resolve(condition);
+        let (invariants, reference) = (self.invariants, self.subject.reference);
+        let condition = invariants.resolve(condition);
         let chosen = self.subject.chosen;
         let depends_on = match chosen.is_some_and(|(choice, _)| choice != condition) {
             // NB: The choice may have a say, too.
             true => Dependence::Anything,
-            false => settled.depends_on(condition),
+            false => invariants.depends_on(condition),
         };
         match depends_on {
             Dependence::One(value) if value == reference => {
-                words.without(settled.truths(reference, condition).certainly(!wanted))
+                words.without(invariants.truths(reference, condition).certainly(!wanted))
             }
             Dependence::One(param) => {
                 let passed = self.with_param(param, condition, wanted, words, depth);
                 passed.unwrap_or(words)
             }
-            Dependence::Nothing => match settled.bits(condition) {
+            Dependence::Nothing => match invariants.bits(condition) {
                 Some(Bits::Const { n, .. }) if (n != 0) != wanted => Words::default(),
                 _ => words,
             },
             Dependence::Anything => words.filter(|word| {
-                let known = While::new(settled, reference, word).and(chosen);
+                let known = While::new(invariants, reference, word).and(chosen);
                 truth(self.subject.func, &known, condition) != Truth::Certain(!wanted)
             }),
         }
@@ -180,7 +180,7 @@ impl Near<'_, '_> {
             func, cfg, start, ..
         } = self.subject;
         let depth = depth.checked_sub(1)?;
-        let node = self.settled.param_node(param)?;
+        let node = self.invariants.param_node(param)?;
         // NB: Elsewhere, the reference may not have been what it is now.
         let is_after = node != start.node && cfg.dominates(start.node, node);
         if !is_after || cfg.preds(node).count() > MAX_WAYS {
@@ -211,7 +211,7 @@ impl Near<'_, '_> {
         let inst = func.layout.last_inst(cfg.block(edge.from))?;
         let dest = destinations(func, inst)[edge.dest as usize];
         match dest.args(&func.dfg.value_lists).nth(number)? {
-            BlockArg::Value(arg) => Some(self.settled.resolve(arg)),
+            BlockArg::Value(arg) => Some(self.invariants.resolve(arg)),
             BlockArg::TryCallRet(_) | BlockArg::TryCallExn(_) => None,
         }
     }
@@ -225,21 +225,21 @@ impl Near<'_, '_> {
         wanted: bool,
         words: Words,
     ) -> Words {
-        let (settled, reference) = (self.settled, self.subject.reference);
+        let (invariants, reference) = (self.invariants, self.subject.reference);
         let may_be = |bits: Bits| {
             let known = |value: Value| match value == param {
                 true => Some(bits),
-                false => settled.bits(value),
+                false => invariants.bits(value),
             };
             truth(self.subject.func, &known, condition) != Truth::Certain(!wanted)
         };
-        match settled.depends_on(arg) {
-            Dependence::Nothing => match settled.bits(arg).is_none_or(may_be) {
+        match invariants.depends_on(arg) {
+            Dependence::Nothing => match invariants.bits(arg).is_none_or(may_be) {
                 true => words,
                 false => Words::default(),
             },
             Dependence::One(value) if value == reference => words.filter(|word| {
-                let known = While::new(settled, reference, word);
+                let known = While::new(invariants, reference, word);
                 may_be(eval(self.subject.func, &known, arg))
             }),
             Dependence::One(_) | Dependence::Anything => words,

@@ -53,8 +53,8 @@ impl Reads {
     }
 
     /// The conditions that decide the analysis, if these alone do.
-    pub(crate) fn into_alike(self, word: u32) -> Option<Alike> {
-        (!self.is_mixed.get()).then(|| Alike {
+    pub(crate) fn into_equal_words(self, word: u32) -> Option<EqualWords> {
+        (!self.is_mixed.get()).then(|| EqualWords {
             word,
             conditions: self.conditions.into_inner(),
         })
@@ -62,12 +62,12 @@ impl Reads {
 }
 
 /// What the analysis of `word` depends on.
-pub(crate) struct Alike {
+pub(crate) struct EqualWords {
     word: u32,
     conditions: Vec<Value>,
 }
 
-impl Alike {
+impl EqualWords {
     /// Is the analysis of `word` the same?
     pub(crate) fn is_like(&self, subject: Subject, scratch: &Scratch, word: u32) -> bool {
         let has_param = Cell::new(false);
@@ -75,10 +75,10 @@ impl Alike {
             let known = |value: Value| -> Option<Bits> {
                 has_param.set(has_param.get() || scratch.is_param(subject, value));
                 let of_reference = subject.known(word, value, None);
-                of_reference.or_else(|| scratch.settled().bits(value))
+                of_reference.or_else(|| scratch.invariants().bits(value))
             };
-            let settled = scratch.settled();
-            let decided = settled.truth_while(subject.reference, word, condition);
+            let invariants = scratch.invariants();
+            let decided = invariants.truth_while(subject.reference, word, condition);
             decided.unwrap_or_else(|| truth(subject.func, &known, condition))
         };
         let mut conditions = self.conditions.iter();

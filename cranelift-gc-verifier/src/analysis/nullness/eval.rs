@@ -67,7 +67,7 @@ pub(crate) enum Truth {
 }
 
 /// What is known of values beside their definitions.
-pub(crate) trait Known {
+pub(crate) trait Assumptions {
     /// The bits of `value`, which must not be an alias, if they are known.
     fn bits(&self, value: Value) -> Option<Bits>;
 
@@ -89,7 +89,7 @@ pub(crate) trait Known {
     }
 }
 
-impl<F: Fn(Value) -> Option<Bits>> Known for F {
+impl<F: Fn(Value) -> Option<Bits>> Assumptions for F {
     fn bits(&self, value: Value) -> Option<Bits> {
         self(value)
     }
@@ -104,18 +104,18 @@ const MAX_DEPTH: u32 = 8;
 /// Evaluates in one function; `known` says what is known of a value beside its definition.
 pub(crate) struct Eval<'a> {
     func: &'a Function,
-    known: &'a dyn Known,
+    known: &'a dyn Assumptions,
     fuel: u32,
 }
 
 /// The bits of `value`.
-pub(crate) fn eval(func: &Function, known: &dyn Known, value: Value) -> Bits {
+pub(crate) fn eval(func: &Function, known: &dyn Assumptions, value: Value) -> Bits {
     let fuel = FUEL;
     Eval { func, known, fuel }.value(value)
 }
 
 /// Is `value` other than zero?
-pub(crate) fn truth(func: &Function, known: &dyn Known, value: Value) -> Truth {
+pub(crate) fn truth(func: &Function, known: &dyn Assumptions, value: Value) -> Truth {
     if let Some(truth) = known.truth(value) {
         return truth;
     }

@@ -13,8 +13,8 @@
 //! from elsewhere.
 
 use super::branch::{Way, for_each_param, way_along, way_past};
-use super::equal_words::{Alike, Reads};
-use super::eval::{Bits, Known, Truth};
+use super::equal_words::{EqualWords, Reads};
+use super::eval::{Assumptions, Bits, Truth};
 use super::scratch::{Scratch, Subject};
 use super::sites::Site;
 use crate::ir::cfg::{Edge, Node};
@@ -30,14 +30,14 @@ pub(crate) struct Flow<'a, 's, 'f> {
     reads: Reads,
 }
 
-impl Known for Flow<'_, '_, '_> {
+impl Assumptions for Flow<'_, '_, '_> {
     fn bits(&self, value: Value) -> Option<Bits> {
         if let Some(bits) = self.subject.known(self.word, value, None) {
             self.reads.reference();
             return Some(bits);
         }
         if !self.scratch.is_param(self.subject, value) {
-            return self.scratch.settled.bits(value);
+            return self.scratch.invariants.bits(value);
         }
         self.reads.param();
         let (stamp, bits) = self.scratch.params[value.as_u32() as usize];
@@ -48,7 +48,7 @@ impl Known for Flow<'_, '_, '_> {
     }
 
     fn resolve(&self, _: &Function, value: Value) -> Value {
-        self.scratch.settled.resolve(value)
+        self.scratch.invariants.resolve(value)
     }
 
     fn holds(&self, value: Value) -> Option<bool> {
@@ -60,8 +60,8 @@ impl Known for Flow<'_, '_, '_> {
             return None;
         }
         let reference = self.subject.reference;
-        let settled = &self.scratch.settled;
-        let truth = settled.truth_while(reference, self.word, condition)?;
+        let invariants = &self.scratch.invariants;
+        let truth = invariants.truth_while(reference, self.word, condition)?;
         self.reads.reference();
         Some(truth)
     }
@@ -132,7 +132,7 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
 
     fn way_along(&self, edge: Edge) -> Way {
         let Subject { func, cfg, .. } = self.subject;
-        if let Some(way) = self.scratch.settled.way_along(edge) {
+        if let Some(way) = self.scratch.invariants.way_along(edge) {
             return way;
         }
         let way = way_along(func, cfg, self, edge);
@@ -147,8 +147,8 @@ impl<'a, 's, 'f> Flow<'a, 's, 'f> {
     }
 
     /// What the analysis of this word depends on, if that is simple.
-    pub(crate) fn into_alike(self) -> Option<Alike> {
-        self.reads.into_alike(self.word)
+    pub(crate) fn into_equal_words(self) -> Option<EqualWords> {
+        self.reads.into_equal_words(self.word)
     }
 
     /// Is `site` reached?

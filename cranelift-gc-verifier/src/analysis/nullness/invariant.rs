@@ -13,14 +13,14 @@
 use super::branch::Way;
 use super::eval::{Bits, Truth, eval, is_load, truth};
 use super::reload_roots::Roots;
-use super::words::Decided;
+use super::words::ConditionCache;
 use crate::ir::cfg::{Cfg, Edge, Node};
 use crate::ir::view::Body;
 use cranelift_codegen::ir::{Function, InstructionData, Value, ValueDef};
 use std::cell::Cell;
 
 /// What is settled in a function, as it is asked for.
-pub(crate) struct Settled<'a> {
+pub(crate) struct Invariants<'a> {
     pub(crate) func: &'a Function,
     cfg: &'a Cfg,
     body: &'a Body,
@@ -28,7 +28,7 @@ pub(crate) struct Settled<'a> {
     /// By value.
     values: Vec<Cell<State>>,
     /// What one reference decides.
-    pub(crate) decided: Decided,
+    pub(crate) conditions: ConditionCache,
     /// By node.
     branches: Vec<Cell<Branch>>,
 }
@@ -42,7 +42,7 @@ enum State {
     /// It depends on this reference, or this parameter, alone.
     On(Value),
     /// It depends on neither, and is this, if that was asked for.
-    Settled(Option<Bits>),
+    Done(Option<Bits>),
 }
 
 /// What a value depends on.
@@ -79,7 +79,7 @@ enum Branch {
 /// Conditions are small; of deeper ones nothing is said.
 const MAX_DEPTH: u32 = 32;
 
-impl<'a> Settled<'a> {
+impl<'a> Invariants<'a> {
     /// Nothing has been asked for yet of `func`, whose `references` are to be followed.
     pub(crate) fn new(
         func: &'a Function,
@@ -92,13 +92,13 @@ impl<'a> Settled<'a> {
         for value in references.chain(roots.reloads()) {
             values[value.as_u32() as usize].set(State::On(roots.of(value)));
         }
-        Settled {
+        Invariants {
             func,
             cfg,
             body,
             roots,
             values,
-            decided: Decided::new(func.dfg.num_values()),
+            conditions: ConditionCache::new(func.dfg.num_values()),
             branches: vec![Cell::new(Branch::Unasked); cfg.len()],
         }
     }
@@ -116,17 +116,17 @@ impl<'a> Settled<'a> {
         }
     }
 
-    /// The bits of `value`, which must not be an alias, if they are settled.
+    /// The bits of `value`, which must not be an alias, if they are invariants.
     pub(crate) fn bits(&self, value: Value) -> Option<Bits> {
         let state = &self.values[value.as_u32() as usize];
-        if let State::Settled(Some(bits)) = state.get() {
+        if let State::Done(Some(bits)) = state.get() {
             return Some(bits);
         }
         if !self.is_settled(value, MAX_DEPTH) {
             return None;
         }
         let bits = eval(self.func, &|_: Value| None, value);
-        state.set(State::Settled(Some(bits)));
+        state.set(State::Done(Some(bits)));
         Some(bits)
     }
 
@@ -174,7 +174,7 @@ impl<'a> Settled<'a> {
     fn dependence(&self, value: Value, depth: u32) -> Dependence {
         let state = &self.values[value.as_u32() as usize];
         match state.get() {
-            State::Settled(_) => return Dependence::Nothing,
+            State::Done(_) => return Dependence::Nothing,
             State::On(value) => return Dependence::One(value),
             State::Depends => return Dependence::Anything,
             State::Unasked => {}
@@ -196,7 +196,7 @@ impl<'a> Settled<'a> {
             (ValueDef::Result(..) | ValueDef::Union(..), _) => Dependence::Anything,
         };
         state.set(match dependence {
-            Dependence::Nothing => State::Settled(None),
+            Dependence::Nothing => State::Done(None),
             Dependence::One(value) => State::On(value),
             Dependence::Anything => State::Depends,
         });

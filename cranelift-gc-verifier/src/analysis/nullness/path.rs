@@ -10,7 +10,7 @@
 //! passed.
 
 use super::branch::{Way, for_each_param, way_along, way_past};
-use super::eval::{Bits, Known, Truth, truth};
+use super::eval::{Assumptions, Bits, Truth, truth};
 use super::flow::Flow;
 use super::scratch::Subject;
 use super::sites::Site;
@@ -40,7 +40,7 @@ struct OnPath<'a, 'r> {
     replay: &'r Replay<'a>,
 }
 
-impl Known for OnPath<'_, '_> {
+impl Assumptions for OnPath<'_, '_> {
     fn bits(&self, value: Value) -> Option<Bits> {
         self.replay.known(value)
     }

@@ -70,7 +70,7 @@ impl Roots {
         };
         for (reload, origin) in origins
             .chain(reshaped.wholes())
-            .chain(twins(func, cfg, body))
+            .chain(equal_parameters(func, cfg, body))
         {
             roots.origins[reload] = origin.into();
             roots.reloads.push(reload);
@@ -144,7 +144,7 @@ fn of_constant(func: &Function, value: Value) -> Option<Hazards> {
 /// Partition refinement: at first all parameters of a block are one. Those are told apart that are passed different
 /// values along an edge, until nothing changes. Callers pass the parameters of the entry, and calls their results:
 /// those are left out. So is everything if it takes more than [`MAX_ROUNDS`].
-fn twins(func: &Function, cfg: &Cfg, body: &Body) -> Vec<(Value, Value)> {
+fn equal_parameters(func: &Function, cfg: &Cfg, body: &Body) -> Vec<(Value, Value)> {
     let mut passed = FxHashMap::<Value, SmallVec<[Value; 4]>>::default();
     let mut blocks = Vec::<SmallVec<[Value; 8]>>::new();
     for node in cfg.nodes().skip(1) {
@@ -180,12 +180,12 @@ fn twins(func: &Function, cfg: &Cfg, body: &Body) -> Vec<(Value, Value)> {
     for _ in 0..MAX_ROUNDS {
         let mut next = FxHashMap::<Value, Value>::default();
         for params in &blocks {
-            let mut alike = FxHashMap::<(Value, SmallVec<[Value; 4]>), Value>::default();
+            let mut equal = FxHashMap::<(Value, SmallVec<[Value; 4]>), Value>::default();
             for &param in params {
                 let args = passed[&param].iter();
                 let args = args.map(|arg| first.get(arg).copied().unwrap_or(*arg));
                 let key = (first[&param], args.collect());
-                next.insert(param, *alike.entry(key).or_insert(param));
+                next.insert(param, *equal.entry(key).or_insert(param));
             }
         }
         if next == first {

@@ -1,7 +1,7 @@
 //! What the analyses of a function's references share: the reference that is followed, and memory.
 
 use super::eval::Bits;
-use super::invariant::Settled;
+use super::invariant::Invariants;
 use super::sites::Site;
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::path::Point;
@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{Function, Inst, Value};
 
 /// Memory for analyses of one function after another.
 pub(crate) struct Scratch<'a> {
-    pub(super) settled: Settled<'a>,
+    pub(super) invariants: Invariants<'a>,
     /// The analysis that the marks of these belong to.
     pub(super) stamp: u32,
     pub(super) executable: Vec<u32>,
@@ -24,9 +24,9 @@ pub(crate) struct Scratch<'a> {
 }
 
 impl<'a> Scratch<'a> {
-    pub(crate) fn new(func: &'a Function, cfg: &'a Cfg, settled: Settled<'a>) -> Self {
+    pub(crate) fn new(func: &'a Function, cfg: &'a Cfg, invariants: Invariants<'a>) -> Self {
         Scratch {
-            settled,
+            invariants,
             executed: vec![0; cfg.len().div_ceil(64)],
             stamp: 0,
             executable: vec![0; cfg.len()],
@@ -39,15 +39,15 @@ impl<'a> Scratch<'a> {
 
     /// Is `value` a parameter that is given what is followed here?
     pub(crate) fn is_param(&self, subject: Subject, value: Value) -> bool {
-        let node = self.settled.param_node(value);
+        let node = self.invariants.param_node(value);
         node.is_some_and(|node| {
             node != subject.start.node && self.in_region[node as usize] == self.region_stamp
         })
     }
 
     /// What is settled in the function.
-    pub(crate) fn settled(&self) -> &Settled<'a> {
-        &self.settled
+    pub(crate) fn invariants(&self) -> &Invariants<'a> {
+        &self.invariants
     }
 
     /// `node` is executed. Returns whether that was not known.

@@ -87,16 +87,16 @@ impl Truths {
 }
 
 /// What was asked.
-pub(crate) struct Decided {
+pub(crate) struct ConditionCache {
     /// By condition: an index into `truths`, and 1.
     pub(super) known: Vec<Cell<u32>>,
     pub(super) truths: RefCell<Vec<Truths>>,
 }
 
-impl Decided {
+impl ConditionCache {
     /// Nothing, of so many values.
     pub(crate) fn new(values: usize) -> Self {
-        Decided {
+        ConditionCache {
             known: vec![Cell::new(0); values],
             truths: RefCell::default(),
         }

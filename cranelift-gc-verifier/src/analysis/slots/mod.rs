@@ -50,7 +50,7 @@ use events::{Event, Events};
 use location::{BadEntry, BySlot, Mapped};
 use reaching::Defs;
 use solved::Solved;
-use staleness::Twins;
+use staleness::Copies;
 use std::cell::OnceCell;
 
 impl Slots {
@@ -113,17 +113,17 @@ impl Slots {
             _ => None,
         };
         self.reloads.extend(events.all().iter().filter_map(reload));
-        let mut twins = match collector {
-            GcCollector::NonMoving => Twins::new(events),
-            GcCollector::Moving | GcCollector::Null => Twins::default(),
+        let mut copies = match collector {
+            GcCollector::NonMoving => Copies::new(events),
+            GcCollector::Moving | GcCollector::Null => Copies::default(),
         };
         self.seen.resize(self.mapped.locs.len(), 0);
-        self.defs = Defs::new(cfg, events, self, &mut twins).solve();
+        self.defs = Defs::new(cfg, events, self, &mut copies).solve();
         for reload in &mut self.reloads {
             reload.hold = self.defs.holds[reload.def as usize];
         }
         if collector != GcCollector::Null {
-            let kept = twins.kept(self);
+            let kept = copies.kept(self);
             staleness::note_stale(cfg, events, self, &kept);
         }
     }

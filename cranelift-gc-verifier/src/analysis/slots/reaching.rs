@@ -17,7 +17,7 @@ use super::events::{Event, Events};
 use super::location::{Def, Loc};
 use super::location_sets::{self, Sets};
 use super::solved::{Solved, Source};
-use super::staleness::Twins;
+use super::staleness::Copies;
 use super::table::Slots;
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::steps::{self, Analysis};
@@ -50,8 +50,8 @@ struct Walk<'a> {
 }
 
 impl Defs {
-    /// Find the definitions; note in `slots` and `twins` which of them are seen where.
-    pub(super) fn new(cfg: &Cfg, events: &Events, slots: &mut Slots, twins: &mut Twins) -> Self {
+    /// Find the definitions; note in `slots` and `copies` which of them are seen where.
+    pub(super) fn new(cfg: &Cfg, events: &Events, slots: &mut Slots, copies: &mut Copies) -> Self {
         let len = slots.locations.len();
         let phis = place_phis(cfg, events, slots);
         let mut defs = Defs {
@@ -106,7 +106,7 @@ impl Defs {
                     }
                     Event::Safepoint { index } => {
                         slots.note_roots(index, &walk.current);
-                        twins.note(index, &walk.current);
+                        copies.note(index, &walk.current);
                     }
                 }
             }

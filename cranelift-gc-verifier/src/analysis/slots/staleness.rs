@@ -100,7 +100,7 @@ fn step(slots: &Slots, event: Event, kept: &[(u32, Loc)], stale: &mut [u64]) -> 
 
 /// Locations in which the same value may be stored at once, and what they hold at safepoints.
 #[derive(Default)]
-pub(super) struct Twins {
+pub(super) struct Copies {
     /// Sorted.
     locs: Vec<Loc>,
     safepoints: Vec<u32>,
@@ -108,7 +108,7 @@ pub(super) struct Twins {
     defs: Vec<Def>,
 }
 
-impl Twins {
+impl Copies {
     /// Find the locations.
     pub(super) fn new(events: &Events) -> Self {
         let stored = |&(_, event): &(_, Event)| match event {
@@ -119,13 +119,13 @@ impl Twins {
         let mut stored: Vec<(Value, Loc)> = events.all().iter().filter_map(stored).collect();
         stored.sort_unstable();
         stored.dedup();
-        let twins = stored.chunk_by(|a, b| a.0 == b.0).filter(|of| of.len() > 1);
-        let mut locs: Vec<Loc> = twins.flatten().map(|&(_, loc)| loc).collect();
+        let copies = stored.chunk_by(|a, b| a.0 == b.0).filter(|of| of.len() > 1);
+        let mut locs: Vec<Loc> = copies.flatten().map(|&(_, loc)| loc).collect();
         locs.sort_unstable();
         locs.dedup();
-        Twins {
+        Copies {
             locs,
-            ..Twins::default()
+            ..Copies::default()
         }
     }
 

@@ -12,7 +12,7 @@
 //! `a·g - b·f ≥ 0` is, for a test `f ≥ 0` and positive `a` and `b` with which one atom is eliminated.
 
 use crate::analysis::kind::dominating::argument;
-use crate::analysis::kind::subject::Scene;
+use crate::analysis::kind::subject::Context;
 use crate::ir::cfg::{Edge, Node, constant};
 use crate::ir::constant::evaluate;
 use crate::ir::path::Point;
@@ -140,7 +140,7 @@ pub(super) struct Array {
 
 /// See the module.
 pub(super) struct Bounds<'a, 's> {
-    scene: Scene<'a>,
+    context: Context<'a>,
     /// The object that is accessed, a root.
     object: Value,
     array: Option<Array>,
@@ -170,14 +170,14 @@ pub(super) struct Bounds<'a, 's> {
 
 impl<'a, 's> Bounds<'a, 's> {
     pub(super) fn new(
-        scene: Scene<'a>,
+        context: Context<'a>,
         object: Value,
         array: Option<Array>,
         lengths: &'s FxHashMap<Value, Value>,
         stored: Option<(Point, Value)>,
     ) -> Self {
         let mut bounds = Bounds {
-            scene,
+            context,
             object,
             array,
             lengths,
@@ -251,12 +251,12 @@ impl<'a, 's> Bounds<'a, 's> {
         self.exact.clear();
         self.described.clear();
         self.most = most;
-        let conditions = conditions_before(self.scene, node, inst, most);
+        let conditions = conditions_before(self.context, node, inst, most);
         self.assume_all(node, inst, &conditions);
     }
 
     fn assume_all(&mut self, node: Node, inst: Option<Inst>, conditions: &[(Value, bool)]) {
-        let (func, cfg) = (self.scene.func, self.scene.cfg);
+        let (func, cfg) = (self.context.func, self.context.cfg);
         if let Some((point, data)) = self.stored {
             let at = Point { node, inst };
             let is_before = match inst {
@@ -302,7 +302,7 @@ impl<'a, 's> Bounds<'a, 's> {
 
     /// Is the goal true for each arm of a choice?
     fn by_choices(&mut self, goal: &Form, node: Node, splits: u32) -> bool {
-        let func = self.scene.func;
+        let func = self.context.func;
         let atoms: SmallVec<[u32; 4]> = goal.terms.iter().map(|term| term.0).collect();
         atoms.into_iter().any(|atom| {
             let Key::Value(value) = self.atoms[atom as usize].0 else {
@@ -323,7 +323,7 @@ impl<'a, 's> Bounds<'a, 's> {
 
     /// Is the goal true wherever ways meet, on each of them?
     fn by_joins(&mut self, goal: &Form, node: Node, splits: u32) -> bool {
-        let cfg = self.scene.cfg;
+        let cfg = self.context.cfg;
         let mut node = node;
         for _ in 0..MAX_JOINS {
             if node != 0
@@ -384,7 +384,7 @@ impl<'a, 's> Bounds<'a, 's> {
 
     /// Is the goal true on every edge into `node`? Where the block was entered before, it was true then.
     fn by_induction(&mut self, goal: &Form, node: Node, splits: u32) -> bool {
-        let (func, cfg) = (self.scene.func, self.scene.cfg);
+        let (func, cfg) = (self.context.func, self.context.cfg);
         let block = cfg.block(node);
         // What else is in the goal does not change while the block is entered again.
         let is_fixed = goal.terms.iter().all(|term| {
@@ -412,15 +412,15 @@ impl<'a, 's> Bounds<'a, 's> {
     }
 
     fn holds_along(&mut self, goal: &Form, edge: Edge, splits: u32) -> bool {
-        let (func, cfg) = (self.scene.func, self.scene.cfg);
+        let (func, cfg) = (self.context.func, self.context.cfg);
         if cfg.dominates(edge.to, edge.from) {
             self.tests.push(goal.clone());
         }
-        let mut conditions = conditions_before(self.scene, edge.from, None, self.most);
+        let mut conditions = conditions_before(self.context, edge.from, None, self.most);
         let last = func.layout.last_inst(cfg.block(edge.from));
         if let Some(last) = last
             && let InstructionData::Brif { arg, .. } = func.dfg.insts[last]
-            && is_only_edge(self.scene, edge)
+            && is_only_edge(self.context, edge)
         {
             conditions.push((arg, edge.dest == 0));
         }
@@ -441,7 +441,7 @@ impl<'a, 's> Bounds<'a, 's> {
                 let arg = match key {
                     Key::Value(_) => self.exact(arg),
                     Key::Length(_) => {
-                        let root = self.scene.root(arg);
+                        let root = self.context.root(arg);
                         Form::atom(self.atom(Key::Length(root)))
                     }
                 };
@@ -540,7 +540,7 @@ impl<'a, 's> Bounds<'a, 's> {
 
     /// What an atom is a multiple of.
     fn step_of(&self, atom: u32) -> i128 {
-        let func = self.scene.func;
+        let func = self.context.func;
         let Key::Value(value) = self.atoms[atom as usize].0 else {
             return 1;
         };
@@ -560,7 +560,7 @@ impl<'a, 's> Bounds<'a, 's> {
     // --- Values ----------------------------------------------------------------------------
 
     fn bits(&self, value: Value) -> u32 {
-        self.scene.func.dfg.value_type(value).bits()
+        self.context.func.dfg.value_type(value).bits()
     }
 
     fn atom(&mut self, key: Key) -> u32 {
@@ -596,7 +596,7 @@ impl<'a, 's> Bounds<'a, 's> {
 
     /// Note what is true of what an atom stands for, by what makes it.
     fn describe(&mut self, atom: u32) {
-        let func = self.scene.func;
+        let func = self.context.func;
         let Key::Value(value) = self.atoms[atom as usize].0 else {
             return;
         };
@@ -676,8 +676,8 @@ impl<'a, 's> Bounds<'a, 's> {
 
     /// `value`, as an unsigned number.
     fn exact(&mut self, value: Value) -> Form {
-        let func = self.scene.func;
-        let value = self.scene.root(value);
+        let func = self.context.func;
+        let value = self.context.root(value);
         let bits = self.bits(value);
         if let Some(n) = constant(func, value) {
             return Form::number(i128::from(n) & largest(bits));
@@ -700,7 +700,7 @@ impl<'a, 's> Bounds<'a, 's> {
     }
 
     fn exact_anew(&mut self, value: Value, bits: u32) -> Option<Form> {
-        let func = self.scene.func;
+        let func = self.context.func;
         if let ValueDef::Result(inst, 0) = func.dfg.value_def(value)
             && let InstructionData::IntAddTrap { args: [a, b], .. } = func.dfg.insts[inst]
             && value != self.object
@@ -726,8 +726,8 @@ impl<'a, 's> Bounds<'a, 's> {
 
     /// A form that is `value`, modulo two to the power of its width.
     fn modular(&mut self, value: Value) -> Form {
-        let func = self.scene.func;
-        let value = self.scene.root(value);
+        let func = self.context.func;
+        let value = self.context.root(value);
         if let Some(n) = signed(func, value) {
             return Form::number(n);
         }
@@ -761,7 +761,7 @@ impl<'a, 's> Bounds<'a, 's> {
     }
 
     fn modular_anew(&mut self, value: Value) -> Option<Form> {
-        let func = self.scene.func;
+        let func = self.context.func;
         if let Some(&array) = self.lengths.get(&value) {
             return Some(Form::atom(self.atom(Key::Length(array))));
         }
@@ -787,7 +787,7 @@ impl<'a, 's> Bounds<'a, 's> {
                 }
             }
             (Opcode::Ishl, InstructionData::Binary { args: [a, by], .. }) => {
-                let by = number(func, self.scene.root(by))?;
+                let by = number(func, self.context.root(by))?;
                 let by = by % u64::from(bits);
                 (bits <= 64).then(|| self.modular(a))?.times(1 << by)
             }
@@ -829,8 +829,8 @@ impl<'a, 's> Bounds<'a, 's> {
 
     /// `value` is other than zero, or it is zero.
     fn assume(&mut self, value: Value, is: bool, depth: u32) {
-        let func = self.scene.func;
-        let value = self.scene.root(value);
+        let func = self.context.func;
+        let value = self.context.root(value);
         let Some(depth) = depth.checked_sub(1) else {
             return;
         };
@@ -855,8 +855,8 @@ impl<'a, 's> Bounds<'a, 's> {
 
     /// What follows from a result; or nothing is known of how it is made.
     fn assume_result(&mut self, inst: Inst, is: bool, depth: u32) -> bool {
-        let func = self.scene.func;
-        let number = |bounds: &Self, value: Value| number(func, bounds.scene.root(value));
+        let func = self.context.func;
+        let number = |bounds: &Self, value: Value| number(func, bounds.context.root(value));
         let data = func.dfg.insts[inst];
         match (data.opcode(), data) {
             (
@@ -926,7 +926,7 @@ impl<'a, 's> Bounds<'a, 's> {
 
     /// A flag that says whether an operation overflows.
     fn assume_flag(&mut self, inst: Inst, is: bool) {
-        let func = self.scene.func;
+        let func = self.context.func;
         let InstructionData::Binary {
             opcode,
             args: [a, b],
@@ -939,8 +939,8 @@ impl<'a, 's> Bounds<'a, 's> {
         }
         let most = Form::number(largest(self.bits(a)));
         let number = |value: Value| number(func, value).map(i128::from);
-        let times = number(self.scene.root(a)).or(number(self.scene.root(b)));
-        let is_first = number(self.scene.root(a)).is_some();
+        let times = number(self.context.root(a)).or(number(self.context.root(b)));
+        let is_first = number(self.context.root(a)).is_some();
         let (x, y) = (self.exact(a), self.exact(b));
         let left = match opcode {
             Opcode::UaddOverflow => x.plus(&y).and_then(|sum| most.minus(&sum)),
@@ -956,8 +956,8 @@ impl<'a, 's> Bounds<'a, 's> {
 
     /// Is it zero or one?
     fn is_truth(&self, value: Value) -> bool {
-        let func = self.scene.func;
-        match func.dfg.value_def(self.scene.root(value)) {
+        let func = self.context.func;
+        match func.dfg.value_def(self.context.root(value)) {
             ValueDef::Result(inst, 0) => match func.dfg.insts[inst] {
                 InstructionData::Unary {
                     opcode: Opcode::Uextend,
@@ -1014,8 +1014,8 @@ impl<'a, 's> Bounds<'a, 's> {
 }
 
 /// Is the edge the only one from its block to the other?
-fn is_only_edge(scene: Scene, edge: Edge) -> bool {
-    let edges = scene.cfg.succs(edge.from);
+fn is_only_edge(context: Context, edge: Edge) -> bool {
+    let edges = context.cfg.succs(edge.from);
     edges.filter(|other| other.to == edge.to).count() == 1
 }
 
@@ -1045,16 +1045,16 @@ fn signed(func: &Function, value: Value) -> Option<i128> {
 
 /// The conditions that are passed for certain before `inst` in `node`, or before its end: so many of the nearest, in their order.
 fn conditions_before(
-    scene: Scene,
+    context: Context,
     node: Node,
     inst: Option<Inst>,
     most: usize,
 ) -> Vec<(Value, bool)> {
-    let (func, cfg) = (scene.func, scene.cfg);
+    let (func, cfg) = (context.func, context.cfg);
     let mut conditions = Vec::new();
     let (mut node, mut until) = (node, inst);
     for _ in 0..MAX_BLOCKS {
-        let traps = scene.body.traps.of(node);
+        let traps = context.body.traps.of(node);
         let end = until.map_or(traps.len(), |until| {
             traps.partition_point(|&trap| func.layout.pp_cmp(trap, until).is_lt())
         });

@@ -16,7 +16,7 @@ const DEPTH: u32 = 32;
 
 /// A function, and what is known of it.
 #[derive(Clone, Copy)]
-pub(super) struct Scene<'a> {
+pub(super) struct Context<'a> {
     pub(super) func: &'a Function,
     pub(super) cfg: &'a Cfg,
     pub(super) body: &'a Body,
@@ -174,15 +174,15 @@ pub(super) struct Subject {
 
 impl Subject {
     /// The object that `reference`, which is defined at `start`, refers to.
-    pub(super) fn new(scene: Scene, reference: Value, start: Point) -> Self {
-        let mut subject = Subject::new_at(scene, reference, start);
-        subject.find_addresses(scene);
+    pub(super) fn new(context: Context, reference: Value, start: Point) -> Self {
+        let mut subject = Subject::new_at(context, reference, start);
+        subject.find_addresses(context);
         subject
     }
 
     /// Is the reference made by an instruction that no address can be computed before?
-    pub(super) fn is_opaque(&self, scene: Scene) -> bool {
-        !is_followed(scene.func, self.reference)
+    pub(super) fn is_opaque(&self, context: Context) -> bool {
+        !is_followed(context.func, self.reference)
     }
 
     /// What holds the object where the reference is defined.
@@ -194,9 +194,9 @@ impl Subject {
     }
 
     /// What `value` is of the object, if it has to do with it.
-    pub(super) fn what(&self, scene: Scene, held: &Held, value: Value) -> Option<What> {
-        let value = scene.body.resolve(scene.func, value);
-        let sum = self.sum(scene, held, value);
+    pub(super) fn what(&self, context: Context, held: &Held, value: Value) -> Option<What> {
+        let value = context.body.resolve(context.func, value);
+        let sum = self.sum(context, held, value);
         if sum.is_part {
             return Some(What::Part);
         }
@@ -204,7 +204,7 @@ impl Subject {
             return None;
         }
         let is_one = sum.objects == 1 && sum.rest.is_empty() && sum.bases == 0;
-        let place = self.place_of(scene, held, &sum);
+        let place = self.place_of(context, held, &sum);
         match place {
             _ if sum.is_maybe && is_one && sum.constant == 0 => Some(What::Maybe),
             _ if sum.is_maybe => Some(What::Part),
@@ -215,28 +215,28 @@ impl Subject {
     }
 
     /// May `value` be the reference to the object?
-    pub(super) fn may_be_object(&self, scene: Scene, held: &Held, value: Value) -> bool {
+    pub(super) fn may_be_object(&self, context: Context, held: &Held, value: Value) -> bool {
         matches!(
-            self.what(scene, held, value),
+            self.what(context, held, value),
             Some(What::Reference | What::Maybe)
         )
     }
 
     /// Where `addr` points to.
-    pub(super) fn place(&self, scene: Scene, held: &Held, addr: Value) -> Place {
-        let addr = scene.body.resolve(scene.func, addr);
-        let sum = self.sum(scene, held, addr);
+    pub(super) fn place(&self, context: Context, held: &Held, addr: Value) -> Place {
+        let addr = context.body.resolve(context.func, addr);
+        let sum = self.sum(context, held, addr);
         match sum.is_maybe {
             true => Place::Unknown,
-            false => self.place_of(scene, held, &sum),
+            false => self.place_of(context, held, &sum),
         }
     }
 
-    fn place_of(&self, scene: Scene, held: &Held, sum: &Sum) -> Place {
+    fn place_of(&self, context: Context, held: &Held, sum: &Sum) -> Place {
         if sum.is_part {
             return Place::Unknown;
         }
-        let func = scene.func;
+        let func = context.func;
         if sum.objects != 0 {
             return match (sum.objects, sum.bases, &sum.rest[..]) {
                 (1, 1, []) => Place::Object(sum.constant),
@@ -257,9 +257,9 @@ impl Subject {
         // heap, where something is added to it, or a pointer to what the object was stored to.
         let (mut older, mut pointers, mut others) = (0, 0, 0);
         for &(value, _) in &sum.rest {
-            if self.is_older(scene, value) {
+            if self.is_older(context, value) {
                 older += 1;
-            } else if func.dfg.value_type(value) == types::I64 && is_loaded(scene, value) {
+            } else if func.dfg.value_type(value) == types::I64 && is_loaded(context, value) {
                 pointers += 1;
             } else {
                 others += 1;
@@ -289,10 +289,18 @@ impl Subject {
         }
     }
 
-    fn sum(&self, scene: Scene, held: &Held, value: Value) -> Sum {
+    fn sum(&self, context: Context, held: &Held, value: Value) -> Sum {
         let mut sum = Sum::default();
         let mut budget = MAX_VALUES;
-        self.add(scene, held, (value, 1), DEPTH, &mut sum, &mut budget, false);
+        self.add(
+            context,
+            held,
+            (value, 1),
+            DEPTH,
+            &mut sum,
+            &mut budget,
+            false,
+        );
         sum
     }
 
@@ -300,7 +308,7 @@ impl Subject {
     #[allow(clippy::too_many_arguments, reason = "it is one walk")]
     fn add(
         &self,
-        scene: Scene,
+        context: Context,
         held: &Held,
         (value, coefficient): (Value, i64),
         depth: u32,
@@ -308,8 +316,8 @@ impl Subject {
         budget: &mut u32,
         is_of_reference: bool,
     ) {
-        let func = scene.func;
-        let value = scene.body.resolve(func, value);
+        let func = context.func;
+        let value = context.body.resolve(func, value);
         if !is_of_reference {
             let what = match value == self.reference {
                 true => held.is_named().then_some(What::Reference),
@@ -346,7 +354,7 @@ impl Subject {
         let mut add = |value, factor: i64, sum: &mut Sum| {
             let coefficient = coefficient.wrapping_mul(factor);
             self.add(
-                scene,
+                context,
                 held,
                 (value, coefficient),
                 depth,
@@ -404,20 +412,20 @@ impl Subject {
     // --- What happens on a path --------------------------------------------------------
 
     /// What holds the object once `item` was executed.
-    pub(super) fn follow(&self, scene: Scene, item: &Item, held: &mut Held) {
-        let Scene { func, body, .. } = scene;
+    pub(super) fn follow(&self, context: Context, item: &Item, held: &mut Held) {
+        let Context { func, body, .. } = context;
         let Some(access) = body.access(item) else {
             return;
         };
         let slot = self
-            .slot(scene, held, access.addr)
+            .slot(context, held, access.addr)
             .map(|(slot, offset)| InSlot {
                 slot,
                 offset: offset.wrapping_add(access.offset.into()),
                 size: access.size,
             });
         if let Some(data) = access.data {
-            let what = self.what(scene, held, data);
+            let what = self.what(context, held, data);
             let is_object = matches!(what, Some(What::Reference | What::Maybe));
             match slot {
                 Some(bytes) => {
@@ -427,7 +435,7 @@ impl Subject {
                 }
                 None => {
                     // NB: An object that only it refers to is known to nobody.
-                    let place = self.place(scene, held, access.addr);
+                    let place = self.place(context, held, access.addr);
                     held.is_published |= is_object && !matches!(place, Place::Object(_));
                 }
             }
@@ -448,12 +456,12 @@ impl Subject {
     /// What holds the object in `to`, into which an edge passes `passes`.
     pub(super) fn across(
         &self,
-        scene: Scene,
+        context: Context,
         held: &Held,
         to: Node,
         passes: impl Iterator<Item = (Value, Value)>,
     ) -> Held {
-        let Scene { func, cfg, .. } = scene;
+        let Context { func, cfg, .. } = context;
         let mut after = held.clone();
         // NB: What is not defined on every path is a name no more, and what is defined there is another one.
         after.values.retain(|&mut (value, _)| {
@@ -461,18 +469,18 @@ impl Subject {
             at.is_some_and(|at| at.node != to && cfg.dominates(at.node, to))
         });
         for (param, arg) in passes {
-            after.set(param, self.what(scene, held, arg));
+            after.set(param, self.what(context, held, arg));
         }
         after
     }
 
     /// The slot that `addr` points into.
-    fn slot(&self, scene: Scene, held: &Held, addr: Value) -> Option<(StackSlot, i64)> {
-        let addr = scene.body.resolve(scene.func, addr);
-        let sum = self.sum(scene, held, addr);
+    fn slot(&self, context: Context, held: &Held, addr: Value) -> Option<(StackSlot, i64)> {
+        let addr = context.body.resolve(context.func, addr);
+        let sum = self.sum(context, held, addr);
         match sum.rest[..] {
             [(value, 1)] if sum.objects == 0 && !sum.is_part => {
-                let (slot, offset) = slot_of(scene.func, value)?;
+                let (slot, offset) = slot_of(context.func, value)?;
                 Some((slot, sum.constant.wrapping_add(offset)))
             }
             _ => None,
@@ -482,21 +490,21 @@ impl Subject {
     // --- What was there before ---------------------------------------------------------
 
     /// Was `value` there before the object, or is it a reload of such a value?
-    fn is_older(&self, scene: Scene, value: Value) -> bool {
-        let func = scene.func;
-        if self.is_defined_before(scene, value) {
+    fn is_older(&self, context: Context, value: Value) -> bool {
+        let func = context.func;
+        if self.is_defined_before(context, value) {
             return true;
         }
         let inst = func.dfg.value_def(value).inst();
         let origin = inst.and_then(|inst| func.dfg.gc_info.spill_origin(inst));
         origin.is_some_and(|origin| {
-            let origin = scene.body.resolve(func, origin);
-            origin != self.reference && self.is_defined_before(scene, origin)
+            let origin = context.body.resolve(func, origin);
+            origin != self.reference && self.is_defined_before(context, origin)
         })
     }
 
-    fn is_defined_before(&self, scene: Scene, value: Value) -> bool {
-        let Scene { func, cfg, .. } = scene;
+    fn is_defined_before(&self, context: Context, value: Value) -> bool {
+        let Context { func, cfg, .. } = context;
         let at = Point::of_value(func, cfg, value);
         let is_before =
             at.is_some_and(|at| at != self.start && at.dominates(func, cfg, self.start));
@@ -507,7 +515,7 @@ impl Subject {
                 let mut args = func.dfg.inst_args(inst).iter();
                 is_pure(func, inst)
                     && args.all(|&arg| {
-                        let arg = scene.body.resolve(func, arg);
+                        let arg = context.body.resolve(func, arg);
                         let at = Point::of_value(func, cfg, arg);
                         constant(func, arg).is_some()
                             || at.is_some_and(|at| {
@@ -521,8 +529,8 @@ impl Subject {
     /// Find the block parameters that are the object's address, by what each way into the block passes.
     ///
     /// Where the copying collector's fast and slow allocation meet, the reference and the address do.
-    fn find_addresses(&mut self, scene: Scene) {
-        let Scene { func, cfg, .. } = scene;
+    fn find_addresses(&mut self, context: Context) {
+        let Context { func, cfg, .. } = context;
         if self.start.inst.is_some() {
             return;
         }
@@ -533,7 +541,7 @@ impl Subject {
         }
         let mut found: Option<SmallVec<[(Value, What); 2]>> = None;
         for edge in cfg.preds(node) {
-            let passed: SmallVec<[(Value, Value); 4]> = passes(scene, edge.from, edge).collect();
+            let passed: SmallVec<[(Value, Value); 4]> = passes(context, edge.from, edge).collect();
             let reference = passed.iter().find(|pass| pass.0 == self.reference);
             let Some(&(_, reference)) = reference else {
                 return;
@@ -545,14 +553,14 @@ impl Subject {
             if start == self.start {
                 return;
             }
-            let before = Subject::new_at(scene, reference, start);
+            let before = Subject::new_at(context, reference, start);
             let held = Held::default();
             let whats = passed.iter().filter_map(|&(param, arg)| {
-                let what = match before.place(scene, &held, arg) {
+                let what = match before.place(context, &held, arg) {
                     Place::Object(at) if func.dfg.value_type(param) == types::I64 => {
                         Some(What::Address(at))
                     }
-                    _ => before.what(scene, &held, arg),
+                    _ => before.what(context, &held, arg),
                 };
                 what.filter(|_| param != self.reference)
                     .map(|what| (param, what))
@@ -586,20 +594,20 @@ impl Subject {
     }
 
     /// The same as [`Subject::new`], without addresses that meet where it is defined.
-    fn new_at(scene: Scene, reference: Value, start: Point) -> Self {
+    fn new_at(context: Context, reference: Value, start: Point) -> Self {
         let mut subject = Subject {
             reference,
             start,
             made_of: Sum::default(),
             addresses: SmallVec::new(),
         };
-        if is_followed(scene.func, reference) {
+        if is_followed(context.func, reference) {
             let mut made_of = Sum::default();
             let mut budget = MAX_VALUES;
             let nothing = Held::default();
             let reference = (reference, 1);
             subject.add(
-                scene,
+                context,
                 &nothing,
                 reference,
                 DEPTH,
@@ -622,13 +630,13 @@ fn is_choice(a: &Sum, b: &Sum, is_plain: impl Fn(&Sum) -> bool) -> bool {
 
 /// What `edge`, which leaves `from`, passes to the parameters of its block: each with its argument.
 pub(super) fn passes<'a>(
-    scene: Scene<'a>,
+    context: Context<'a>,
     from: Node,
     edge: Edge,
 ) -> impl Iterator<Item = (Value, Value)> + 'a {
-    let Scene {
+    let Context {
         func, cfg, body, ..
-    } = scene;
+    } = context;
     let params = func.dfg.block_params(cfg.block(edge.to));
     let last = func.layout.last_inst(cfg.block(from));
     let call = last.filter(|_| !params.is_empty());
@@ -743,10 +751,10 @@ fn slot_of(func: &Function, value: Value) -> Option<(StackSlot, i64)> {
     }
 }
 
-fn is_loaded(scene: Scene, value: Value) -> bool {
-    let inst = scene.func.dfg.value_def(value).inst();
+fn is_loaded(context: Context, value: Value) -> bool {
+    let inst = context.func.dfg.value_def(value).inst();
     inst.is_some_and(|inst| {
-        let opcode = scene.func.dfg.insts[inst].opcode();
+        let opcode = context.func.dfg.insts[inst].opcode();
         opcode.can_load() && !opcode.is_call()
     })
 }

@@ -2,8 +2,8 @@
 //!
 //! **Claim.** [`Claim::holds`] says yes only if the claim is true of the path that was executed.
 
-use super::known::Known;
-use super::state::{Scene, Stale, State};
+use super::path_facts::PathFacts;
+use super::state::{Context, Stale, State};
 use super::terms::{AtomKind, Replacement, Shape, Term, Terms};
 use crate::analysis::sources::{SAMPLES, scalar_bits, why_no_reference_by_making};
 use crate::finding::error::NonReference;
@@ -97,10 +97,15 @@ pub(crate) struct Proof {
 }
 
 impl Claim {
-    pub(super) fn holds(&self, scene: &Scene<'_>, terms: &mut Terms, state: &mut State) -> Held {
+    pub(super) fn holds(
+        &self,
+        context: &Context<'_>,
+        terms: &mut Terms,
+        state: &mut State,
+    ) -> Held {
         match self.what {
             What::Reached => Held::Yes(proof(state)),
-            What::IsWord(value, word) => match state.value(scene, value) {
+            What::IsWord(value, word) => match state.value(context, value) {
                 Some((term, _)) => {
                     let word = terms.constant(terms.width(term), word.into());
                     let is_it = terms.compare(IntCC::Equal, term, word);
@@ -108,7 +113,7 @@ impl Claim {
                 }
                 None => Held::Vague,
             },
-            What::IsOdd(value) => match state.value(scene, value) {
+            What::IsOdd(value) => match state.value(context, value) {
                 Some((term, _)) => {
                     let tag = tag_of(terms, term);
                     shown_if(terms, state, state.known.clone(), tag)
@@ -116,16 +121,16 @@ impl Claim {
                 None => Held::Vague,
             },
             What::Passes(value, param, passed) => {
-                self.passes(scene, terms, state, (value, param, passed))
+                self.passes(context, terms, state, (value, param, passed))
             }
-            What::Stale(value) => self.is_stale(scene, terms, state, value),
+            What::Stale(value) => self.is_stale(context, terms, state, value),
             What::Unset(spot) => match self.held(terms, state, spot) {
                 None => Held::Yes(proof(state)),
                 Some((term, _)) if is_vague(terms, state, spot, term) => Held::Vague,
                 Some(_) => Held::No,
             },
             What::LoadsUnset(value) => {
-                let Some((term, _)) = state.value(scene, value) else {
+                let Some((term, _)) = state.value(context, value) else {
                     return Held::Vague;
                 };
                 match unset_in(terms, term) {
@@ -145,8 +150,8 @@ impl Claim {
                 },
                 Some((term, _)) if is_vague(terms, state, spot, term) => Held::Vague,
                 // Memory may hold several references side by side.
-                Some((term, _)) if is_part_of_loaded(scene, terms, term) => Held::Vague,
-                Some((term, store)) => match why_none(scene, terms, state, term, spot.ty) {
+                Some((term, _)) if is_part_of_loaded(context, terms, term) => Held::Vague,
+                Some((term, store)) => match why_none(context, terms, state, term, spot.ty) {
                     Some(why) => {
                         let mut proof = proof(state);
                         proof.why = Some(why);
@@ -159,7 +164,7 @@ impl Claim {
             What::StaleRoot(spot) => match self.held(terms, state, spot) {
                 None => Held::No,
                 Some((term, _)) if is_vague(terms, state, spot, term) => Held::Vague,
-                Some((term, store)) => match state.stale_in(scene, terms, term) {
+                Some((term, store)) => match state.stale_in(context, terms, term) {
                     Some(stale) => {
                         let mut proof = stale_proof(terms, state, &stale);
                         proof.store = Some(store);
@@ -168,8 +173,8 @@ impl Claim {
                     None => Held::No,
                 },
             },
-            What::Other(spot, expected) => self.is_other(scene, terms, state, (spot, expected)),
-            What::Unstored(value, offset) => match state.value(scene, value) {
+            What::Other(spot, expected) => self.is_other(context, terms, state, (spot, expected)),
+            What::Unstored(value, offset) => match state.value(context, value) {
                 None => Held::Vague,
                 Some((object, _)) if state.is_stored(terms, object, offset) => Held::No,
                 Some(_) => Held::Yes(proof(state)),
@@ -180,13 +185,13 @@ impl Claim {
     /// Can the branch go where it passes `value` for `param`, as `passed` says?
     fn passes(
         &self,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
         terms: &mut Terms,
         state: &State,
         (value, param, passed): (Value, Value, Passed),
     ) -> Held {
-        let func = scene.func;
-        let Some((term, _)) = state.value(scene, value) else {
+        let func = context.func;
+        let Some((term, _)) = state.value(context, value) else {
             return Held::Vague;
         };
         let condition = match passed {
@@ -208,7 +213,7 @@ impl Claim {
             });
             let mut known = state.known.clone();
             if is_passed
-                && state.can_go(scene, terms, &mut known, (self.inst, number, len))
+                && state.can_go(context, terms, &mut known, (self.inst, number, len))
                 && let held @ Held::Yes(_) = shown_if(terms, state, known, condition)
             {
                 return held;
@@ -221,11 +226,17 @@ impl Claim {
         state.held(terms, spot.slot, spot.offset, spot.ty.bytes())
     }
 
-    fn is_stale(&self, scene: &Scene<'_>, terms: &mut Terms, state: &State, value: Value) -> Held {
-        let Some((term, _)) = state.value(scene, value) else {
+    fn is_stale(
+        &self,
+        context: &Context<'_>,
+        terms: &mut Terms,
+        state: &State,
+        value: Value,
+    ) -> Held {
+        let Some((term, _)) = state.value(context, value) else {
             return Held::Vague;
         };
-        let Some(stale) = state.stale_in(scene, terms, term) else {
+        let Some(stale) = state.stale_in(context, terms, term) else {
             return Held::No;
         };
         Held::IfUsed(stale_proof(terms, state, &stale), stale.term)
@@ -233,7 +244,7 @@ impl Claim {
 
     fn is_other(
         &self,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
         terms: &mut Terms,
         state: &State,
         (spot, expected): (Spot, Value),
@@ -247,7 +258,7 @@ impl Claim {
         let mut proof = proof(state);
         proof.store = Some(store);
         // NB: The optimizer may have removed the value, and not its name in what was noted.
-        let Some((wanted, _)) = state.value(scene, expected) else {
+        let Some((wanted, _)) = state.value(context, expected) else {
             return Held::Vague;
         };
         let (found, wanted) = (terms.identity(term), terms.identity(wanted));
@@ -264,20 +275,20 @@ impl Claim {
     /// Does `inst` rely on `stale`, or the collector at `inst`?
     pub(super) fn relies_on(
         &self,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
         terms: &mut Terms,
         state: &State,
         inst: Inst,
         stale: Term,
     ) -> bool {
-        let func = scene.func;
+        let func = context.func;
         let holds = |terms: &Terms, value: Value| {
             let is_untraced = match func.dfg.gc_info.fact(func.dfg.resolve_aliases(value)) {
                 Some(GcFact::Ref { traced, .. }) => !traced,
                 Some(GcFact::Scalar) => true,
                 Some(GcFact::Derived { .. } | GcFact::HeapBase) | None => false,
             };
-            let term = state.value(scene, value);
+            let term = state.value(context, value);
             !is_untraced && term.is_some_and(|(term, _)| contains(terms, term, stale))
         };
         let opcode = func.dfg.insts[inst].opcode();
@@ -292,29 +303,29 @@ impl Claim {
                 .dfg
                 .inst_results(inst)
                 .first()
-                .is_none_or(|&result| scene.observed.contains(result));
+                .is_none_or(|&result| context.observed.contains(result));
             return is_observed && args.iter().any(|&arg| holds(terms, arg));
         }
         if let Some(made) = access(func, inst) {
             let is_stored = |value| holds(terms, value);
             let escapes = args.iter().any(|&arg| arg != made.addr && is_stored(arg));
             return holds(terms, made.addr)
-                || escapes && !is_copy_to_slot(scene, terms, state, inst);
+                || escapes && !is_copy_to_slot(context, terms, state, inst);
         }
-        if may_collect(func, inst) && self.collector_reads(scene, terms, state, inst, stale) {
+        if may_collect(func, inst) && self.collector_reads(context, terms, state, inst, stale) {
             return true;
         }
         if opcode.is_call() || opcode.is_return() {
             return args.iter().any(|&arg| holds(terms, arg));
         }
-        if opcode == Opcode::Icmp && scene.collector == GcCollector::Moving {
+        if opcode == Opcode::Icmp && context.collector == GcCollector::Moving {
             let result = func.dfg.first_result(inst);
-            if !scene.observed.contains(result) || !args.iter().any(|&arg| holds(terms, arg)) {
+            if !context.observed.contains(result) || !args.iter().any(|&arg| holds(terms, arg)) {
                 return false;
             }
-            let (a, b) = (state.value(scene, args[0]), state.value(scene, args[1]));
+            let (a, b) = (state.value(context, args[0]), state.value(context, args[1]));
             return match (a, b) {
-                (Some((a, _)), Some((b, _))) => state.older_of(scene, terms, a, b).is_some(),
+                (Some((a, _)), Some((b, _))) => state.older_of(context, terms, a, b).is_some(),
                 _ => false,
             };
         }
@@ -324,13 +335,13 @@ impl Claim {
     /// Does the stack map of `inst` name a slot that holds `stale`?
     fn collector_reads(
         &self,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
         terms: &Terms,
         state: &State,
         inst: Inst,
         stale: Term,
     ) -> bool {
-        let entries = scene.func.dfg.user_stack_map_entries(inst);
+        let entries = context.func.dfg.user_stack_map_entries(inst);
         entries.unwrap_or_default().iter().any(|entry| {
             let held = state.terms_at(entry.slot, entry.offset, entry.ty.bytes());
             held.into_iter().any(|term| contains(terms, term, stale))
@@ -345,7 +356,7 @@ fn tag_of(terms: &mut Terms, term: Term) -> Term {
 }
 
 /// The path is shown if `condition` can hold on it.
-fn shown_if(terms: &mut Terms, state: &State, mut known: Known, condition: Term) -> Held {
+fn shown_if(terms: &mut Terms, state: &State, mut known: PathFacts, condition: Term) -> Held {
     match known.assume(terms, condition, true) && known.is_consistent(terms) {
         true => Held::Yes(proof(state)),
         false => Held::No,
@@ -353,11 +364,11 @@ fn shown_if(terms: &mut Terms, state: &State, mut known: Known, condition: Term)
 }
 
 /// Does `inst` store where only loads of its slot and stack maps can see it?
-fn is_copy_to_slot(scene: &Scene<'_>, terms: &Terms, state: &State, inst: Inst) -> bool {
-    let Some(made) = access(scene.func, inst).filter(|made| made.data.is_some()) else {
+fn is_copy_to_slot(context: &Context<'_>, terms: &Terms, state: &State, inst: Inst) -> bool {
+    let Some(made) = access(context.func, inst).filter(|made| made.data.is_some()) else {
         return false;
     };
-    let address = state.value(scene, made.addr);
+    let address = state.value(context, made.addr);
     let slot = address.and_then(|(address, _)| state.slot_of(terms, address));
     slot.is_some_and(|slot| !state.has_escaped(slot))
 }
@@ -401,7 +412,7 @@ fn is_vague(terms: &Terms, state: &State, spot: Spot, term: Term) -> bool {
 }
 
 /// Are these bytes of something that was loaded, and not all of it?
-fn is_part_of_loaded(scene: &Scene<'_>, terms: &Terms, term: Term) -> bool {
+fn is_part_of_loaded(context: &Context<'_>, terms: &Terms, term: Term) -> bool {
     let Shape::Bytes(_) = terms.shape(term) else {
         return false;
     };
@@ -412,15 +423,15 @@ fn is_part_of_loaded(scene: &Scene<'_>, terms: &Terms, term: Term) -> bool {
         let (AtomKind::Value(value) | AtomKind::Immortal(value)) = atom.kind else {
             return false;
         };
-        let made = scene.func.dfg.value_def(value).inst();
+        let made = context.func.dfg.value_def(value).inst();
         terms.width(part) > terms.width(term)
-            && made.is_some_and(|inst| scene.func.dfg.insts[inst].opcode().can_load())
+            && made.is_some_and(|inst| context.func.dfg.insts[inst].opcode().can_load())
     })
 }
 
 /// Why `term` can be no reference of type `ty`, if so.
 fn why_none(
-    scene: &Scene<'_>,
+    context: &Context<'_>,
     terms: &mut Terms,
     state: &State,
     term: Term,
@@ -434,13 +445,13 @@ fn why_none(
     if state.is_vouched(term) || state.known.is_unboxed(terms, term) {
         return None;
     }
-    if ty == types::I32 && can_be_even(scene, terms, state, term) {
+    if ty == types::I32 && can_be_even(context, terms, state, term) {
         return Some(NonReference::Scalar);
     }
     match terms.shape(term).clone() {
         Shape::Atom(atom) => match atom.kind {
             AtomKind::Value(value) | AtomKind::Immortal(value) => {
-                why_no_reference_by_fact(scene, value)
+                why_no_reference_by_fact(context, value)
             }
             AtomKind::Moved(_) | AtomKind::Unset | AtomKind::Vague => None,
         },
@@ -474,10 +485,10 @@ fn why_none(
 
 /// Is `term` computed of scalars alone, and is there a word for these, which the path does not exclude, for which it is even
 /// and not null?
-fn can_be_even(scene: &Scene<'_>, terms: &mut Terms, state: &State, term: Term) -> bool {
+fn can_be_even(context: &Context<'_>, terms: &mut Terms, state: &State, term: Term) -> bool {
     if let Some(atom) = terms.as_atom(term)
         && let AtomKind::Value(value) | AtomKind::Immortal(value) = atom.kind
-        && scene.func.dfg.gc_info.fact(value).is_some()
+        && context.func.dfg.gc_info.fact(value).is_some()
     {
         return false;
     }
@@ -492,7 +503,7 @@ fn can_be_even(scene: &Scene<'_>, terms: &mut Terms, state: &State, term: Term) 
             let (AtomKind::Value(value) | AtomKind::Immortal(value)) = atom.kind else {
                 return false;
             };
-            let Some(bits) = scalar_bits(scene.func, value) else {
+            let Some(bits) = scalar_bits(context.func, value) else {
                 return false;
             };
             atoms.insert(part, bits);
@@ -530,10 +541,10 @@ fn can_be_even(scene: &Scene<'_>, terms: &mut Terms, state: &State, term: Term) 
 }
 
 /// The same of a value that came from elsewhere.
-fn why_no_reference_by_fact(scene: &Scene<'_>, value: Value) -> Option<NonReference> {
-    let ty = scene.func.dfg.value_type(value);
+fn why_no_reference_by_fact(context: &Context<'_>, value: Value) -> Option<NonReference> {
+    let ty = context.func.dfg.value_type(value);
     match ty.is_int() {
-        true => why_no_reference_by_making(scene.func, value),
+        true => why_no_reference_by_making(context.func, value),
         false => Some(NonReference::StoredType(ty)),
     }
 }

@@ -9,7 +9,7 @@
 //! overlooked again.
 
 mod claim;
-mod known;
+mod path_facts;
 mod search;
 mod state;
 mod terms;
@@ -18,25 +18,25 @@ mod tests;
 
 pub(crate) use claim::{Claim, Passed, Proof, Spot, What};
 pub(crate) use search::Outcome;
-pub(crate) use state::Scene;
+pub(crate) use state::Context;
 
 use crate::ir::cfg::{Cfg, Node};
 use search::Search;
 
 /// Find a path on which `claim` holds.
-pub(crate) fn anywhere(scene: &Scene<'_>, cfg: &Cfg, claim: &Claim) -> Outcome {
-    Search::new(scene, cfg, claim, None).run()
+pub(crate) fn anywhere(context: &Context<'_>, cfg: &Cfg, claim: &Claim) -> Outcome {
+    Search::new(context, cfg, claim, None).run()
 }
 
 /// Find a path that ends with the blocks of `end`, on which `claim` holds.
-pub(crate) fn ending(scene: &Scene<'_>, cfg: &Cfg, claim: &Claim, end: &[Node]) -> Outcome {
+pub(crate) fn ending(context: &Context<'_>, cfg: &Cfg, claim: &Claim, end: &[Node]) -> Outcome {
     match end.is_empty() {
         true => Outcome::Unknown,
-        false => Search::ending(scene, cfg, claim, end).run(),
+        false => Search::ending(context, cfg, claim, end).run(),
     }
 }
 
 /// Does `claim` hold at the end of the path that enters the blocks of `path`?
-pub(crate) fn along(scene: &Scene<'_>, cfg: &Cfg, claim: &Claim, path: &[Node]) -> Outcome {
-    Search::new(scene, cfg, claim, Some(path)).run()
+pub(crate) fn along(context: &Context<'_>, cfg: &Cfg, claim: &Claim, path: &[Node]) -> Outcome {
+    Search::new(context, cfg, claim, Some(path)).run()
 }

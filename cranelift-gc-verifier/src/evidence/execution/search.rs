@@ -8,8 +8,8 @@
 //! in all.
 
 use super::claim::{Claim, Held, Proof};
-use super::known::Known;
-use super::state::{Scene, State, Step};
+use super::path_facts::PathFacts;
+use super::state::{Context, State, Step};
 use super::terms::{Term, Terms};
 use crate::ir::cfg::{Cfg, Edge, Node, destinations};
 use crate::ir::steps::{self, Analysis};
@@ -45,7 +45,7 @@ struct Thread {
 
 /// The search.
 pub(super) struct Search<'a> {
-    scene: &'a Scene<'a>,
+    context: &'a Context<'a>,
     cfg: &'a Cfg,
     claim: &'a Claim,
     terms: Terms,
@@ -64,13 +64,13 @@ pub(super) struct Search<'a> {
 
 impl<'a> Search<'a> {
     pub(super) fn new(
-        scene: &'a Scene<'a>,
+        context: &'a Context<'a>,
         cfg: &'a Cfg,
         claim: &'a Claim,
         guide: Option<&'a [Node]>,
     ) -> Self {
         let mut search = Search {
-            scene,
+            context,
             cfg,
             claim,
             terms: Terms::default(),
@@ -88,12 +88,12 @@ impl<'a> Search<'a> {
 
     /// The search for a path that ends with these blocks.
     pub(super) fn ending(
-        scene: &'a Scene<'a>,
+        context: &'a Context<'a>,
         cfg: &'a Cfg,
         claim: &'a Claim,
         end: &'a [Node],
     ) -> Self {
-        let mut search = Search::new(scene, cfg, claim, None);
+        let mut search = Search::new(context, cfg, claim, None);
         search.end = Some(end);
         search.distance.fill(u32::MAX);
         search.measure();
@@ -104,7 +104,7 @@ impl<'a> Search<'a> {
     fn measure(&mut self) {
         let goal = match self.end {
             Some(end) => end.first().copied(),
-            None => self.cfg.node_of_inst(self.scene.func, self.claim.inst),
+            None => self.cfg.node_of_inst(self.context.func, self.claim.inst),
         };
         let mut queue: VecDeque<Node> = goal.into_iter().collect();
         for &node in &queue {
@@ -125,7 +125,7 @@ impl<'a> Search<'a> {
         let length = self.guide.map_or(0, |guide| guide.len() as u32);
         let most = BUDGET.saturating_add(length.saturating_mul(100));
         self.left = most.min(
-            self.scene
+            self.context
                 .left
                 .get()
                 .saturating_add(length.saturating_mul(100)),
@@ -136,7 +136,7 @@ impl<'a> Search<'a> {
             self.visits = visits;
             self.is_complete = true;
             let found = self.sweep();
-            self.scene.spend(before - self.left);
+            self.context.spend(before - self.left);
             before = self.left;
             if let Some(proof) = found {
                 return Outcome::Shown(proof);
@@ -153,14 +153,14 @@ impl<'a> Search<'a> {
 
     /// Follow all paths that enter no block too often.
     fn sweep(&mut self) -> Option<Box<Proof>> {
-        let func = self.scene.func;
+        let func = self.context.func;
         if self.cfg.len() == 0 || self.distance[0] == u32::MAX {
             return None;
         }
         let mut state = State::new(0);
         let entry = self.cfg.block(0);
         for &param in func.dfg.block_params(entry) {
-            state.define_anew(self.scene, &mut self.terms, param);
+            state.define_anew(self.context, &mut self.terms, param);
         }
         let mut threads = vec![Thread {
             state,
@@ -188,7 +188,7 @@ impl<'a> Search<'a> {
 
     /// Execute the rest of a block, and push what comes after it.
     fn follow(&mut self, mut thread: Thread, threads: &mut Vec<Thread>) -> Option<Box<Proof>> {
-        let func = self.scene.func;
+        let func = self.context.func;
         while let Some(inst) = thread.next {
             self.left = self.left.saturating_sub(1);
             steps::count(Analysis::Evidence, 1);
@@ -198,7 +198,7 @@ impl<'a> Search<'a> {
             if let Some((proof, stale)) = &thread.pending
                 && self
                     .claim
-                    .relies_on(self.scene, &mut self.terms, &thread.state, inst, *stale)
+                    .relies_on(self.context, &mut self.terms, &thread.state, inst, *stale)
             {
                 return thread
                     .state
@@ -214,7 +214,7 @@ impl<'a> Search<'a> {
             {
                 return Some(proof);
             }
-            match thread.state.step(self.scene, &mut self.terms, inst) {
+            match thread.state.step(self.context, &mut self.terms, inst) {
                 Step::Next => {}
                 Step::Ends => return None,
                 Step::Splits(condition) => {
@@ -256,8 +256,8 @@ impl<'a> Search<'a> {
         next: Option<Inst>,
         threads: &mut Vec<Thread>,
     ) -> Option<Box<Proof>> {
-        let (scene, terms) = (self.scene, &mut self.terms);
-        match self.claim.holds(scene, terms, &mut thread.state) {
+        let (context, terms) = (self.context, &mut self.terms);
+        match self.claim.holds(context, terms, &mut thread.state) {
             Held::Yes(proof) => {
                 return thread.state.known.is_consistent(terms).then_some(proof);
             }
@@ -273,12 +273,12 @@ impl<'a> Search<'a> {
     }
 
     fn leave(&mut self, mut thread: Thread, threads: &mut Vec<Thread>) {
-        let func = self.scene.func;
+        let func = self.context.func;
         let Some(last) = func.layout.last_inst(self.cfg.block(thread.node)) else {
             return;
         };
         let dests = destinations(func, last);
-        let mut ways: Vec<(Edge, Known)> = Vec::new();
+        let mut ways: Vec<(Edge, PathFacts)> = Vec::new();
         // NB: A path that is given may be long, and what is known on it much.
         let is_given = thread.pending.is_none() && (self.guide.is_some() || thread.ended.is_some());
         let edges = self.cfg.succs(thread.node);
@@ -294,7 +294,7 @@ impl<'a> Search<'a> {
             let branch = (last, dest, len);
             if thread
                 .state
-                .can_go(self.scene, &mut self.terms, &mut known, branch)
+                .can_go(self.context, &mut self.terms, &mut known, branch)
             {
                 ways.push((edge, known));
             }
@@ -325,7 +325,7 @@ impl<'a> Search<'a> {
             let params = func.dfg.block_params(block).iter().copied();
             let passes: Vec<_> = args.zip(params).collect();
             next.state
-                .enter(self.scene, &mut self.terms, edge.to, &passes);
+                .enter(self.context, &mut self.terms, edge.to, &passes);
             next.node = edge.to;
             next.next = func.layout.first_inst(block);
             match (self.end, next.ended) {

@@ -9,9 +9,9 @@
 //!
 //! NB: Of the analyses, this knows which values are references, and nothing else: it reads the function.
 
-use super::known::Known;
+use super::path_facts::PathFacts;
 use super::terms::{AtomKind, Byte, Bytes, Shape, Term, Terms};
-use crate::ir::arithmetic::{Outcome, Question, eval};
+use crate::ir::arithmetic::{Operation, Outcome, eval};
 use crate::ir::cfg::{Cfg, Node, destinations};
 use crate::ir::safepoint::may_collect;
 use cranelift_codegen::entity::EntitySet;
@@ -25,7 +25,7 @@ use std::cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What does not change on a path.
-pub(crate) struct Scene<'a> {
+pub(crate) struct Context<'a> {
     pub(super) func: &'a Function,
     pub(super) collector: GcCollector,
     /// The values that were declared to need stack maps.
@@ -42,7 +42,7 @@ pub(crate) struct Scene<'a> {
 /// are given.
 const BUDGET: u32 = 300_000;
 
-impl<'a> Scene<'a> {
+impl<'a> Context<'a> {
     /// So many instructions were executed.
     pub(super) fn spend(&self, count: u32) {
         self.left.set(self.left.get().saturating_sub(count));
@@ -62,7 +62,7 @@ impl<'a> Scene<'a> {
         for &value in func.dfg.gc_info.declared() {
             declared.insert(func.dfg.resolve_aliases(value));
         }
-        Scene {
+        Context {
             func,
             collector,
             declared,
@@ -167,7 +167,7 @@ pub(super) struct State {
     /// Slots that may be written to by what is not followed.
     escaped: BTreeSet<StackSlot>,
     words: Vec<Word>,
-    pub(super) known: Known,
+    pub(super) known: PathFacts,
     pub(super) passed: Vec<Passed>,
     /// Terms that are references, each with how many safepoints were passed when it came to be.
     references: BTreeMap<Term, u32>,
@@ -205,7 +205,7 @@ impl State {
             slots: BTreeMap::new(),
             escaped: BTreeSet::new(),
             words: Vec::new(),
-            known: Known::default(),
+            known: PathFacts::default(),
             passed: Vec::new(),
             references: BTreeMap::new(),
             vouched: BTreeSet::new(),
@@ -225,16 +225,16 @@ impl State {
     }
 
     /// What `value` is, and where on the path it was defined last.
-    pub(super) fn value(&self, scene: &Scene<'_>, value: Value) -> Option<(Term, u32)> {
-        let value = scene.func.dfg.resolve_aliases(value);
+    pub(super) fn value(&self, context: &Context<'_>, value: Value) -> Option<(Term, u32)> {
+        let value = context.func.dfg.resolve_aliases(value);
         self.values.get(&value).copied()
     }
 
-    fn term(&mut self, scene: &Scene<'_>, terms: &mut Terms, value: Value) -> Term {
-        match self.value(scene, value) {
+    fn term(&mut self, context: &Context<'_>, terms: &mut Terms, value: Value) -> Term {
+        match self.value(context, value) {
             Some((term, _)) => term,
             None => {
-                let width = width_of(scene.func.dfg.value_type(value));
+                let width = width_of(context.func.dfg.value_type(value));
                 terms.atom(width, AtomKind::Vague, self.now())
             }
         }
@@ -242,18 +242,18 @@ impl State {
 
     pub(super) fn define(
         &mut self,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
         terms: &mut Terms,
         value: Value,
         term: Term,
     ) {
         let now = self.now();
         self.values.insert(value, (term, self.position()));
-        let info = &scene.func.dfg.gc_info;
+        let info = &context.func.dfg.gc_info;
         let fact = info.fact(value);
         match fact {
             Some(GcFact::Derived { base }) => {
-                let base = self.term(scene, terms, base);
+                let base = self.term(context, terms, base);
                 if terms.bits(term).is_none() && terms.bits(base).is_none() {
                     self.derived.entry(term).or_insert((base, now));
                 }
@@ -269,8 +269,8 @@ impl State {
                 }
             }
             Some(GcFact::Scalar | GcFact::HeapBase) => {}
-            None if scene.declared.contains(value) => self.vouch(terms, term),
-            None if scene.references.contains(value) => self.note_reference(terms, term),
+            None if context.declared.contains(value) => self.vouch(terms, term),
+            None if context.references.contains(value) => self.note_reference(terms, term),
             None => {}
         }
     }
@@ -324,10 +324,10 @@ impl State {
     }
 
     /// A value that nothing is known of.
-    pub(super) fn define_anew(&mut self, scene: &Scene<'_>, terms: &mut Terms, value: Value) {
-        let width = width_of(scene.func.dfg.value_type(value));
+    pub(super) fn define_anew(&mut self, context: &Context<'_>, terms: &mut Terms, value: Value) {
+        let width = width_of(context.func.dfg.value_type(value));
         let term = terms.atom(width, AtomKind::Value(value), self.now());
-        self.define(scene, terms, value, term);
+        self.define(context, terms, value, term);
     }
 
     // --- Slots and other memory ------------------------------------------------------------
@@ -492,16 +492,16 @@ impl State {
         missing.is_empty()
     }
 
-    fn load(&mut self, scene: &Scene<'_>, terms: &mut Terms, inst: Inst) {
-        let func = scene.func;
+    fn load(&mut self, context: &Context<'_>, terms: &mut Terms, inst: Inst) {
+        let func = context.func;
         let Some(access) = crate::ir::instruction::access(func, inst) else {
-            return self.forget_results(scene, terms, inst);
+            return self.forget_results(context, terms, inst);
         };
         let Some(result) = access.result else {
-            return self.forget_results(scene, terms, inst);
+            return self.forget_results(context, terms, inst);
         };
         let width = width_of(func.dfg.value_type(result));
-        let address = self.term(scene, terms, access.addr);
+        let address = self.term(context, terms, access.addr);
         let opcode = func.dfg.insts[inst].opcode();
         if let Place::Slot(slot, offset) = self.place(terms, address, access.offset.into()) {
             let bytes = self.load_slot(terms, inst, (slot, offset), access.size);
@@ -511,7 +511,7 @@ impl State {
                 Opcode::Uload8 | Opcode::Uload16 | Opcode::Uload32 => terms.extended(width, part),
                 _ => terms.apply(width, Opcode::Sextend, opcode as u64, &[part]),
             };
-            return self.define(scene, terms, result, term);
+            return self.define(context, terms, result, term);
         }
         let offset = i64::from(access.offset) as u64;
         let at = terms.sum(terms.width(address).min(8), &[(address, 1)], offset);
@@ -521,15 +521,15 @@ impl State {
             .iter()
             .find(|word| is_plain && word.address == at && terms.width(word.value) == width);
         if let Some(&Word { value, .. }) = known {
-            return self.define(scene, terms, result, value);
+            return self.define(context, terms, result, value);
         }
-        let is_kept_alive = scene.collector == GcCollector::NonMoving && access.flags.readonly();
+        let is_kept_alive = context.collector == GcCollector::NonMoving && access.flags.readonly();
         let kind = match is_kept_alive {
             true => AtomKind::Immortal(result),
             false => AtomKind::Value(result),
         };
         let term = terms.atom(width, kind, self.now());
-        self.define(scene, terms, result, term);
+        self.define(context, terms, result, term);
         if is_plain {
             let is_traced = self.references.contains_key(&term);
             let is_readonly = access.flags.readonly() && !is_traced;
@@ -548,16 +548,16 @@ impl State {
         });
     }
 
-    fn store(&mut self, scene: &Scene<'_>, terms: &mut Terms, inst: Inst) {
-        let func = scene.func;
+    fn store(&mut self, context: &Context<'_>, terms: &mut Terms, inst: Inst) {
+        let func = context.func;
         let Some(access) = crate::ir::instruction::access(func, inst) else {
             return;
         };
         let Some(data) = access.data else {
             return;
         };
-        let address = self.term(scene, terms, access.addr);
-        let value = self.term(scene, terms, data);
+        let address = self.term(context, terms, access.addr);
+        let value = self.term(context, terms, data);
         let is_exact = matches!(
             func.dfg.insts[inst].opcode(),
             Opcode::Store
@@ -619,41 +619,41 @@ impl State {
 
     // --- Instructions ----------------------------------------------------------------------
 
-    fn forget_results(&mut self, scene: &Scene<'_>, terms: &mut Terms, inst: Inst) {
-        for &result in scene.func.dfg.inst_results(inst) {
-            self.define_anew(scene, terms, result);
+    fn forget_results(&mut self, context: &Context<'_>, terms: &mut Terms, inst: Inst) {
+        for &result in context.func.dfg.inst_results(inst) {
+            self.define_anew(context, terms, result);
         }
     }
 
     /// Execute `inst`, which is no branch, save for its edges.
-    pub(super) fn step(&mut self, scene: &Scene<'_>, terms: &mut Terms, inst: Inst) -> Step {
-        let func = scene.func;
+    pub(super) fn step(&mut self, context: &Context<'_>, terms: &mut Terms, inst: Inst) -> Step {
+        let func = context.func;
         let data = func.dfg.insts[inst];
         let opcode = data.opcode();
         if opcode.is_call() {
-            self.call(scene, terms, inst);
+            self.call(context, terms, inst);
             return match opcode.is_terminator() {
                 true => Step::Next,
                 false => {
-                    self.forget_results(scene, terms, inst);
+                    self.forget_results(context, terms, inst);
                     Step::Next
                 }
             };
         }
         if opcode.can_store() {
-            self.store(scene, terms, inst);
+            self.store(context, terms, inst);
             if !func.dfg.inst_results(inst).is_empty() {
-                self.forget_results(scene, terms, inst);
+                self.forget_results(context, terms, inst);
             }
             return Step::Next;
         }
         if opcode.can_load() {
-            self.load(scene, terms, inst);
+            self.load(context, terms, inst);
             return Step::Next;
         }
         match data {
             InstructionData::CondTrap { opcode, arg, .. } => {
-                let condition = self.term(scene, terms, arg);
+                let condition = self.term(context, terms, arg);
                 // It goes on where it does not trap.
                 let goes_on = self.known.assume(terms, condition, opcode == Opcode::Trapz);
                 return if goes_on { Step::Next } else { Step::Ends };
@@ -662,8 +662,8 @@ impl State {
                 opcode: Opcode::Select | Opcode::SelectSpectreGuard,
                 args,
             } => {
-                let args = args.map(|arg| self.term(scene, terms, arg));
-                if let Some(split) = self.select(scene, terms, inst, args) {
+                let args = args.map(|arg| self.term(context, terms, arg));
+                if let Some(split) = self.select(context, terms, inst, args) {
                     return Step::Splits(split);
                 }
                 return Step::Next;
@@ -674,7 +674,7 @@ impl State {
             .dfg
             .inst_args(inst)
             .iter()
-            .map(|&arg| self.term(scene, terms, arg))
+            .map(|&arg| self.term(context, terms, arg))
             .collect();
         // It goes on where it does not trap.
         if let (Opcode::Udiv | Opcode::Urem | Opcode::Sdiv | Opcode::Srem, &[_, divisor]) =
@@ -685,9 +685,9 @@ impl State {
         }
         for index in 0..func.dfg.inst_results(inst).len() {
             let result = func.dfg.inst_results(inst)[index];
-            match self.result(scene, terms, (inst, index), &args) {
-                Some(term) => self.define(scene, terms, result, term),
-                None => self.define_anew(scene, terms, result),
+            match self.result(context, terms, (inst, index), &args) {
+                Some(term) => self.define(context, terms, result, term),
+                None => self.define_anew(context, terms, result),
             }
         }
         Step::Next
@@ -696,18 +696,18 @@ impl State {
     /// Can the branch `last` take the destination `dest`, of `len`? Note in `known` what follows if it does.
     pub(super) fn can_go(
         &self,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
         terms: &mut Terms,
-        known: &mut Known,
+        known: &mut PathFacts,
         (last, dest, len): (Inst, usize, usize),
     ) -> bool {
-        match scene.func.dfg.insts[last] {
-            InstructionData::Brif { arg, .. } => match self.value(scene, arg) {
+        match context.func.dfg.insts[last] {
+            InstructionData::Brif { arg, .. } => match self.value(context, arg) {
                 Some((condition, _)) => known.assume(terms, condition, dest == 0),
                 None => true,
             },
             InstructionData::BranchTable { arg, .. } => {
-                let Some((index, _)) = self.value(scene, arg) else {
+                let Some((index, _)) = self.value(context, arg) else {
                     return true;
                 };
                 // The default destination comes first.
@@ -726,12 +726,12 @@ impl State {
     /// Returns the condition, if it decides what the result is made of.
     fn select(
         &mut self,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
         terms: &mut Terms,
         inst: Inst,
         [condition, yes, no]: [Term; 3],
     ) -> Option<Term> {
-        let result = scene.func.dfg.first_result(inst);
+        let result = context.func.dfg.first_result(inst);
         let term = if yes == no {
             yes
         } else if let Some(bits) = terms.bits(condition) {
@@ -745,7 +745,7 @@ impl State {
                 None => return Some(condition),
             }
         };
-        self.define(scene, terms, result, term);
+        self.define(context, terms, result, term);
         None
     }
 
@@ -773,19 +773,19 @@ impl State {
 
     fn result(
         &mut self,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
         terms: &mut Terms,
         (inst, index): (Inst, usize),
         args: &[Term],
     ) -> Option<Term> {
         use Opcode::*;
-        let func = scene.func;
+        let func = context.func;
         let data = &func.dfg.insts[inst];
         let opcode = data.opcode();
         let result = func.dfg.inst_results(inst)[index];
         let ty = func.dfg.value_type(result);
         let width = width_of(ty);
-        if let Some(bits) = folded(scene, terms, (inst, index), args, ty) {
+        if let Some(bits) = folded(context, terms, (inst, index), args, ty) {
             return Some(terms.constant(width, bits));
         }
         let is_narrow = ty.is_int() && width <= 8;
@@ -885,20 +885,20 @@ impl State {
         })
     }
 
-    fn call(&mut self, scene: &Scene<'_>, terms: &mut Terms, inst: Inst) {
-        for &arg in scene.func.dfg.inst_args(inst) {
-            let term = self.term(scene, terms, arg);
+    fn call(&mut self, context: &Context<'_>, terms: &mut Terms, inst: Inst) {
+        for &arg in context.func.dfg.inst_args(inst) {
+            let term = self.term(context, terms, arg);
             self.escape(terms, term);
         }
         self.words.retain(|word| word.is_readonly);
         self.lose_escaped(terms, inst);
-        if may_collect(scene.func, inst) {
-            self.collect(scene, terms, inst);
+        if may_collect(context.func, inst) {
+            self.collect(context, terms, inst);
         }
     }
 
-    fn collect(&mut self, scene: &Scene<'_>, terms: &mut Terms, inst: Inst) {
-        let entries = scene.func.dfg.user_stack_map_entries(inst);
+    fn collect(&mut self, context: &Context<'_>, terms: &mut Terms, inst: Inst) {
+        let entries = context.func.dfg.user_stack_map_entries(inst);
         let mut kept = Vec::new();
         let mut moved: BTreeMap<Term, Term> = BTreeMap::new();
         let position = self.position();
@@ -912,7 +912,7 @@ impl State {
             }
             self.note_reference(terms, term);
             kept.push(term);
-            if scene.collector != GcCollector::Moving || self.known.is_unboxed(terms, term) {
+            if context.collector != GcCollector::Moving || self.known.is_unboxed(terms, term) {
                 continue;
             }
             let new = *moved.entry(term).or_insert_with(|| {
@@ -934,7 +934,7 @@ impl State {
     /// Pass `args` to the parameters of a block, and enter it.
     pub(super) fn enter(
         &mut self,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
         terms: &mut Terms,
         node: Node,
         passes: &[(BlockArg, Value)],
@@ -942,15 +942,15 @@ impl State {
         let args: Vec<(Option<Term>, Value)> = passes
             .iter()
             .map(|&(arg, param)| match arg {
-                BlockArg::Value(arg) => (Some(self.term(scene, terms, arg)), param),
+                BlockArg::Value(arg) => (Some(self.term(context, terms, arg)), param),
                 BlockArg::TryCallRet(_) | BlockArg::TryCallExn(_) => (None, param),
             })
             .collect();
         self.path.push(node);
         for (term, param) in args {
             match term {
-                Some(term) => self.define(scene, terms, param, term),
-                None => self.define_anew(scene, terms, param),
+                Some(term) => self.define(context, terms, param, term),
+                None => self.define_anew(context, terms, param),
             }
         }
     }
@@ -960,11 +960,11 @@ impl State {
     /// A reference in `term` that did not survive a safepoint since it came to be.
     pub(super) fn stale_in(
         &self,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
         terms: &mut Terms,
         term: Term,
     ) -> Option<Stale> {
-        if scene.collector == GcCollector::Null {
+        if context.collector == GcCollector::Null {
             return None;
         }
         let mut pending = vec![term];
@@ -974,13 +974,13 @@ impl State {
                 continue;
             }
             if let Some(&birth) = self.references.get(&term)
-                && let Some(stale) = self.stale(scene, terms, (term, birth))
+                && let Some(stale) = self.stale(context, terms, (term, birth))
             {
                 return Some(stale);
             }
             // NB: It need not contain its base: what says that it is derived may be a fact alone.
             if let Some(&(base, birth)) = self.derived.get(&term)
-                && let Some(stale) = self.stale(scene, terms, (base, birth))
+                && let Some(stale) = self.stale(context, terms, (base, birth))
             {
                 return Some(Stale { term, ..stale });
             }
@@ -992,19 +992,19 @@ impl State {
     /// The older one of two references that are compared, if they are of different ages.
     pub(super) fn older_of(
         &self,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
         terms: &mut Terms,
         a: Term,
         b: Term,
     ) -> Option<Stale> {
-        if scene.collector != GcCollector::Moving {
+        if context.collector != GcCollector::Moving {
             return None;
         }
         let births = [a, b].map(|term| self.references_in(terms, term));
         for (one, other) in [(&births[0], &births[1]), (&births[1], &births[0])] {
             for &(term, birth) in one {
                 let is_older = other.iter().any(|&(_, newer)| birth < newer);
-                if is_older && let Some(stale) = self.stale(scene, terms, (term, birth)) {
+                if is_older && let Some(stale) = self.stale(context, terms, (term, birth)) {
                     return Some(stale);
                 }
             }
@@ -1051,7 +1051,7 @@ impl State {
 
     fn stale(
         &self,
-        scene: &Scene<'_>,
+        context: &Context<'_>,
         terms: &mut Terms,
         (term, birth): (Term, u32),
     ) -> Option<Stale> {
@@ -1064,7 +1064,7 @@ impl State {
         let unrooted = passed.iter().find(|at| !at.kept.contains(&term));
         let is_root = unrooted.is_none();
         // Where nothing moves, a root is enough.
-        if is_root && (scene.collector == GcCollector::NonMoving || passed.is_empty()) {
+        if is_root && (context.collector == GcCollector::NonMoving || passed.is_empty()) {
             return None;
         }
         if self.known.is_unboxed(terms, term) {
@@ -1119,13 +1119,13 @@ pub(super) fn handed_on(terms: &Terms, term: Term) -> SmallVec<[Term; 4]> {
 
 /// The bits of a result whose operands are constants.
 fn folded(
-    scene: &Scene<'_>,
+    context: &Context<'_>,
     terms: &Terms,
     (inst, index): (Inst, usize),
     args: &[Term],
     ty: Type,
 ) -> Option<u128> {
-    let func = scene.func;
+    let func = context.func;
     let bits: Option<Vec<u128>> = args.iter().map(|&arg| terms.bits(arg)).collect();
     let arg_types: Vec<Type> = func
         .dfg
@@ -1133,7 +1133,7 @@ fn folded(
         .iter()
         .map(|&arg| func.dfg.value_type(arg))
         .collect();
-    let question = Question {
+    let question = Operation {
         data: &func.dfg.insts[inst],
         arg_types: &arg_types,
         result: index,

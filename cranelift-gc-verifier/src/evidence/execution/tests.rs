@@ -1,6 +1,6 @@
 //! Random terms, and what is said about them, compared with what they are for one choice of words.
 
-use super::known::Known;
+use super::path_facts::PathFacts;
 use super::terms::{AtomKind, Byte, Shape, Term, Terms, holds};
 use cranelift_codegen::entity::EntityRef;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -221,7 +221,7 @@ fn what_happens_is_not_excluded() {
     let (mut known, mut words, mut open) = (0, 0, 0);
     for seed in 0..4_000 {
         let mut sample = Sample::new(seed);
-        let mut on_path = Known::default();
+        let mut on_path = PathFacts::default();
         for step in 0..24 {
             sample.grow();
             let &(condition, bits) = sample.bits.last().expect("it has atoms");
@@ -304,7 +304,7 @@ fn contradictions_are_seen() {
         ],
     ] {
         for order in [false, true] {
-            let mut known = Known::default();
+            let mut known = PathFacts::default();
             let mut conditions = conditions.to_vec();
             if order {
                 conditions.reverse();

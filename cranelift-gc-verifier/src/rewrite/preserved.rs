@@ -12,12 +12,12 @@
 //! takes the place of one that is made at version `n` is fresh there exactly when `d = n`.
 
 use super::classes::{Classes, What};
-use super::scene::{Refusal, Scene};
+use super::context::{Context, Refusal};
 use super::signature::Signatures;
 use crate::analysis::version::{Safepoints, Version};
 use crate::evidence::recheck::{Flaw, crosses, ends_at};
 use crate::evidence::steps::point_step;
-use crate::finding::error::{GcError, NotKept};
+use crate::finding::error::{GcError, NotPreserved};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::constant;
 use crate::ir::path::{Forbidden, Point, Search};
@@ -41,27 +41,27 @@ pub(crate) fn representation(
     };
     let (was, is) = (func.dfg.value_type(orig), func.dfg.value_type(new));
     if was != is {
-        return changed(NotKept::Type(was, is));
+        return changed(NotPreserved::Type(was, is));
     }
     if is != types::I32 || classes.what(func, orig) != What::Reference {
         return None;
     }
     match constant(func, new) {
-        Some(n) if n != 0 && n % 2 == 0 => changed(NotKept::Constant(n as u32)),
+        Some(n) if n != 0 && n % 2 == 0 => changed(NotPreserved::Constant(n as u32)),
         _ => None,
     }
 }
 
 /// Is `new` as fresh as the result `orig` that `inst` makes?
 pub(crate) fn freshness(
-    scene: Scene<'_>,
+    context: Context<'_>,
     safepoints: &Safepoints,
     signatures: &Signatures,
     classes: &Classes,
     (inst, orig): (Inst, Value),
     new: Value,
 ) -> Option<Refusal> {
-    let Scene { func, cfg, .. } = scene;
+    let Context { func, cfg, .. } = context;
     let is_moved = |value| classes.what(func, value) != What::Plain;
     if !is_moved(orig) || !is_moved(new) {
         return None;

@@ -9,7 +9,7 @@ use wasmtime::OptLevel;
 #[test]
 fn programs_compute_the_same_off_enforced_and_under_chaos() {
     let judge = Judge::install().expect("no other is installed");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../filetests");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../filetests");
     let mut files = Vec::new();
     for dir in ["wasm", "replay"] {
         files.extend(find_files(&root.join(dir), "wat").expect("the programs are there"));

@@ -9,7 +9,7 @@ use cranelift_codegen::ir::{Endianness, Function, GcCollector, Inst, Instruction
 
 /// The function, as the optimizer has it.
 #[derive(Clone, Copy)]
-pub(crate) struct Scene<'a> {
+pub(crate) struct Context<'a> {
     pub(crate) func: &'a Function,
     pub(crate) cfg: &'a Cfg,
     pub(crate) collector: GcCollector,

@@ -42,7 +42,7 @@ fn run(times: usize, mut target: impl FnMut(&mut Random)) -> usize {
 }
 
 fn files(directory: &str, extension: &str) -> Vec<Vec<u8>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let mut paths = Vec::new();
     let mut pending = vec![root.join(directory)];
     while let Some(directory) = pending.pop() {

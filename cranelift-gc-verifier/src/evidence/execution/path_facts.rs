@@ -1,12 +1,12 @@
 //! What the branches and traps of one path say about its terms.
 //!
-//! **Claim.** Where [`Known::assume`] returns false, no execution takes the path. Where it returns true,
+//! **Claim.** Where [`PathFacts::assume`] returns false, no execution takes the path. Where it returns true,
 //! one may or may not.
 //!
 //! **Math.** Each term has an unsigned and a signed interval and a few words that it is not. A pair of terms
 //! has the set of orders, out of less, equal and greater, that it can be in. Whether two terms are equal
 //! is asked of their difference. What was assumed before a term was known is evaluated again with what is known
-//! by now ([`Known::is_consistent`]).
+//! by now ([`PathFacts::is_consistent`]).
 
 use super::terms::{Byte, Replacement, Shape, Term, Terms, holds};
 use cranelift_codegen::ir::Opcode;
@@ -35,7 +35,7 @@ const GREATER: u8 = 4;
 
 /// What is known on a path.
 #[derive(Clone, Default)]
-pub(super) struct Known {
+pub(super) struct PathFacts {
     ranges: BTreeMap<Term, Range>,
     /// The orders that a pair can be in, unsigned and signed.
     orders: BTreeMap<(Term, Term), [u8; 2]>,
@@ -94,7 +94,7 @@ fn signed(width: u32, n: u64) -> i64 {
     ((n << shift) as i64) >> shift
 }
 
-impl Known {
+impl PathFacts {
     fn range(&self, terms: &Terms, term: Term) -> Range {
         if let Some(bits) = terms.bits(term) {
             let bits = bits as u64;
