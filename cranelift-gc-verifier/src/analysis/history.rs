@@ -1,21 +1,20 @@
-//! What is known of a function from before: which spilled values are the same, and which dereferences
-//! were guarded.
+//! What is known of a function from before: which spilled values are the same, and which dereferences were
+//! guarded.
 //!
-//! **Claim.** Two origins of one class are the same value: at some time during the pass, a spill of
-//! either stored the same SSA value, or a spill of one stored a reload of the other.
+//! **Claim.** Two origins of one class are the same value: at some time during the pass, a spill of either
+//! stored the same SSA value, or a spill of one stored a reload of the other.
 //!
-//! The optimizer removes a spill of a value that its slot holds already, under the name of another
-//! value that turned out to be the same one. A reload of the former then finds a spill of
-//! the latter, and is right. That the two are the same is read off the function just before the
-//! removal: it does not rest on the optimizer's word.
-//!
-//! **Cost.** Spills are looked up by what they store ([`Spills`]): a removal looks at those that may store the
-//! same value, and each of them is merged once.
-//!
-//! **Strength.** Equality is read off the function just before a removal. It holds at that point, and an
-//! origin stands for one value from its definition on.
+//! **Strength.** Equality is read off the function just before a removal. It holds at that point, and an origin
+//! stands for one value from its definition on.
 //!
 //! **Math.** The least equivalence on origins that contains each merged pair.
+//!
+//! The optimizer removes a spill of a value that its slot holds already, under the name of another value that
+//! turned out to be the same one. A reload of the former then finds a spill of the latter, and is right. The
+//! removal is not trusted: that the two are the same is read off the function before it.
+//!
+//! **Cost.** Spills are looked up by what they store ([`Spills`]). A removal looks at those that may store the
+//! same value, and each of them is merged once.
 
 use crate::analysis::nullness::proofs::Proofs;
 use crate::finding::hazard::Hazards;

@@ -1,9 +1,12 @@
 //! What a pointer can be derived from.
 //!
-//! **Claim.** [`ancestors`] visits all that a value is made of, backwards through pure instructions, block
-//! parameters and reloads.
+//! **Claim.** [`ancestors`] visits every value that a value is made of: backwards through pure instructions,
+//! block parameters and reloads.
 //!
-//! **Strength.** What is made in a way that is not understood is made of nothing else.
+//! **Strength.** A value that is made in a way that is not followed counts as made of nothing else.
+//!
+//! **Math.** The least set that contains the value and, with each member, its parents: the arguments for a
+//! block parameter, the operands that an instruction hands on, and the spilled values for a reload.
 
 use crate::analysis::facts::Facts;
 use crate::analysis::provenance::Class;

@@ -1,17 +1,17 @@
 //! What a value that is computed of references has to do with them.
 //!
-//! **Claim.** A value that is said to be a reference, or a pointer derived from one, is: under assignments of
-//! everything else that it is made of, it is that reference, or differs from it by what does not depend on
-//! it, whatever object that refers to. A value that is said to have nothing to do with references is the
-//! same for all objects under all assignments that were tried.
+//! **Claim.** A value that is said to be a reference, or a pointer derived from one, is. Under the assignments
+//! that were tried, of everything else that it is made of, it is that reference, or its difference from it does
+//! not depend on the object. A value that is said to have nothing to do with references is the same for all
+//! objects under all assignments that were tried.
 //!
 //! **Strength.** By trial: [`TRIALS`] assignments, and [`WORDS`] objects in each. What is neither is opaque.
 //!
-//! **Math.** Let `f(r, x)` be the value, for the reference `r` and what else it is made of. If `f(r, x)` does not
-//! depend on `r`, it tells nothing of `r`; if `f(r, x) = r` or `f(r, x) − r` does not depend on `r`, it is `r` or
-//! derived from it. Only objects are tried, which are aligned, so that a test of tag bits or for null is the same
-//! for all of them. What is shifted to the right by one is the payload of an i31, and no object's: a value that
-//! depends on `r` by payloads alone, and does not give it back, is arithmetic on integers.
+//! **Math.** Let `f(r, x)` be the value, for the reference `r` and what else it is made of. If `f(r, x)` does
+//! not depend on `r`, it tells nothing of `r`; if `f(r, x) = r` or `f(r, x) − r` does not depend on `r`, it is
+//! `r` or derived from it. Only objects are tried, which are aligned, so that a test of tag bits or for null is
+//! the same for all of them. A right shift by one takes the payload out of an i31, and no object has one: a
+//! value that depends on `r` by payloads alone, and does not give `r` back, is arithmetic on integers.
 
 use super::reshaped::Reshaped;
 use crate::ir::arithmetic::{Operation, Outcome, eval};

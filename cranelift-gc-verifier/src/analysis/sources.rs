@@ -3,7 +3,11 @@
 //! **Claim.** [`Sources::find`] judges everything that a value can be a copy of, through block parameters, both
 //! arms of `select`, and slots.
 //!
-//! **Strength.** Exact on the graph; whether a path is taken is not asked.
+//! **Strength.** Exact on the graph; whether a path is taken is not asked. What was found harmless once is not
+//! judged again.
+//!
+//! **Math.** The least set that contains the value and, with each member, the arguments for a block parameter,
+//! both arms of a `select`, and what may have been stored where a value was loaded from.
 
 use crate::finding::error::NonReference;
 use crate::ir::cfg::{Cfg, constant, destinations};

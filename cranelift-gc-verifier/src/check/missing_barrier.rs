@@ -1,18 +1,19 @@
 //! References that are stored, or loaded, without the barrier that reference counting asks for (GCV19).
 //!
-//! **Claim.** Of every store that is reported: it stores what may be a reference to an object where the producer says that memory holds
-//! references, and there is an execution after which an object's count is not how many places hold references to it; or no change of
-//! the count by one dominates the store, or is on the ways to it; or nothing loads and releases what was there. Of every load that is
-//! reported: it loads such a reference, hands it on, and nothing changes its object's header, as putting it on the list of what the
-//! stack holds does. Of every call: the callee writes references, and knows none.
+//! **Claim.** A store is reported if it stores what may be a reference to an object to a place where the
+//! producer says that memory holds references, and if one of these is shown: an execution after which an
+//! object's count is not the number of places that hold references to it; that no change of the count by one
+//! dominates the store, or is on the edges to it; or that nothing loads and releases what was there. A load is
+//! reported if it loads such a reference and hands it on, and nothing changes the header of its object, as the
+//! list of what the stack holds does. A call is reported if the callee writes references and knows none.
 //!
-//! **Strength.** Asked of what the producer made, under a collector that counts references and does not move objects (`gc_header
-//! … count`). Executions are few where nothing seems wrong. Where they reach a store, and the counts are right, it is in a barrier, however its
-//! instructions are arranged.
+//! **Strength.** Only the producer's CLIF is judged, under a collector that counts references and does not move
+//! objects (`gc_header … count`). Where nothing seems wrong, few executions are tried. A store that executions
+//! reach with the right counts is in a barrier, however its instructions are arranged.
 //!
-//! **Math.** A store of `v` is counted if every edge into its block is taken only while `v` is no object, or passes a
-//! store of one more to the count of `v`'s object; or if such a store dominates it. Executions balance counts and stores
-//! ([`executions`]).
+//! **Math.** A store of `v` is counted if every edge into its block is taken only while `v` is no object, or
+//! passes a store of one more to the count of `v`'s object; or if such a store dominates it. Executions balance
+//! counts and stores ([`executions`]).
 
 mod executions;
 

@@ -1,11 +1,15 @@
 //! The checks over a whole function.
 //!
-//! **Claim.** Under the assumptions of [`Options`], every violation that is returned is one: its
-//! witness is a path of the function on which the invariant is broken.
+//! **Claim.** Under the assumptions of [`Options`], every violation that is returned is one: its witness is a
+//! path of the function on which the invariant is broken.
 //!
-//! **Strength.** Relative to the references that [`provenance`](crate::analysis::provenance) finds. Not
-//! checked: that a reference which no stack map names and which nobody declared is rooted; that an
-//! address is in bounds; what passes did to get here.
+//! **Strength.** Relative to the references that [`provenance`](crate::analysis::provenance) finds, and to what
+//! the producer declares. A reference that no fact and no stack map names, and that nobody declared, is not
+//! found in CLIF without facts. Rewrites are judged by [`rewrite`](crate::rewrite), and machine code by
+//! [`machine`](crate::machine).
+//!
+//! **Math.** Each check is a function of the same [`Facts`]. Checks do not depend on each other, but for the
+//! count of dereferences, and the report is sorted.
 
 pub(crate) mod collector_state;
 pub(crate) mod dereference;

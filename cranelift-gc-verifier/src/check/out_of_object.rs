@@ -1,16 +1,18 @@
 //! Accesses outside of the object that they are made through (GCV18).
 //!
-//! **Claim.** Of every access that is reported: its object can be of a type that has no field there, on the path that is
-//! returned; or there is an execution, and its path is returned, that accesses an array, or an object, beyond its end; or what is filled is no
-//! multiple of an element.
+//! **Claim.** An access is reported if one of these is shown: a path on which its object can be of a type that
+//! has no field there; an execution, with its path, that accesses an array or another object beyond its end; or
+//! a fill of a number of bytes that is no multiple of an element.
 //!
-//! **Strength.** Of structs, exceptions and headers every access at a constant offset is judged. Of arrays, and at offsets that vary, those are
-//! in what the producer made: the optimizer may know a length. Where neither a proof nor an execution is found, and the type of the object is
-//! known, the access is inconclusive. An access through a value of which no fact says what it refers to is judged by executions alone.
+//! **Strength.** Of structs, exceptions and headers every access at a constant offset is judged. Accesses of
+//! arrays, and accesses at offsets that vary, are judged in the producer's CLIF only, because the optimizer may
+//! know a length. Where neither a proof nor an execution is found, and the type of the object is known, the
+//! access is inconclusive. An access through a value of which no fact says what it refers to is judged by
+//! executions alone.
 //!
-//! **Math.** For structs, as in [`typed_position`](super::typed_position). For arrays, `start ≤ offset` and `offset + size ≤ start +
-//! length · element` are proved of the tests that dominate the access ([`bounds`]), or the function is executed with numbers with
-//! which these do not hold ([`executions`]).
+//! **Math.** For structs, as in [`typed_position`](super::typed_position). For arrays, `start ≤ offset` and
+//! `offset + size ≤ start + length · element` are proved from the tests that dominate the access ([`bounds`]),
+//! or the function is executed with numbers with which these do not hold ([`executions`]).
 
 mod bounds;
 mod executions;

@@ -1,4 +1,13 @@
 //! Paths on which a value arrives as something that it must not be.
+//!
+//! **Claim.** [`Arrival::Shown`] comes with a path that [`path::recheck`] accepts, from where the value comes
+//! into being to the target. [`Arrival::Never`] means that every path was tried.
+//!
+//! **Strength.** That of [`path`](crate::analysis::kind::path), for [`MAX_THINGS`] things and [`MAX_ORIGINS`]
+//! origins.
+//!
+//! **Math.** The union of the searches over all pairs of an origin that may be passed and a thing that it may
+//! be.
 
 use crate::analysis::kind::path::{self, Found, Target};
 use crate::analysis::kind::subject::Trial;

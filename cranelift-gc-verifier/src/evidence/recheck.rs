@@ -1,10 +1,13 @@
 //! Witnesses, checked again before they are shown: what all of them have in common.
 //!
-//! **Claim.** Steps that [`path`] accepts are a path of the function: each can come right after the one
-//! before it.
+//! **Claim.** Steps that [`path`] accepts are a path of the function: each can come right after the one before
+//! it.
 //!
-//! **Strength.** This reads the function and its graph alone: none of the analyses that led to the error.
-//! What a witness shows besides is asked by the `recheck` beside each check.
+//! **Strength.** This reads the function and its graph alone: none of the analyses that led to the error. What
+//! a witness shows besides is asked by the `recheck` beside each check.
+//!
+//! **Math.** Two steps follow each other if they are in one block in the order of the code, or if an edge leads
+//! from the block of the first to that of the second, which is entered there.
 
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, constant};

@@ -1,10 +1,13 @@
 //! Whether an error is shown by a path that can be taken.
 //!
 //! **Claim.** [`along`] accepts a path only if no branch condition contradicts it and what the error says is
-//! true of it: the stack map lacks the reference, no store reaches, the value went stale and is relied
-//! on. [`elsewhere`] looks for such a path where the first one is none.
+//! true of it: the stack map lacks the reference, no store reaches, the value went stale and is relied on.
+//! [`elsewhere`] looks for such a path where the first one is none.
 //!
 //! **Strength.** That of [`execution`](super::execution), which reads the function alone.
+//!
+//! **Math.** An error is a disjunction of [`Claim`]s at its instruction. It is shown if one of them holds on
+//! the path, and the proof names the safepoint that the error names.
 
 use super::execution::{self, Claim, Context, Outcome, Passed, Proof, Spot, What};
 use super::steps::{point_step, push_path, role_of, step, through};

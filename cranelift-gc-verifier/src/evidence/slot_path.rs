@@ -1,7 +1,13 @@
 //! The path that shows what is wrong with the contents of a stack slot.
 //!
-//! **Claim.** What is returned is a path to the instruction on which nothing but what is named is stored to
-//! the location.
+//! **Claim.** What is returned is a path to the instruction on which nothing but what is named is stored to the
+//! location.
+//!
+//! **Strength.** Exact on the reachable graph. Whether the branches of the path agree is asked elsewhere
+//! ([`shown`](super::shown)).
+//!
+//! **Math.** A shortest path from the entry, or from a store to the location, to the instruction, in the graph
+//! without the other stores to it.
 
 use crate::analysis::facts::Facts;
 use crate::analysis::slots::Loc;

@@ -1,6 +1,12 @@
 //! The path from the definition of a stale reference over a safepoint to its use.
 //!
 //! **Claim.** What is returned is such a path, and the safepoint is one on it.
+//!
+//! **Strength.** A safepoint whose stack map lacks the reference is preferred; without one, it is the last.
+//! Whether the branches of the path agree is asked elsewhere ([`shown`](super::shown)).
+//!
+//! **Math.** Two shortest paths, from the definition to the safepoint and from there to the use, neither of
+//! which executes the definition again.
 
 use crate::analysis::facts::Facts;
 use crate::analysis::keepalive;

@@ -1,16 +1,17 @@
 //! A function, executed with numbers.
 //!
-//! **Claim.** What [`run`] does, some execution does: the function is called with what the choices of the [`Plan`] give, finds in
-//! memory what they give, and takes the path that [`World::path`] is.
+//! **Claim.** What [`run`] does, some execution does: the function is called with what the choices of the
+//! [`Plan`] give, finds in memory what they give, and takes the path that [`World::path`] is.
 //!
-//! **Strength.** An execution ends as [`End::Vague`] where it depends on what is not understood: on what an unknown operation makes of
-//! a reference or of the number of a type, or on what a callee makes of a reference. So it does where what happens contradicts a
-//! fact. Callees change no memory, and no object moves: both can be so.
+//! **Strength.** An execution ends as [`End::Vague`] where it depends on what is not understood: on what an
+//! unknown operation makes of a reference or of the number of a type, on what a callee makes of a reference, or
+//! on something that contradicts a fact. Callees change no memory, and no object moves: both are possible
+//! behaviours.
 //!
-//! **Math.** A word is its bits, and whether it is the base of the heap, a reference to an object, an address in it, or an address
-//! in a slot: sums and differences of words keep that. Memory is a map from objects, slots, or nothing, and
-//! offsets, to words; what nobody stored is chosen when it is first loaded. Objects have types, which are among those that
-//! their facts allow, and arrays have lengths with which they fit into the heap.
+//! **Math.** A word has its bits and a tag: the base of the heap, a reference to an object, an address in an
+//! object, or an address in a slot. Sums and differences of words keep the tag. Memory is a map from pairs of
+//! an object, a slot or nothing, and an offset, to words. What nobody stored is chosen when it is first loaded.
+//! An object has a type that its facts allow, and an array has a length with which it fits into the heap.
 
 use crate::analysis::class::Class;
 use crate::analysis::facts::Facts;

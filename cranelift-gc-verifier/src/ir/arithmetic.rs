@@ -1,11 +1,14 @@
 //! What pure CLIF computes, on one assignment of its operands.
 //!
-//! **Claim.** [`eval`] gives the bits of a result, or says that this assignment gives none (the
-//! instruction traps, or makes a NaN whose payload is not determined), that the instruction is no
-//! function of its operands, or that it is not understood.
+//! **Claim.** [`eval`] gives the bits of a result, or says that this assignment gives none (the instruction
+//! traps, or makes a NaN whose payload is not determined), that the instruction is no function of its operands,
+//! or that it is not understood.
 //!
-//! **Strength.** Exact for the scalar integer opcodes on `i8` … `i128` and for `f32` and `f64`; the
-//! host's IEEE arithmetic is Cranelift's. Vectors are not understood, save as wholes.
+//! **Strength.** Exact for the scalar integer opcodes on `i8` … `i128` and for `f32` and `f64`; the host's IEEE
+//! arithmetic is Cranelift's. Vectors are not understood, save as wholes.
+//!
+//! **Math.** A partial function from the bits of the operands to the bits of the result, modulo 2ⁿ for integers
+//! of `n` bits.
 
 use crate::ir::integer::Computed;
 use crate::ir::integer::wide::{binary, compare, mask, signed, unary};

@@ -1,8 +1,12 @@
 //! Telling whether a pass changed a function.
 //!
-//! **Claim.** Two functions with the same fingerprint have, up to a collision of 64-bit hashes, the
-//! same blocks, parameters, instructions, operands, destinations and stack maps, in the same
-//! order; what was found in one holds of the other.
+//! **Claim.** Two functions with the same fingerprint have the same blocks, parameters, instructions, operands,
+//! destinations and stack maps, in the same order. What was found in one holds of the other.
+//!
+//! **Strength.** Up to a collision of 64-bit hashes. Aliases are resolved, so that a new name for a value is no
+//! change.
+//!
+//! **Math.** A hash of the sequence of all these, in the order of the layout.
 
 use crate::ir::cfg::destinations;
 use core::hash::{BuildHasher, Hash, Hasher};

@@ -2,8 +2,10 @@
 //!
 //! **Claim.** [`Kind::of`] says of every opcode what it does to references, to addresses and to memory.
 //!
-//! **Strength.** There is no row for "all others": a new opcode does not compile until it has one. What
-//! is computed of a reference in a way that is not followed is [`OPAQUE`](Kind::OPAQUE), and never plain.
+//! **Strength.** There is no row for "all others": a new opcode does not compile until it has one. What is
+//! computed of a reference in a way that is not followed is [`OPAQUE`](Kind::OPAQUE), and never plain.
+//!
+//! **Math.** A total function from opcodes to sets of properties.
 //!
 //! This is the only file that names opcodes for what they do. What they compute is in
 //! [`arithmetic`](crate::ir::arithmetic).

@@ -1,10 +1,13 @@
 //! What integer opcodes compute.
 //!
-//! **Claim.** Operands and results are the bits of integers, zero-extended. What is computed is what the
-//! opcode computes, modulo the width.
+//! **Claim.** Operands and results are the bits of integers, zero-extended. What is computed is what the opcode
+//! computes, modulo the width.
 //!
 //! **Strength.** Exact, for integers that fit in the word: 64 bits for [`narrow`], which is fast, and 128 for
 //! [`wide`]. The two are one text. An opcode that is not known is [`Computed::Unknown`].
+//!
+//! **Math.** Arithmetic in ℤ/2ⁿ for integers of `n` bits; a signed operation reads its operands in two's
+//! complement.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Opcode, Type};

@@ -1,15 +1,16 @@
 //! The reachable part of a function, reduced to what the analyses look at.
 //!
-//! **Claim.** Every instruction that accesses memory, calls, returns, traps on a condition, branches,
-//! compares integers, or hands a value on to its result is an [`Item`], in the order of execution:
-//! reverse post-order of the blocks, and in each the order of the code. What is no item has no operand
-//! that any analysis relies on.
+//! **Claim.** Every instruction that accesses memory, calls, returns, traps on a condition, branches, compares
+//! integers, or hands a value on to its result is an [`Item`], in the order of execution: reverse post-order of
+//! the blocks, and in each the order of the code. What is no item has no operand that any analysis relies on.
 //!
-//! **Strength.** Exact for the function as it stands: one walk over all instructions is made here, so
-//! that the analyses, which are many and some of which iterate, need not make their own. Aliases are
-//! resolved once.
+//! **Strength.** Exact for the function as it stands: one walk over all instructions is made here, so that the
+//! analyses, which are many and some of which iterate, need not make their own. Aliases are resolved once.
 //!
-//! NB: The formats are read in [`memory`](crate::ir::instruction), and the properties of opcodes are Cranelift's.
+//! **Math.** The subsequence of the instructions whose [`Kind`] has a property of `Kind::ITEM`.
+//!
+//! NB: The formats are read in [`memory`](crate::ir::instruction), and the properties of opcodes are
+//! Cranelift's.
 
 use crate::ir::cfg::Node;
 use crate::ir::instruction::{Access, Kind};

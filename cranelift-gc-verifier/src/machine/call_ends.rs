@@ -1,10 +1,13 @@
 //! The ends of calls, read from the machine code itself.
 //!
-//! **Claim.** Where a call begins, [`call_len`] says how long it is, or that there is none. Where a switch of stacks
-//! begins, [`switch_len`] says how far away control comes back, or that there is none.
+//! **Claim.** Where a call begins, [`call_len`] says how long it is, or that there is none. Where a switch of
+//! stacks begins, [`switch_len`] says how far away control comes back, or that there is none.
 //!
-//! **Strength.** Exact for x86_64 and aarch64: it decodes the bytes, and so depends on nothing
-//! that emission says about them. For other targets nothing is decoded.
+//! **Strength.** Exact for x86_64 and aarch64: it decodes the bytes, and so depends on nothing that emission
+//! says about them. For other targets nothing is decoded.
+//!
+//! **Math.** A call is one instruction. A switch of stacks is a sequence of moves of 64 bits, among them one
+//! address relative to the program counter, and an indirect jump; the address is that of the end of the jump.
 
 /// The machine that code is for, as far as its calls are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,12 +1,14 @@
 //! What inlining does to stack maps.
 //!
-//! **Claim.** Where a call with stack map `M` is inlined, every safepoint that comes in its place
-//! has all entries of `M` in its own map. Its other entries, the callee's, are the concern of the
-//! checks on the whole function: their slots are new.
+//! **Claim.** Where a call with stack map `M` is inlined, every safepoint that comes in its place has all
+//! entries of `M` in its own map. Its other entries, the callee's, are the concern of the checks on the whole
+//! function: their slots are new.
 //!
-//! **Strength.** Exact for what it claims. The inliner asks before it inlines a call, and
-//! makes the inlined instructions before it asks about another one: the instructions that are
-//! new at the next question, or when the pass ends, came in the place of that call.
+//! **Strength.** Exact for what it claims. The inliner asks before it inlines a call, and makes the inlined
+//! instructions before it asks about another one: the instructions that are new at the next question, or when
+//! the pass ends, came in the place of that call.
+//!
+//! **Math.** `M ⊆ map(i)` for each safepoint `i` among the instructions that are new.
 
 use crate::finding::map_fault::MapFault;
 use cranelift_codegen::entity::EntityRef;

@@ -1,10 +1,13 @@
 //! Passes that are undone.
 //!
-//! **Claim.** After a pass was undone, the guard knows what it knew when that pass began, and the
-//! report tells that it was undone and why.
+//! **Claim.** After a pass was undone, the guard knows what it knew when that pass began, and the report tells
+//! that it was undone and why.
 //!
-//! **Strength.** Exact: what is known is copied when a pass has ended and was accepted, and a pass
-//! that is undone began there. What was counted stays counted: the questions were asked.
+//! **Strength.** Exact: what is known is copied when a pass has ended and was accepted, and a pass that is
+//! undone began there. What was counted stays counted: the questions were asked.
+//!
+//! **Math.** Let `k` be what is known, and `a` a copy of it. After a pass that was accepted, `a := k`; after
+//! one that was undone, `k := a`.
 
 use crate::analysis::history::History;
 use crate::analysis::provenance::Class;

@@ -1,16 +1,17 @@
 //! Whether a fault that a pass left behind was there before.
 //!
-//! **Claim.** What is reported of a function is wrong with it: of values that are equal, one was used where another one
-//! stands.
+//! **Claim.** A fault that is reported is one of the input: of values that are equal, one was used where
+//! another one stands.
 //!
-//! **Strength.** A pass knows more than the verifier when it looks at the input: that what is computed in a roundabout
-//! way is a reference after all. Who undoes the pass would only hide that. The equalities are those that were judged
-//! right while the function was optimized, of what is computed, and of loads where it is certain what they yield
-//! ([`certain`](crate::rewrite::certain)). That two loads yield the same because their flags say so is none, and what
-//! rests on it is none either: values are equal only if their signatures are, with each load as a leaf of its own.
+//! **Strength.** A pass may know more than the verifier knows when it looks at the input, for example that what
+//! is computed in a roundabout way is a reference after all. Undoing the pass would only hide such a fault. The
+//! equalities are those that were judged right while the function was optimized, of what is computed, and of
+//! loads where it is certain what they yield ([`certain`](crate::rewrite::certain)). That two loads yield the
+//! same because their flags say so is no such equality, and nothing that rests on it is: values are equal only
+//! if their signatures are, with each load as a leaf of its own.
 //!
-//! **Math.** Let `v ~ w` be the least equivalence with those equalities. In the input, each use of `v` becomes one of
-//! the `w ~ v` whose definition dominates that of `v`. No instruction moves.
+//! **Math.** Let `v ~ w` be the least equivalence with those equalities. In the input, each use of `v` becomes
+//! one of the `w ~ v` whose definition dominates that of `v`. No instruction moves.
 
 use crate::analysis::history::History;
 use crate::finding::options::Options;

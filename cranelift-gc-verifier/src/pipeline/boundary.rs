@@ -4,6 +4,8 @@
 //! inconclusive, unless it is rejected.
 //!
 //! **Strength.** Relative to [`guarded`], through which every call goes. A sink that panics is its owner's.
+//!
+//! **Math.** The answer to each call is `guarded(call)`, or one that asks for no change if that panics.
 
 use crate::finding::report::Inconclusive;
 use crate::pipeline::verify::guarded;

@@ -1,10 +1,10 @@
 //! The implementation of Cranelift's facade.
 //!
-//! It is shown the function as the producer made it and after each pass, and asked before each
-//! rewrite.
+//! The guard of a function is shown the function as the producer made it and after each pass. It is asked
+//! before each rewrite.
 //!
-//! With the setting at `check`, a rewrite that is wrong is a violation, and done all the same, so
-//! that the code is what it would be. At `enforce` it is refused: the function comes out
+//! With the setting at `check`, a wrong rewrite is reported as a violation and done all the same, so that the
+//! code is what it would be without the verifier. With `enforce` it is refused. The function then comes out
 //! right, the verdict is on what came out, and the report tells of the refusal.
 
 use crate::analysis::history::History;

@@ -1,9 +1,14 @@
 //! Whether a load certainly yields a value.
 //!
-//! **Claim.** On every path to the load, a store or load of the same bytes with the same value comes last of all that
-//! may write there.
+//! **Claim.** On every path to the load, a store or load of the same bytes with the same value comes last of
+//! all that may write there.
 //!
-//! **Strength.** Accesses of places that are not told apart may be of the same memory, and so may what callees access.
+//! **Strength.** Accesses of places that are not told apart may be of the same memory, and so may what callees
+//! access. What takes more than [`LIMIT`] instructions to find out is not certain.
+//!
+//! **Math.** A backward walk over all paths from the load. A path ends well at an access of the same place with
+//! the same value. The walk fails at a call, at a store that is not apart from the place, at the definition of
+//! the value or of a part of the address, and at the entry.
 
 use super::context::Context;
 use super::signature::Signatures;

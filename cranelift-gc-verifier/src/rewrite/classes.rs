@@ -1,4 +1,14 @@
 //! What values are to the collector while rewrites are judged.
+//!
+//! **Claim.** A value that was there when the function was last verified has the class that
+//! [`provenance`](crate::analysis::provenance) gave it. A newer value has the class that its operands make of
+//! it.
+//!
+//! **Strength.** A newer value is followed through [a few](Classes::what) instructions; what is deeper counts
+//! as plain, and is left to the next verification of the whole function. So are values that are opaque.
+//!
+//! **Math.** The class of a new value is the maximum of its operands' classes that its instruction hands on, in
+//! the order plain < payload < reference < derived < opaque; a sum with a reference in it is derived.
 
 use crate::analysis::provenance::Class;
 use crate::ir::instruction::{Passed, passed_on};

@@ -1,9 +1,15 @@
-//! Whether a trap goes away, or comes (GCV15), and what else does with a block that does nothing but trap (GCV08).
+//! Whether a trap goes away, or comes (GCV15), and what else does with a block that does nothing but trap
+//! (GCV08).
 //!
-//! **Claim.** What is refused is wrong: under the assignment that the error shows, one side traps and the other one does
-//! not; or the instruction that the error names is executed no more.
+//! **Claim.** What is refused is wrong: under the assignment that the error shows, one side traps and the other
+//! one does not; or the instruction that the error names is executed no more.
 //!
-//! **Strength.** Conditional traps, sums that trap on overflow, and divisions. Of accesses that trap nothing is known.
+//! **Strength.** Conditional traps, sums that trap on overflow, and divisions. Of accesses that trap nothing is
+//! known.
+//!
+//! **Math.** Let `t(i)` be the lanes of [`signature`](super::signature) in which `i` traps. `i` may become `j`
+//! if `t(i) = t(j)`, and may go away, with `j` left, if `t(i) ⊆ t(j)`, in all lanes that are known of both. A
+//! block may become a trap if everything on its way to its own trap, with the same code, has no effect.
 
 use super::context::{Context, Refusal};
 use super::equal_bits::{given, traps};

@@ -3,6 +3,9 @@
 //! **Claim.** A trap that is not found here has no trap before it, on every path, that traps in the same lanes.
 //!
 //! **Strength.** That of [`signature`](super::signature).
+//!
+//! **Math.** `i` is a repetition if some `j` that dominates it has the same opcode, and its condition the same
+//! truth in every lane.
 
 use super::signature::{LANES, Signatures};
 use crate::ir::cfg::Cfg;

@@ -1,9 +1,12 @@
 //! What is passed for a block parameter that is to be one value.
 //!
-//! **Claim.** Every argument for the parameter, and for those that are passed for it in turn, is among what is returned,
-//! or was compared before with the same value.
+//! **Claim.** Every argument for the parameter, and for those that are passed for it in turn, is among what is
+//! returned, or was compared before with the same value.
 //!
 //! **Strength.** Exact for the graph.
+//!
+//! **Math.** The least set that contains the arguments for the parameter and, with each parameter in it, the
+//! arguments for that; without the value itself.
 
 use crate::ir::cfg::{Cfg, Node, destinations};
 use crate::ir::steps::{self, Analysis};

@@ -1,11 +1,15 @@
 //! What an address points into, and how far.
 //!
-//! **Claim.** An address that is said to be so far into the object of a reference is: the base of the heap, the
-//! reference and a constant are added up in it, and nothing else.
+//! **Claim.** Where an [`Address`] has an offset, the address is the sum of the heap's base, the reference and
+//! that offset, and of nothing else.
 //!
-//! **Strength.** Sums, differences, extensions and the choice of a bounds check between null and an address are looked into. What is
-//! a reference is so by its fact, or because it has to be in stack maps: the inliner and the optimizer put values in place of
-//! others, and what takes the place of a reference may have no fact of its own.
+//! **Strength.** Sums, differences, extensions and the choice of a bounds check between null and an address are
+//! followed. A value is known to be a reference by its fact, or because it has to be in stack maps. The inliner
+//! and the optimizer put values in place of others, and what takes the place of a reference may have no fact of
+//! its own.
+//!
+//! **Math.** `pointer + reference + offset`, modulo 2⁶⁴. A narrow sum may wrap, so that it is no part of such a
+//! sum unless it traps on overflow.
 
 use crate::ir::cfg::constant;
 use crate::ir::view::Body;

@@ -1,11 +1,16 @@
 //! Whether the branches of a path can all go the way that they go.
 //!
-//! **Claim.** Where the conditions of a path are said to agree, there are values of everything that they are made of with which
-//! each of them is what the path takes it to be.
+//! **Claim.** Where the conditions of a path are said to agree, there are values for everything that they are
+//! made of under which each of them is what the path takes it to be.
 //!
-//! **Strength.** Two conditions that have nothing in common agree. Of conditions that one reference decides, some
-//! [`Thing`](super::thing::Thing) that the reference may be has to pass them all; of others, values near the constants in them
-//! are tried. What is not understood does not agree.
+//! **Strength.** Two conditions that have nothing in common agree. Where one reference decides several
+//! conditions, some [`Thing`](super::thing::Thing) that the reference may be has to pass them all. For other
+//! conditions, values near the constants in them are tried. Conditions that are not understood do not agree.
+//!
+//! **Math.** The leaves of a condition are the references, loads, results of calls and block parameters that it
+//! is made of. Conditions are grouped by the least equivalence that relates two with a common leaf. A group
+//! agrees if some assignment of its leaves, out of finitely many that are tried, makes each of its conditions
+//! what it is on the path.
 
 use super::subject::{Context, NUMBERINGS, Numbering, Subject, Trial, While};
 use super::thing::Things;

@@ -1,9 +1,13 @@
 //! Which field of an object is accessed, and what the memory holds.
 //!
-//! **Claim.** The field that is returned is the one at the offset from the object's reference that the address adds up to; an element
-//! is one of those that come after an array's length.
+//! **Claim.** The field that is returned is the one at the offset from the object's reference that the address
+//! adds up to. An element is one of those that come after an array's length.
 //!
-//! **Strength.** Relative to the layouts that the producer declares, and to the kind that it says that an access takes its object for.
+//! **Strength.** Relative to the layouts that the producer declares, and to the kind that the producer says the
+//! access takes its object for.
+//!
+//! **Math.** For an access of `n` bytes at `reference + d`: the field with offset `d` and size `n`. Of an array
+//! with elements from `e` on, also its element field if `d ≥ e`, or if `d` has an index in it.
 
 use super::address::Address;
 use crate::ir::gc_info::accessed_kind;

@@ -1,8 +1,12 @@
 //! What values without a fact are given.
 //!
-//! **Claim.** What is returned for a value holds of it, if callers, callees and memory hold what the producer declares of them.
+//! **Claim.** What is returned for a value holds of it, if callers, callees and memory hold what the producer
+//! declares of them.
 //!
-//! **Strength.** Parameters, results of calls, and loads.
+//! **Strength.** Parameters of the function, results of calls, and loads. Nothing is returned for other values.
+//!
+//! **Math.** For a parameter, the fact of the function's own signature; for a result, that of the callee's
+//! signature; for a load, that of the field or of the other memory that it reads.
 
 use super::field::held;
 use crate::ir::instruction::access;

@@ -1,10 +1,14 @@
 //! Where a function looks at what an object is.
 //!
-//! **Claim.** A value that is said to be a word of an object's header is that word: it is loaded from where objects of this
-//! producer have it, relative to one reference. A value that is said to be the number of a type is that.
+//! **Claim.** A value that is said to be a word of an object's header is that word: it is loaded from where
+//! objects of this producer have it, relative to one reference. A value that is said to be the number of a type
+//! is that number.
 //!
-//! **Strength.** Where the words are, which memory holds the numbers of types, and which callee compares them, is the
-//! producer's word. Which reference is looked at is computed from the address.
+//! **Strength.** The producer says where the words are, which memory holds the numbers of types, and which
+//! callee compares them. Which reference is looked at is computed from the address.
+//!
+//! **Math.** A load of 32 bits at `base + r + d` is the word of `r` that the producer's header has at offset
+//! `d`. A load from an alias region is the number of the type that the producer names for the region.
 
 use super::address::Address;
 use crate::ir::cfg::Cfg;

@@ -2,13 +2,13 @@
 //!
 //! **Claim.** Of each value and point, [`Kinds::at`] returns all things that the value may be there.
 //!
-//! **Strength.** Relative to facts: what a parameter of the function, a call or a load gives is what its fact says. Block
-//! parameters are what is passed for them, within their facts; a choice is what its arms are; constants are themselves. What is
-//! made otherwise is not known, unless it has a fact.
+//! **Strength.** Relative to facts: what a parameter of the function, a call or a load gives is what its fact
+//! says. Block parameters are what is passed for them, within their facts; a choice is what its arms are;
+//! constants are themselves. A value that is made otherwise may be anything, unless it has a fact.
 //!
-//! **Math.** For block parameters, the least fixed point of `S(p) = F(p) ∩ ⋃ L(e, S(aₑ))` over the edges `e` into the block,
-//! where `F` is what the fact allows, `aₑ` what is passed, and `L(e, S)` what of `S` is left where `e` is taken (see
-//! [`dominating`]).
+//! **Math.** For block parameters, the least fixed point of `S(p) = F(p) ∩ ⋃ L(e, S(aₑ))` over the edges `e`
+//! into the block, where `F` is what the fact allows, `aₑ` what is passed, and `L(e, S)` what of `S` is left
+//! where `e` is taken (see [`dominating`]).
 
 pub(crate) mod address;
 pub(crate) mod agreement;

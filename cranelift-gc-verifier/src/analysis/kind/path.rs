@@ -1,9 +1,14 @@
 //! A path on which a reference that is some thing arrives.
 //!
-//! **Claim.** A path that is found starts at the definition of the reference and ends at the position; no condition on it that is
-//! known goes another way, and those that are not known agree with each other.
+//! **Claim.** A path that is found starts at the definition of the reference and ends at the position. No
+//! condition on it that is known goes another way, and those that are not known agree with each other.
 //!
-//! **Strength.** A path visits a block once at most. What is not understood is not taken.
+//! **Strength.** A path visits a block once at most. A branch whose condition is not understood is not taken.
+//! Where every path was tried, and each is certainly no such path, [`Found::None`] says so.
+//!
+//! **Math.** A depth-first search over simple paths in the blocks that the definition dominates and that lead
+//! to the position. Each path carries the values of the block parameters that it passed, and the conditions
+//! that these do not decide. Where it arrives, the conditions must [`agree`].
 
 use super::agreement::{Agreement, Condition, Given, agree};
 use super::dominating::argument;

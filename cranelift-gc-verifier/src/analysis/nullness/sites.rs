@@ -1,15 +1,16 @@
 //! Dereferences, and the references that they rely on.
 //!
-//! **Claim.** Every access whose address has to do with a reference is a dereference, and of each there is
-//! either a site for every reference that it may dereference, or a reason why there is none.
+//! **Claim.** Every access whose address has to do with a reference is a dereference. For each there is a site
+//! for every reference that it may dereference, or a reason why there is none.
 //!
 //! **Strength.** What an address is made of is followed through sums, choices, stack slots and block parameters
 //! ([`Terms`]). A site is *certain* if the access dereferences the reference whenever it is executed and, of a
-//! choice, the reference was chosen; of an address that is computed in a way that is not followed, a guard
-//! on each reference in it is enough, and where there is none nothing certain can be said.
+//! choice, the reference was chosen. Of an address that is computed in a way that is not followed, a guard on
+//! each reference in it is enough, and where there is none nothing certain can be said.
 //!
-//! **Math.** The address is a sum of terms `Σ tᵢ`, or one of several such sums; the references are those `tᵢ` that have a fact, or whose
-//! class is that of a reference; what these may be is what their facts allow, or what the producer says that they are given.
+//! **Math.** The address is a sum of terms `Σ tᵢ`, or one of several such sums. The references are those `tᵢ`
+//! that have a fact, or whose class is that of a reference. What they may be is what their facts allow, or what
+//! the producer says that they are given.
 
 use super::proofs::Proofs;
 use super::terms::{Term, Terms};

@@ -2,11 +2,18 @@
 //!
 //! **Claim.** The terms of an address are all the references that it is made of.
 //!
-//! **Strength.** Sums are followed with their signs: what is added and taken away again is no term. Of a choice, each
-//! arm is a term, with the condition that chooses it; a choice of references that is such an arm is one term. A block parameter that is an address stands for the reference
-//! that is handed on with it, where each way into the block hands on an address of just that; else for
-//! all that any way hands on. What is loaded from a stack slot is what was stored there. Through operations that
-//! are not followed, all operands that have to do with references are terms, none of which is certain.
+//! **Strength.** Sums are followed with their signs: what is added and taken away again is no term. Of a
+//! choice, each arm is a term, with the condition that chooses it; a choice of references that is such an arm
+//! is one term. What is loaded from a stack slot is what was stored there. Through operations that are not
+//! followed, all operands that have to do with references are terms, none of which is certain.
+//!
+//! A block parameter that is an address stands for the reference that is handed on with it, if each edge into
+//! the block hands on an address of just that reference. Otherwise it stands for all references that any edge
+//! hands on.
+//!
+//! **Math.** With `T(a)` the terms of `a`, as multisets with signs: `T(a ± b) = T(a) ± T(b)`; `T(select c, a,
+//! b)` is `T(a)` where `c` holds, and `T(b)` where it does not; `T(r) = {r}` for a reference `r`; `T(x) = ∅`
+//! for a value that has to do with none.
 
 use crate::analysis::provenance::{Class, Values};
 use crate::finding::report::Unjudged;

@@ -1,14 +1,16 @@
-//! Executions after which the counts of objects are not how many places hold references to them.
+//! Executions after which the counts of objects are not the numbers of places that hold references to them.
 //!
-//! **Claim.** Of each fault that is returned there is an execution that returns, and in which an object was counted more often, or less often,
-//! than references to it were stored, less those that were overwritten; or in which a reference is returned that was loaded from
-//! where references are counted and that is on no list.
+//! **Claim.** For each fault that is returned there is an execution that returns. In it, an object was counted
+//! more often, or less often, than references to it were stored, less those that were overwritten; or a
+//! reference is returned that was loaded from where references are counted and that is on no list.
 //!
-//! **Strength.** That of [`world`](crate::evidence::world), for so many executions. An object is not judged if a reference to it is stored
-//! where nobody says that references are held, such as on the list of what the stack holds; or if a callee gets the last one. An
-//! object whose header changes otherwise than in its count is taken to be put on the list, which may count it once more.
+//! **Strength.** That of [`world`](crate::evidence::world), for a bounded number of executions. An object is
+//! not judged if a reference to it is stored where nobody says that references are held, such as on the list of
+//! what the stack holds; or if a callee gets the last one. An object whose header changes otherwise than in its
+//! count is taken to be put on the list, which may count it once more.
 //!
-//! **Math.** For an object `o`, let `c` be its count, and `n` the number of stores of it less that of stores over it. At the return `c' - c = n`.
+//! **Math.** For an object `o`, let `c` be its count before and `c'` its count at the return, and `n` the
+//! number of stores of it less that of stores over it. Then `c' - c = n`.
 
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;

@@ -1,9 +1,14 @@
 //! What a callee or a loop fills is whole elements.
 //!
-//! **Claim.** Of every fill that is reported: there are a length and an offset with which it is no multiple of an element.
+//! **Claim.** Of every fill that is reported: there are a length and an offset with which it is no multiple of
+//! an element.
 //!
-//! **Strength.** Of callees that the producer says fill an array, and of loops that store an element each time round, from one address to
-//! another one. That these are in the array is judged elsewhere.
+//! **Strength.** Of callees that the producer says fill an array, and of loops that store an element each time
+//! round, from one address to another one. That these are in the array is judged elsewhere. The length is tried
+//! as a few numbers, and so is the offset.
+//!
+//! **Math.** Let `f(n)` be the number of bytes that are filled if every leaf of it is `n`. With `s` the size of
+//! an element, a fill is reported if `f(n) mod s ≠ 0` for one of these numbers.
 
 use super::suspect::Suspect;
 use crate::analysis::facts::Facts;

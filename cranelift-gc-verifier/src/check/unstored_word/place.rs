@@ -1,4 +1,14 @@
 //! What holds a new object, and where addresses point to.
+//!
+//! **Claim.** A value that is said to be the reference to the object, or an address in it, is that on the path
+//! that is followed. A place that is said to be elsewhere is no byte of the object.
+//!
+//! **Strength.** Sums, differences, products with constants, choices, block parameters and stack slots are
+//! followed. What is computed of the object otherwise is a part of it, and the place of such an address is
+//! unknown. What was there before the object is no pointer to it.
+//!
+//! **Math.** An address is `o·object + b·base + c + Σ cᵢ·xᵢ`, modulo 2⁶⁴. It is the byte at `c` of the object
+//! if `o = b = 1` and the rest is empty.
 
 use crate::ir::cfg::{Cfg, Edge, Node, constant, destinations};
 use crate::ir::path::Point;

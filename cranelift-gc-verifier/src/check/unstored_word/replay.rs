@@ -1,8 +1,17 @@
-//! A path on which a word is not stored, again: the function is executed along it with one number for the object and
-//! zero for everything else that is not computed.
+//! Executes a path on which a word is not stored once more.
 //!
-//! **Strength.** What is computed from the object in another way than by sums and shifts is zero, too, so that a store
-//! to it is not noticed; a select is the object if one of its operands is.
+//! The function is executed along the path with one number for the object, and with zero for everything else
+//! that is not computed.
+//!
+//! **Claim.** On a path that [`recheck`] accepts, no store of this execution goes to some byte of the word, and
+//! the instruction at its end hands the object on.
+//!
+//! **Strength.** What is computed from the object otherwise than by sums, products and shifts is zero, too, so
+//! that a store to it is not noticed. A `select` is the object if one of its operands is.
+//!
+//! **Math.** Let `o` be the number. A store to `[a, a + n)` takes `[a, a + n)` out of `[o + offset, o + offset
+//! + 4)`. The path is accepted if something is left, and the object is stored to memory that is no slot, is an
+//! operand of the last instruction, or is in a slot that its stack map names.
 
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, constant, destinations};

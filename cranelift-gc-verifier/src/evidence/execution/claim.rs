@@ -1,6 +1,14 @@
 //! What is claimed of a path, and whether it holds there.
 //!
 //! **Claim.** [`Claim::holds`] says yes only if the claim is true of the path that was executed.
+//!
+//! **Strength.** Where a term is not understood, or the address of the slot was handed on, the answer is that
+//! this is vague. A stale reference is no error by itself: the claim holds then if the path goes on to an
+//! instruction that relies on it.
+//!
+//! **Math.** A claim about words is a formula over the terms at the end of the path. It holds if the formula
+//! does not contradict what the path assumes ([`Known::assume`]). A claim about slots and staleness is read off
+//! the [`State`].
 
 use super::path_facts::PathFacts;
 use super::state::{Context, Stale, State};

@@ -1,12 +1,15 @@
 //! What happens on one path, and the search for a path on which something is the case.
 //!
-//! **Claim.** [`anywhere`] finds a path from the entry that can be taken, as far as its branch conditions tell, and
-//! on which a claim holds; or says that there is none; or gives up.
+//! **Claim.** [`anywhere`] finds a path from the entry that can be taken, as far as its branch conditions tell,
+//! and on which a claim holds; or says that there is none; or gives up.
 //!
 //! **Strength.** The path is executed with terms for values ([`state`]): which reference is which, what each
 //! slot holds and what each safepoint kept is exact on it. This reads the function, and is told which values
 //! are references. No other analysis that led to the claim takes part, so that what they overlook is not
 //! overlooked again.
+//!
+//! **Math.** Symbolic execution. The state of a path is a map from values and slot bytes to terms, and the
+//! conjunction of its branch conditions.
 
 mod claim;
 mod path_facts;

@@ -1,12 +1,15 @@
 //! What the branches and traps of one path say about its terms.
 //!
-//! **Claim.** Where [`PathFacts::assume`] returns false, no execution takes the path. Where it returns true,
-//! one may or may not.
+//! **Claim.** Where [`PathFacts::assume`] returns false, no execution takes the path. Where it returns true, one
+//! may or may not.
+//!
+//! **Strength.** Intervals, a few words that a term is not, and orders of pairs. What needs more, such as the
+//! sum of two unknown terms being within bounds, contradicts nothing.
 //!
 //! **Math.** Each term has an unsigned and a signed interval and a few words that it is not. A pair of terms
-//! has the set of orders, out of less, equal and greater, that it can be in. Whether two terms are equal
-//! is asked of their difference. What was assumed before a term was known is evaluated again with what is known
-//! by now ([`PathFacts::is_consistent`]).
+//! has the set of orders, out of less, equal and greater, that it can be in. Whether two terms are equal is
+//! asked of their difference. What was assumed before a term was known is evaluated again with what is known by
+//! now ([`PathFacts::is_consistent`]).
 
 use super::terms::{Byte, Replacement, Shape, Term, Terms, holds};
 use cranelift_codegen::ir::Opcode;

@@ -1,11 +1,14 @@
 //! The search for a path on which a claim holds.
 //!
-//! **Claim.** [`Outcome::Shown`] comes with a path that no branch condition contradicts, as far as is
-//! known, and on which the claim holds. [`Outcome::Refuted`] means that there is none: every
-//! path was followed. Otherwise the outcome is [`Outcome::Unknown`].
+//! **Claim.** [`Outcome::Shown`] comes with a path that no branch condition contradicts, as far as is known,
+//! and on which the claim holds. [`Outcome::Refuted`] means that there is none: every path was followed.
+//! Otherwise the outcome is [`Outcome::Unknown`].
 //!
-//! **Strength.** Where there is a choice, a path enters a block a few times at most, and so much is executed
-//! in all.
+//! **Strength.** A path enters a block [`VISITS`] times at most, or [`TURNS`] times where it can go only one
+//! way. All paths together execute [`BUDGET`] instructions at most.
+//!
+//! **Math.** A depth-first search over the paths from the entry that can still reach the claim's instruction,
+//! the nearest block first. The number of visits is deepened from one on.
 
 use super::claim::{Claim, Held, Proof};
 use super::path_facts::PathFacts;

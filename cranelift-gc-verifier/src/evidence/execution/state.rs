@@ -1,11 +1,16 @@
 //! One path, executed.
 //!
-//! **Claim.** After the instructions of a path, [`State`] has for each value that was defined on it, and for each
-//! byte of each slot, a term that has its bits; for each safepoint that was passed what its stack map
+//! **Claim.** After the instructions of a path, [`State`] has for each value that was defined on it, and for
+//! each byte of each slot, a term that has its bits; for each safepoint that was passed what its stack map
 //! kept; and which terms are references, by what the producer says of them.
 //!
 //! **Strength.** Exact for what is followed: a path has no joins. What is not understood makes new atoms, which
 //! equal nothing else. A slot whose address goes where it is not followed holds such atoms from then on.
+//!
+//! **Math.** A definition maps its result to a term over the terms of its operands. A store maps the bytes of
+//! its slot to those of its term. A safepoint of a collector that moves puts a new atom, which names the old
+//! term, into each slot that its stack map names. A reference that came to be before a safepoint is stale after
+//! it, unless the collector leaves it in place and something keeps it.
 //!
 //! NB: Of the analyses, this knows which values are references, and nothing else: it reads the function.
 

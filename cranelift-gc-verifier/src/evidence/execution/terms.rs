@@ -2,10 +2,13 @@
 //!
 //! **Claim.** Equal terms have equal bits wherever the path is taken. Unequal ones may be equal, too.
 //!
-//! **Math.** Terms are hash-consed. A sum is kept as a linear combination modulo the width, so that what
-//! is added and taken away again is gone. Everything that moves whole bytes (extensions, truncations,
-//! shifts by bytes, masks of bytes, stores and loads of another width) is kept as the list of its
-//! bytes. Every other operation is a term of its own.
+//! **Strength.** Sums and moves of whole bytes have a normal form. Other operations are equal if their operands
+//! are.
+//!
+//! **Math.** Terms are hash-consed. A sum is kept as a linear combination modulo the width, so that what is
+//! added and taken away again is gone. Everything that moves whole bytes (extensions, truncations, shifts by
+//! bytes, masks of bytes, stores and loads of another width) is kept as the list of its bytes. Every other
+//! operation is a term of its own.
 
 use crate::ir::integer::narrow;
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
