@@ -1,10 +1,12 @@
 //! `cargo xtask tidy`: what no compiler checks, over the files that git tracks or would.
 
 mod floors;
+mod headers;
 
 use crate::base::git;
 use crate::base::project::Project;
 use crate::series::Series;
+use crate::tidy::headers::Header;
 use anyhow::{Result, bail};
 use std::path::{Component, Path, PathBuf};
 
@@ -62,8 +64,11 @@ pub fn run(project: &Project) -> Result<()> {
         .collect();
     let letter = fs_err::read_to_string(project.patches().join("COVER.md"))?;
     findings.problems.extend(unlisted(&subjects?, &letter));
-    let survey = survey(project.root(), &files)?;
+    let sources = sources(project.root(), &files)?;
+    let survey = floors::Survey::of(&sources);
     findings.problems.extend(survey.problems());
+    let (stated, wrong) = headers(&sources);
+    findings.problems.extend(wrong);
     for warning in &findings.warnings {
         eprintln!("warning: {warning}");
     }
@@ -74,7 +79,7 @@ pub fn run(project: &Project) -> Result<()> {
             findings.problems.join("\n")
         );
     }
-    eprintln!("tidy: the verifier: {survey}");
+    eprintln!("tidy: the verifier: {survey}; {stated} headers state claim, strength and math");
     eprintln!("tidy: {} files are in order", files.len());
     Ok(())
 }
@@ -82,8 +87,8 @@ pub fn run(project: &Project) -> Result<()> {
 /// Where the verifier's sources are.
 const VERIFIER: &str = "cranelift-gc-verifier/src/";
 
-/// Count the floors of the verifier.
-fn survey(root: &Path, files: &[&str]) -> Result<floors::Survey> {
+/// The sources of the verifier, by their paths in it.
+fn sources(root: &Path, files: &[&str]) -> Result<Vec<(String, String)>> {
     let mut sources = Vec::new();
     for file in files.iter().filter(|file| file.ends_with(".rs")) {
         let Some(path) = file.strip_prefix(VERIFIER) else {
@@ -99,7 +104,20 @@ fn survey(root: &Path, files: &[&str]) -> Result<floors::Survey> {
     if sources.is_empty() {
         bail!("tidy: {VERIFIER} has no sources: no floors were counted");
     }
-    Ok(floors::Survey::of(&sources))
+    Ok(sources)
+}
+
+/// How many headers state all that they should, and what is wrong with others.
+fn headers(sources: &[(String, String)]) -> (usize, Vec<String>) {
+    let (mut stated, mut wrong) = (0, Vec::new());
+    for (path, text) in sources {
+        match headers::read(text) {
+            Header::Plain => {}
+            Header::Stated => stated += 1,
+            Header::Wrong(why) => wrong.push(format!("{VERIFIER}{path}: its header {why}")),
+        }
+    }
+    (stated, wrong)
 }
 
 #[derive(Debug, Default)]
