@@ -4,7 +4,7 @@ mod common;
 
 use common::run_in;
 use cranelift_gc_verifier::{About, Code};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The codes whose examples show what they show when they are compiled.
 const CODES: [&str; 15] = [
@@ -109,43 +109,87 @@ fn rejected_examples_are_accepted_without_the_check() {
     }
 }
 
-/// The table of all checks.
+/// The table of all checks, with links to their pages.
 fn table() -> String {
     let rows = Code::ALL.into_iter().map(|code| {
         let (name, invariant) = (code.name(), code.invariant());
-        format!("| {code} | {name} | {invariant} |\n")
+        format!("| [{code}]({}) | {name} | {invariant} |\n", page_of(code))
     });
     let head = "| code | name | what must hold |\n|---|---|---|\n";
     head.to_string() + &rows.collect::<String>()
 }
 
-/// A section for each check.
-fn explanations() -> String {
-    let sections = Code::ALL.into_iter().map(|code| {
-        let &About {
-            name,
-            invariant,
-            meaning,
-            bugs,
-            ..
-        } = code.about();
-        let bugs = bugs
-            .iter()
-            .map(|(issues, what)| format!("* {issues}: {what}\n"));
-        let bugs: String = bugs.collect();
-        format!(
-            "## {code} {name}\n\nWhat must hold: {invariant}.\n\n{meaning}\n\n\
-             Bugs of this kind in Wasmtime and Cranelift:\n\n{bugs}"
-        )
+/// The chapters of the checks.
+fn chapters() -> String {
+    let lines = Code::ALL.into_iter().map(|code| {
+        let (name, page) = (code.name(), page_of(code));
+        format!("  - [{code} {name}]({page})\n")
     });
-    sections.collect::<Vec<_>>().join("\n")
+    lines.collect()
+}
+
+/// The page of a check, from `docs/`.
+fn page_of(code: Code) -> String {
+    format!("checks/{}.md", code.to_string().to_lowercase())
+}
+
+/// What `clif-gc explain` says of a check, as a page.
+fn page(code: Code) -> String {
+    let &About {
+        name,
+        invariant,
+        meaning,
+        bugs,
+        ..
+    } = code.about();
+    let file = code.to_string().to_lowercase();
+    let example = |which| {
+        let path = examples().join(format!("{file}-{which}.clif"));
+        let text = std::fs::read_to_string(path).expect("there is an example");
+        format!("```clif\n{}\n```\n", text.trim_end())
+    };
+    let bugs = bugs
+        .iter()
+        .map(|(issues, what)| format!("* {}: {what}\n", linked(issues)));
+    let bugs: String = bugs.collect();
+    let bugs = match bugs.is_empty() {
+        true => bugs,
+        false => format!("\n## Bugs of this kind in Wasmtime and Cranelift\n\n{bugs}"),
+    };
+    format!(
+        "# {code} {name}\n\n\
+         <!-- Made by clif-gc/tests/explain.rs of what `clif-gc explain {code}` says. -->\n\n\
+         **What must hold:** {invariant}.\n\n{meaning}\n\n\
+         ## Rejected\n\n{}\n## Accepted\n\n{}{bugs}",
+        example("rejected"),
+        example("accepted"),
+    )
+}
+
+/// Issues and advisories with their addresses.
+fn linked(issues: &str) -> String {
+    let wasmtime = "https://github.com/bytecodealliance/wasmtime";
+    let link = |issue: &str| {
+        let number = issue
+            .split(' ')
+            .next()
+            .and_then(|word| word.strip_prefix('#'));
+        match number {
+            Some(number) => format!("[{issue}]({wasmtime}/issues/{number})"),
+            None if issue.starts_with("GHSA-") => {
+                format!("[{issue}]({wasmtime}/security/advisories/{issue})")
+            }
+            None => issue.to_string(),
+        }
+    };
+    issues.split(", ").map(link).collect::<Vec<_>>().join(", ")
 }
 
 /// Puts `made` between the marks called `name` in the document, if `CLIF_GC_BLESS` is set, and fails if
 /// something else is there.
 #[track_caller]
 fn document_has(path: &str, name: &str, made: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+    let path = document(path);
     let text = std::fs::read_to_string(&path).expect("the document is there");
     let (start, end) = (
         format!("<!-- {name} -->\n"),
@@ -154,7 +198,7 @@ fn document_has(path: &str, name: &str, made: &str) {
     let (before, rest) = text.split_once(&start).expect("it has the first mark");
     let (found, after) = rest.split_once(&end).expect("it has the second mark");
     let expected = format!("\n{made}\n");
-    if std::env::var_os("CLIF_GC_BLESS").is_some() {
+    if is_blessing() {
         let text = format!("{before}{start}{expected}{end}{after}");
         std::fs::write(&path, text).expect("the document can be written");
         return;
@@ -162,9 +206,58 @@ fn document_has(path: &str, name: &str, made: &str) {
     assert_eq!(found, expected, "CLIF_GC_BLESS=1 makes it anew");
 }
 
+/// Writes the document, if `CLIF_GC_BLESS` is set, and fails if something else is there.
+#[track_caller]
+fn document_is(path: &str, made: &str) {
+    let path = document(path);
+    if is_blessing() {
+        std::fs::write(&path, made).expect("the document can be written");
+        return;
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    let path = path.display();
+    assert_eq!(found, made, "{path}: CLIF_GC_BLESS=1 makes it anew");
+}
+
+fn document(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
+
+fn is_blessing() -> bool {
+    std::env::var_os("CLIF_GC_BLESS").is_some()
+}
+
 #[test]
 fn the_documents_say_what_the_codes_say() {
-    document_has("README.md", "checks", &table());
     document_has("docs/checks.md", "checks", &table());
-    document_has("docs/checks.md", "explanations", &explanations());
+    document_has("docs/SUMMARY.md", "checks", &chapters());
+    for code in Code::ALL {
+        document_is(&format!("docs/{}", page_of(code)), &page(code));
+    }
+}
+
+#[test]
+fn there_are_no_pages_of_other_codes() {
+    let pages = std::fs::read_dir(document("docs/checks")).expect("it is there");
+    let pages = pages.map(|page| {
+        let name = page.expect("it can be listed").file_name();
+        format!("checks/{}", name.to_string_lossy())
+    });
+    let mut pages: Vec<String> = pages.collect();
+    pages.sort();
+    let mut expected = Code::ALL.map(page_of).to_vec();
+    expected.sort();
+    assert_eq!(pages, expected);
+}
+
+#[test]
+fn issues_have_addresses() {
+    let wasmtime = "https://github.com/bytecodealliance/wasmtime";
+    assert_eq!(
+        linked("#13381 (a), GHSA-2hw9, synthetic"),
+        format!(
+            "[#13381 (a)]({wasmtime}/issues/13381), \
+             [GHSA-2hw9]({wasmtime}/security/advisories/GHSA-2hw9), synthetic"
+        )
+    );
 }

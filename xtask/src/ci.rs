@@ -2,6 +2,7 @@
 
 use crate::base::cargo::{self, succeed};
 use crate::base::project::Project;
+use crate::book;
 use crate::measure::{identity, replay, units};
 use crate::patches::check::{self, Compiled};
 use crate::tidy;
@@ -22,6 +23,7 @@ const STEPS: &[Step] = &[
     ("tidy", tidy::run),
     ("fmt", fmt),
     ("clippy", clippy),
+    ("book", book::check),
     ("units", units::run),
     ("doc", doc),
     ("test", |project| test(project, &[])),

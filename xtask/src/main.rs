@@ -4,6 +4,7 @@
 //! that a fresh clone needs one command.
 
 mod base;
+mod book;
 mod ci;
 mod launch;
 mod measure;
@@ -65,6 +66,8 @@ enum Task {
     Units,
     /// Check what no compiler checks: file sizes, forgotten macros, machine paths, links
     Tidy,
+    /// Build the documents as a book in target/book, and follow its links
+    Book,
     /// Compare the code that patched and unpatched crates generate, byte by byte
     Identity {
         /// Modules (.wasm, .wat) or directories of them [default: filetests/wasm]
@@ -172,6 +175,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Vendor(args) => vendor::run(&project, &args)?,
         Task::Units => units::run(&project)?,
         Task::Tidy => tidy::run(&project)?,
+        Task::Book => book::run(&project)?,
         Task::Identity { paths } => identity::run(&project, &paths)?,
         Task::Replay(args) => return replay::run(&project, &args),
         Task::Cost(args) => cost::run(&project, &args)?,

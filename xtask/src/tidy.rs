@@ -8,6 +8,7 @@ use crate::base::project::Project;
 use crate::series::Series;
 use crate::tidy::headers::Header;
 use anyhow::{Result, bail};
+use pulldown_cmark::{Event, Options, Parser, Tag};
 use std::path::{Component, Path, PathBuf};
 
 /// Larger files belong outside the repository.
@@ -192,30 +193,17 @@ fn unlisted(subjects: &[String], letter: &str) -> Vec<String> {
     problems
 }
 
-/// Targets of inline Markdown links and images outside code, with their lines.
+/// What the links and images of a document lead to, with their lines.
 fn links(text: &str) -> Vec<(usize, String)> {
-    let mut links = Vec::new();
-    let mut fence: Option<&str> = None;
-    for (index, line) in text.lines().enumerate() {
-        let trimmed = line.trim_start();
-        let mark = ["```", "~~~"].into_iter().find(|m| trimmed.starts_with(m));
-        match (fence, mark) {
-            (None, Some(_)) => fence = mark,
-            (Some(open), Some(mark)) if open == mark => fence = None,
-            (Some(_), _) => {}
-            (None, None) => {
-                // Every second piece between back-quotes is code.
-                for text in line.split('`').step_by(2) {
-                    for (at, _) in text.match_indices("](") {
-                        let rest = &text[at + 2..];
-                        let target = rest.split([')', ' ']).next().unwrap_or_default();
-                        links.push((index + 1, target.trim_matches(['<', '>']).to_string()));
-                    }
-                }
-            }
+    let events = Parser::new_ext(text, Options::ENABLE_TABLES).into_offset_iter();
+    let links = events.filter_map(|(event, range)| match event {
+        Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+            let line = text[..range.start].matches('\n').count() + 1;
+            Some((line, dest_url.to_string()))
         }
-    }
-    links
+        _ => None,
+    });
+    links.collect()
 }
 
 fn resolves(root: &Path, file: &str, link: &str) -> bool {
@@ -264,7 +252,7 @@ mod tests {
     #[test]
     fn clean_files_have_no_problems() {
         let readme = "[a](src/a.rs) [b](https://example.org/x) [c](#c) `[d](nowhere)`\n\
-                      ```\n[e](nowhere)\n```\n";
+                      ```\n[e](nowhere)\n```\n\n    [f](nowhere)\n\n<!-- [g](nowhere) -->\n";
         let manifest = "[patch.crates-io]\n# from crates.io\n";
         assert_eq!(
             problems(&[
@@ -282,7 +270,10 @@ mod tests {
         let big = "a".repeat(FILE_MAX as usize + 1);
         let ignored = format!("{}]\nfn t() {{ {}) }}\n", UNFINISHED[2], UNFINISHED[0]);
         let files = [
-            ("README.md", "[a](b.md)\n[up](../../etc/passwd)\n"),
+            (
+                "README.md",
+                "[a](b.md)\n[up](../../etc/passwd)\n\n| [c][d] |\n|---|\n\n[d]: c.md\n",
+            ),
             ("upstream/a", ""),
             ("fuzz/target/a", ""),
             ("big.txt", big.as_str()),
@@ -294,6 +285,7 @@ mod tests {
         for expected in [
             "README.md:1: link to `b.md` leads nowhere",
             "README.md:2: link to `../../etc/passwd`",
+            "README.md:4: link to `c.md` leads nowhere",
             "upstream/a: is generated",
             "fuzz/target/a: is generated",
             "big.txt: 1048577 bytes",
@@ -304,7 +296,7 @@ mod tests {
         ] {
             assert!(found.contains(expected), "{expected} not in:\n{found}");
         }
-        assert_eq!(found.lines().count(), 9, "{found}");
+        assert_eq!(found.lines().count(), 10, "{found}");
     }
 
     #[test]
