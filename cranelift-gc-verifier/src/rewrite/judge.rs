@@ -6,8 +6,8 @@
 //! **Strength.** What is asked:
 //!
 //! * forwarded loads and removed stores: all of them (GCV08, [`forwarding`](super::forwarding));
-//! * values in the place of others: type and representation (GCV13, [`kept`](super::kept)), freshness (GCV14,
-//!   [`kept`](super::kept)), and that both compute the same bits (GCV15, [`equal_bits`](super::equal_bits));
+//! * values in the place of others: type and representation (GCV13, [`preserved`](super::preserved)), freshness (GCV14,
+//!   [`preserved`](super::preserved)), and that both compute the same bits (GCV15, [`equal_bits`](super::equal_bits));
 //! * branches and traps whose condition changes, or that go away: the same (GCV15).
 //!
 //! By default, values are compared where references, or what is derived from them, take part;

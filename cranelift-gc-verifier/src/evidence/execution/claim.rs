@@ -7,7 +7,7 @@
 //! instruction that relies on it.
 //!
 //! **Math.** A claim about words is a formula over the terms at the end of the path. It holds if the formula
-//! does not contradict what the path assumes ([`Known::assume`]). A claim about slots and staleness is read off
+//! does not contradict what the path assumes ([`PathFacts::assume`]). A claim about slots and staleness is read off
 //! the [`State`].
 
 use super::path_facts::PathFacts;
