@@ -1,12 +1,12 @@
 //! Where references and derived pointers are relied on.
 //!
-//! **Claim.** No instruction relies on a value that is not among those that are relied on.
+//! **Claim.** No instruction relies on a value outside the set that is returned.
 //!
-//! **Strength.** Through block parameters and pure instructions, whatever paths are taken. A value that is relied on
-//! may be relied on only where it is fresh.
+//! **Strength.** The set is closed under block parameters and pure instructions, whatever paths are taken. A
+//! value in it may be relied on only where it is fresh.
 //!
-//! **Math.** The least set that contains the operands of accesses, calls and returns, and with each value what it is
-//! made of: the operands that it hands on, or the arguments for the block parameter.
+//! **Math.** The least set that contains the operands of accesses, calls and returns and, with each value, what
+//! it is made of: the operands that its instruction hands on, or the arguments for the block parameter.
 
 use crate::ir::cfg::for_each_block_arg;
 use crate::ir::cfg::{Cfg, Node};

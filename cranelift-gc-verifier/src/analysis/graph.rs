@@ -1,9 +1,9 @@
 //! The graph of a function while its rewrites are judged.
 //!
-//! **Claim.** What holds on all ways of the graph holds on all ways of the function as it stands.
+//! **Claim.** What holds on all paths of the graph holds on all paths of the function as it stands.
 //!
-//! **Strength.** Exact but for branches that lose ways in the course of a pass: the ways are taken out, and
-//! dominators and versions stay those of the larger graph.
+//! **Strength.** Exact, except for branches that lose edges in the course of a pass. The edges are taken out,
+//! and dominators and versions stay those of the larger graph.
 //!
 //! **Math.** Let `G' ⊆ G` be graphs with the same blocks. A statement over all paths of `G` holds over all
 //! paths of `G'`. A statement that some path exists need not, so that it is asked again of `G'`.

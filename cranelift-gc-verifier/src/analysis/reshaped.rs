@@ -1,13 +1,12 @@
-//! What loads from stack slots find there that nobody else follows.
+//! What loads from stack slots find there, where no other analysis follows it.
 //!
 //! A reload that loads exactly what a spill stored is followed by [`slots`](super::slots). A load of another
-//! size or type, or from a slot that no stack map names, is followed here: it must not make a reference
-//! plain.
+//! size or type, or from a slot that no stack map names, is followed here. It must not make a reference plain.
 //!
-//! **Claim.** Of each byte of such a load: which byte of which stored value it is, if that is the same on all
-//! ways; and all values of which a part may be loaded.
+//! **Claim.** For each byte of such a load: the stored value that it is a byte of, and which byte, if that is
+//! the same on all paths; and all values of which a part may be loaded.
 //!
-//! **Strength.** Where several stores reach one load, where a safepoint renews the slot on some ways only, and
+//! **Strength.** Where several stores reach one load, where a safepoint renews the slot on some paths only, and
 //! where the address of the slot is handed on, what is loaded is opaque.
 //!
 //! **Math.** Reaching definitions, backwards from each load, over bytes.

@@ -1,17 +1,16 @@
 //! Which safepoint was passed last, at every point of the function.
 //!
-//! **Claim.** Every program point has a *version*: the safepoint that was passed last on the way
-//! there, or the block at which ways with different ones meet, or the entry. A reference that is
-//! defined at a point with version `d` and used, dominated by that definition, at a point with
-//! version `u` has crossed no safepoint on any path between them exactly when `d = u`.
+//! **Claim.** Every program point has a *version*: the safepoint that was passed last on every path to it, or
+//! the block at which paths with different ones meet, or the entry. A reference that is defined at a point with
+//! version `d` and used, dominated by that definition, at a point with version `u` has crossed no safepoint on
+//! any path between them exactly when `d = u`.
 //!
 //! **Strength.** Exact on the reachable graph of [`Cfg`].
 //!
-//! **Math.** The version is one variable that every safepoint assigns; its values are those of
-//! minimal SSA form, with a φ at each block of the iterated dominance frontier of the blocks that
-//! hold a safepoint. A worklist that settles versions in another order can leave a loop header
-//! with a version of its own that only the header itself justifies, and so report a loop that
-//! holds no safepoint.
+//! **Math.** The version is one variable that every safepoint assigns. Its values are those of minimal SSA
+//! form, with a φ at each block of the iterated dominance frontier of the blocks that hold a safepoint. A
+//! worklist that settles versions in another order can leave a loop header with a version of its own that only
+//! the header itself justifies, and so report a loop that holds no safepoint.
 
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::safepoint::{Safepoint, may_collect};

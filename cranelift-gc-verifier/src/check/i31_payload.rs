@@ -2,16 +2,18 @@
 //!
 //! Null has no payload: taking it is a trap of Wasm, as a dereference is (wasmtime#9165).
 //!
-//! **Claim.** Of each reference that is reported an integer is taken, and null gets to where the integer is taken or used.
+//! **Claim.** An integer is taken out of each reference that is reported, and null reaches the place where the
+//! integer is taken or used.
 //!
-//! **Strength.** A shift is pure, and the optimizer may move it above the trap that was before it. So where a reference is
-//! tested at all, what is asked is whether null gets to what relies on the integer: instructions that are not pure.
-//! What goes on as a block parameter, or through a select, is not followed: there it may be used on the ways only on
-//! which it was tested.
+//! **Strength.** A shift is pure, and the optimizer may move it above the trap that was before it. So where a
+//! reference is tested at all, the question is whether null reaches an instruction that is not pure and that
+//! relies on the integer. An integer that is passed for a block parameter, or through a select, is not
+//! followed: it may be used there only on the paths on which the reference was tested.
 //!
 //! **Math.** GCV10 at `x = v >> 1`, if the fact of `v` is that it is an i31 or null, no instruction traps,
-//! branches or chooses on `v` or on a comparison of it, and a path on which `v` is null gets to `x`. GCV10, and GCV16 after
-//! a pass, at a use of what is computed of `x`, if `v` may be an i31 or null, and a path on which it is null gets there.
+//! branches or chooses on `v` or on a comparison of it, and a path on which `v` is null reaches `x`. GCV10, and
+//! GCV16 after a pass, at a use of what is computed of `x`, if `v` may be an i31 or null, and a path on which
+//! it is null reaches the use.
 
 use crate::analysis::nullness::sites::{Site, is_opaque};
 use crate::finding::hazard::{Hazard, Hazards};

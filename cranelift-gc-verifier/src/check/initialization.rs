@@ -1,13 +1,12 @@
 //! Objects that a collection could see half made.
 //!
-//! **Claim.** Every safepoint that is reported is executed after the allocation of an object, and before
-//! its initialization is complete.
+//! **Claim.** Every safepoint that is reported is executed after the allocation of an object, and before its
+//! initialization is complete.
 //!
-//! **Strength.** Where the initialization ends is the producer's word: it names the calls that come
-//! before. That a call comes after the allocation is read off the function: the reference to the object
-//! dominates it.
-//!
-//! That its words are stored before it is handed on is another claim, in [`words`].
+//! **Strength.** The producer says where the initialization ends: it names the calls that come before. That a
+//! call comes after the allocation is read off the function: the reference to the object dominates it. That the
+//! words of an object are stored before it is handed on is another claim, in
+//! [`unstored_word`](super::unstored_word).
 //!
 //! **Math.** GCV17 at the call `c` that is named for the object `o`, if `c` may collect and the definition of
 //! `o` strictly dominates `c`.

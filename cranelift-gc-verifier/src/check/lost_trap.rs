@@ -1,14 +1,13 @@
 //! Bounds checks that guard an access.
 //!
-//! A bounds check with a mitigation against Spectre is no branch: `select_spectre_guard` puts null in the
-//! place of an address that is out of bounds, and the access traps. Without an access there is no
-//! trap, though Wasm says that there is one (wasmtime#10353).
+//! A bounds check with a mitigation against Spectre is no branch: `select_spectre_guard` puts null in the place
+//! of an address that is out of bounds, and the access traps. Without an access there is no trap, though Wasm
+//! demands one (wasmtime#10353).
 //!
-//! **Claim.** Of every address that is reported no access can trap, and nothing else is done with it.
+//! **Claim.** No access of an address that is reported can trap, and the address is used for nothing else.
 //!
-//! **Strength.** Asked of what a producer made that says which collector it made it for; other CLIF may
-//! compute an address for nothing. What is handed on, to an addition, a call or a block, counts as
-//! used.
+//! **Strength.** Only of functions whose producer declares its collector; other CLIF may compute an address for
+//! nothing. An address that is passed on, to an addition, a call or a block, counts as used.
 //!
 //! **Math.** GCV16 at `a = select_spectre_guard c, null, x`, unless some reachable instruction accesses `a`
 //! with a trap code, or uses `a` other than as the address of an access.

@@ -1,16 +1,16 @@
 //! New objects that are handed on before all that a collector reads of them is stored.
 //!
-//! **Claim.** The producer said of every word that is reported that it has to be stored (`! gcnew`), and there is
-//! a path from the definition of the reference to an instruction that hands the object on, on which nothing
-//! stores some byte of the word. The object is handed on by a return, by a call that may collect, as an argument or
-//! in its stack map, and by a safepoint, or a return, after it was stored to memory.
+//! **Claim.** The producer said of every word that is reported that it has to be stored (`! gcnew`). There is a
+//! path from the definition of the reference to an instruction that hands the object on, on which nothing
+//! stores some byte of the word. An object is handed on by a return, by a call that may collect, as an argument
+//! or in its stack map, and by a safepoint or a return after it was stored to memory.
 //!
-//! **Strength.** The object is followed by path: through block parameters, stack slots, selects and sums. A store
-//! whose address is not understood may be one of any byte; what was stored by such stores only is inconclusive.
-//! After [`STATES_A_BLOCK`] ways to hold an object for each block, the rest is inconclusive, too.
+//! **Strength.** The object is followed by path: through block parameters, stack slots, selects and sums. A
+//! store whose address is not understood may be a store of any byte. A word that only such stores may have
+//! stored is inconclusive. So is the rest of a function after [`STATES_A_BLOCK`] states for each block.
 //!
 //! **Math.** States are pairs of a block and of what holds the object there, which edges and instructions
-//! decide. In each, the bytes that are stored on all paths to it: a forward must-analysis, whose sets only
+//! decide. Each has the bytes that are stored on all paths to it: a forward must-analysis, whose sets only
 //! shrink. So a byte that is missing from a set at any time is missing on some path.
 
 mod bytes;

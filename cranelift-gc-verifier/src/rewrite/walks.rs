@@ -2,18 +2,18 @@
 //!
 //! **Claim.** From a place that is known here, the walk backwards for the same question finds no conflict.
 //!
-//! **Strength.** Questions of stack slots, which are nearly all: a reference that lives long is reloaded
-//! again and again, and each time the way back to where it was spilled is longer.
-//! Removing a load or store on the path does not invalidate a cached walk, provided that the removal was
-//! judged right: a load that is forwarded showed what the walk from there shows as well, and a store that is
-//! dead is written over before. All is forgotten when something is wrong, when another instruction takes the
-//! place of one that accesses memory, when the graph has new ways, and when values turn out to be others.
+//! **Strength.** Only questions of stack slots, which are nearly all. A reference that lives long is reloaded
+//! again and again, and each time the path back to its spill is longer. Removing a load or store on the path
+//! does not invalidate a cached walk, provided that the removal was judged right: a load that is forwarded
+//! showed what the walk from there shows as well, and a store that is dead is written over before. All is
+//! forgotten when something is wrong, when another instruction takes the place of one that accesses memory,
+//! when the graph has new edges, and when values turn out to be others.
+//!
+//! **Math.** Let `P` be the places from which no path backwards has a conflict. A walk that comes to a place in
+//! `P` stops there; after a walk without a conflict, what it visited is in `P`.
 //!
 //! **Cost.** A walk that is not over soon looks up the next access that matters ([`last_access`]), instead of
 //! passing those to other places, which may be as many as there are references.
-//!
-//! **Math.** Let `P` be the places from which no path backwards has a conflict. A walk that comes to a place in `P` stops
-//! there; after a walk without a conflict, what it visited is in `P`.
 
 use crate::analysis::address::place::Place;
 use crate::analysis::address::sum::{Base, Sums};

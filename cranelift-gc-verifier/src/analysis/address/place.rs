@@ -1,13 +1,13 @@
 //! Where a memory access goes, from the address alone.
 //!
-//! **Claim.** Two accesses that do not trap and have the same base, between which nothing that the base is made of is
-//! defined anew, go to the memory that their offsets say. Alias regions are not asked: they are
-//! what the producer, and the optimizer after it, claim.
+//! **Claim.** Two accesses that do not trap and have the same base go to the memory that their offsets say, if
+//! nothing that the base is made of is defined again between them. Alias regions are not asked: they are what
+//! the producer, and the optimizer after it, claim.
 //!
 //! **Strength.** Accesses with different bases may go to the same memory, unless both are stack slots.
 //!
-//! **Math.** An access is a pair of a base and the interval `[offset, offset + size)`. Two intervals on one base are
-//! compared as intervals.
+//! **Math.** An access is a pair of a base and the interval `[offset, offset + size)`. Two intervals on one
+//! base are compared as intervals.
 
 use super::equality::Equality;
 use super::sum::{Base, Sums};

@@ -1,12 +1,12 @@
 //! Which things a reference may still be where it arrives.
 //!
-//! **Claim.** What is not left is excluded: among what every way to the point passes there are traps and branches that
-//! exclude it.
+//! **Claim.** What is not left is excluded: traps and branches that every path to the point passes exclude it.
 //!
-//! **Strength.** Tests that dominate the point, and those that decide a block parameter which such a test asks, as
-//! that of a cast is. Of others nothing is said.
+//! **Strength.** Tests that dominate the point, and tests that decide a block parameter which such a test
+//! reads, as a cast does. Nothing is said of other tests.
 //!
-//! **Math.** As in [`nullness::dominating`](crate::analysis::nullness::dominating), of sets of [`Things`] instead of words.
+//! **Math.** As in [`nullness::dominating`](crate::analysis::nullness::dominating), with sets of [`Things`]
+//! instead of words.
 
 use super::subject::{Subject, Trial, While};
 use super::thing::Things;

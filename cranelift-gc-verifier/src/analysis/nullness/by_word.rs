@@ -1,10 +1,10 @@
 //! Conditions that one reference alone decides.
 //!
-//! **Claim.** While the reference is a word, such a condition is what is said of it here, whatever the
-//! parameters of blocks and all other references are.
+//! **Claim.** While the reference is a word, such a condition has the truth that is noted here, whatever the
+//! block parameters and all other references are.
 //!
-//! **Strength.** That of [`eval`](super::eval), of which this is the memory: a condition is evaluated once
-//! for all words, in one go if it is made of common operations.
+//! **Strength.** That of [`eval`](super::eval). A condition is evaluated once for all words, and in one go if
+//! it is made of common operations.
 //!
 //! **Math.** For the words `w` that references are tried as: the vector of `eval(c[r := w])`.
 

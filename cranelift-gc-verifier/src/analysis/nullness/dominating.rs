@@ -1,15 +1,15 @@
-//! Guards that are just before a dereference.
+//! Guards that dominate a dereference.
 //!
-//! **Claim.** A dereference that is said to be guarded is: among what every way to it passes there are
-//! traps and branches that exclude every representative of what its reference may be.
+//! **Claim.** A dereference that is said to be guarded is: traps and branches that every path to it passes
+//! exclude every representative of what its reference may be.
 //!
-//! **Strength.** Most guards are found at this small cost; of the others nothing is said.
+//! **Strength.** This finds most guards at a small cost. Nothing is said of the others.
 //!
-//! **Math.** Where the block of a dereference has one way into it, the branch there is a guard; where ways
-//! meet, the next block up that is passed for certain is the immediate dominator. A block parameter
-//! that is a condition, as that of a cast is, is looked at for each way into its block: the words
-//! that may come that way, and what is passed then. All of them are dominated by the definition of the
-//! reference, so that it is what it was when they were passed.
+//! **Math.** Where one edge leads into the block of a dereference, the branch at its source is a guard. Where
+//! edges meet, the next block up that is passed for certain is the immediate dominator. A block parameter that
+//! is a condition, as that of a cast is, is evaluated for each edge into its block: the words that may come
+//! along that edge, and what is passed then. The definition of the reference dominates all of these, so that
+//! the reference is the same where they were passed.
 
 use super::branch::{Way, way_along};
 use super::by_word::While;

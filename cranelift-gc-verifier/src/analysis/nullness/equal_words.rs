@@ -1,14 +1,14 @@
 //! Words that a reference need not be tried as.
 //!
-//! **Claim.** Where one word is said to be like another one, the analysis of both is the same: every
-//! condition that was evaluated with the one comes out with the other as it did.
+//! **Claim.** Where one word is said to be equivalent to another one, the analysis of both is the same: every
+//! condition that was evaluated with the one has the same truth with the other.
 //!
-//! **Strength.** It is said only if whatever the reference decides, it decides by itself: no condition that
-//! was made of it was made of a block parameter, too, and no parameter was given anything that is made
-//! of it. Conditions that are not made of it are the same anyway.
+//! **Strength.** It is said only if the reference decides alone whatever it decides: no condition that was made
+//! of it was made of a block parameter as well, and no parameter was passed anything that is made of it.
+//! Conditions that are not made of it are the same anyway.
 //!
-//! **Math.** Let `C` be the conditions that were read. The analyses of `v` and `w` are the same if `c[r := v] = c[r := w]`
-//! for every `c` in `C`.
+//! **Math.** Let `C` be the conditions that were read. The analyses of `v` and `w` are the same if `c[r := v] =
+//! c[r := w]` for every `c` in `C`.
 
 use super::eval::{Bits, truth};
 use super::scratch::{Scratch, Subject};

@@ -2,15 +2,15 @@
 //!
 //! **Claim.** A dereference that is not reached is not executed while the reference is that word.
 //!
-//! **Strength.** What is reached may not be executed: where paths meet, what was known on each of
-//! them is forgotten, and what is not understood is taken to go either way. So nothing
-//! is wrong until a path was found (see [`replay`](super::path)).
+//! **Strength.** What is reached may not be executed: where paths meet, what was known on each of them is
+//! forgotten, and a branch that is not understood is taken to go both ways. So nothing is reported until a path
+//! is found (see [`replay`](super::path)).
 //!
-//! **Math.** Conditional constant propagation (Wegman, Zadeck: "Constant Propagation with
-//! Conditional Branches", TOPLAS 1991) from the definition of the reference on, over those blocks
-//! that it dominates which lead to a dereference of it without defining it again. No path leaves them
-//! and comes back without defining it again, so that the parameters of none of them are given anything
-//! from elsewhere.
+//! **Math.** Conditional constant propagation (Wegman, Zadeck: "Constant Propagation with Conditional
+//! Branches", TOPLAS 1991) from the definition of the reference on. It visits those blocks that the definition
+//! dominates and that lead to a dereference without passing the definition again. No path leaves these blocks
+//! and comes back without passing the definition, so that no parameter of theirs is passed anything from
+//! elsewhere.
 
 use super::branch::{Way, for_each_param, way_along, way_past};
 use super::equal_words::{EqualWords, Reads};

@@ -1,14 +1,14 @@
-//! Conditions that no reference has a say in, and those that one reference alone decides.
+//! Conditions that depend on no reference, and those that one reference alone decides.
 //!
-//! **Claim.** What is said of a condition here holds whatever the parameters of blocks are, and, where no
-//! reference is named, whatever the reference that is followed is.
+//! **Claim.** What is said of a condition here holds whatever the block parameters are. Where no reference is
+//! named, it holds whatever the reference that is followed is.
 //!
-//! **Strength.** It is said of those that are made of constants, of what is loaded, of what callees
-//! return, and of one reference at most. They are evaluated once for all references of a function, and
-//! for each word that these are tried as, instead of each time that a branch is come to.
+//! **Strength.** Only conditions that are made of constants, loads, results of calls, and at most one
+//! reference. They are evaluated once for all references of a function, and once for each word that a reference
+//! is tried as, instead of at each visit of a branch.
 //!
-//! **Math.** The dependence of a value is in the order nothing < one reference or parameter < anything. That of a result is
-//! the join of those of its operands; loads and calls depend on nothing.
+//! **Math.** The dependence of a value is in the order nothing < one reference or parameter < anything. That of
+//! a result is the join of those of its operands; loads and calls depend on nothing.
 
 use super::branch::Way;
 use super::eval::{Bits, Truth, eval, is_load, truth};

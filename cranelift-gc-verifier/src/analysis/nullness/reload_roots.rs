@@ -1,14 +1,15 @@
 //! Which reference a reload is, and which parameters of a block are one reference.
 //!
-//! **Claim.** A reload is null, or the i31 that it is, exactly if what it is reloaded for is: a
-//! collection changes the bits of neither. Parameters of one block are the same value if each edge passes
-//! the same value for both.
+//! **Claim.** A reload is null, or a certain i31, exactly if the reference that it reloads is: a collection
+//! changes the bits of neither. Parameters of one block are the same value if each edge passes the same value
+//! for both.
 //!
 //! **Strength.** A reload is followed to what was spilled, and that to what it was reloaded for, for at most
-//! [`MAX_STEPS`] steps. A reload of a slot that holds different values by path is a reference of its own.
+//! [`MAX_STEPS`] steps. A reload of a slot that holds different values on different paths is a reference of its
+//! own.
 //!
-//! **Math.** `root(v) = root(origin(v))` for a reload with an origin, and for a parameter, whose origin is the first
-//! one of its block that is passed the same; `root(v) = v` for everything else.
+//! **Math.** `root(v) = root(origin(v))` for a reload with an origin, and for a parameter, whose origin is the
+//! first one of its block that is passed the same; `root(v) = v` for everything else.
 
 use crate::analysis::reshaped::Reshaped;
 use crate::analysis::slots::{Hold, Slots};

@@ -1,16 +1,15 @@
-//! Where contents went stale.
+//! Where the contents of slots became stale.
 //!
-//! **Claim.** What a location holds is *stale* at a point if, on some way there from where it was stored, the
-//! last safepoint that might collect did not have the location in its stack map, or an earlier one did
-//! not and no later one did: a safepoint renews what its stack map names, since there the collector
-//! finds the reference, and updates it.
+//! **Claim.** What a location holds is *stale* at a point if there is a path to it, from where it was stored,
+//! on which a safepoint that may collect did not have the location in its stack map and no later one did. A
+//! safepoint renews what its stack map names: the collector finds the reference there, and updates it.
 //!
-//! **Strength.** A forward may-analysis: exact per path up to the union at joins. Under a collector
-//! that does not move, what another root keeps alive stays valid where it is; under one that never
-//! collects nothing goes stale.
+//! **Strength.** A forward may-analysis: exact per path up to the union at joins. Under a collector that does
+//! not move, what another root keeps alive stays valid where it is. Under one that never collects, nothing
+//! becomes stale.
 //!
-//! **Math.** For each location a bit, joined by union. A store clears its bit. A safepoint sets every bit, but for
-//! those of the locations that its stack map names.
+//! **Math.** One bit for each location, joined by union. A store clears its bit. A safepoint sets every bit,
+//! except those of the locations that its stack map names.
 
 use super::events::{Event, Events};
 use super::location::{Def, Loc};
