@@ -2,7 +2,7 @@
 //!
 //! In the files, functions called `%…_err` are those that are rejected, and `%…_ok` those that are not.
 
-use cranelift_gc_verifier::Code;
+use cranelift_gc_verifier::{Code, Verdict};
 use gc_filetests::{FileOutcome, FunctionOutcome, RunOptions, find_files, run_file};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -54,6 +54,52 @@ fn every_check_has_a_rejected_case_and_an_accepted_twin() {
         println!("{code} {}: {files} files", code.name());
         assert!(files > 0, "{code} has no pair");
     }
+}
+
+/// `cargo test --release --workspace --test twins -- --nocapture` prints the table.
+#[test]
+fn verdicts_by_theme() {
+    let mut themes: BTreeMap<String, BTreeMap<(PathBuf, String), Verdict>> = BTreeMap::new();
+    for (path, outcome) in outcomes() {
+        let theme = path.parent().expect("a theme is a directory").display();
+        let verdicts = themes.entry(theme.to_string()).or_default();
+        for function in &outcome.functions {
+            let verdict = match codes(function).is_empty() {
+                true => function.report.verdict(),
+                false => Verdict::Rejected,
+            };
+            // NB: The worst of what several commands and passes say of it.
+            let worst = verdicts.entry((path.clone(), name(function).to_owned()));
+            let worst = worst.or_insert(Verdict::Verified);
+            *worst = match (*worst, verdict) {
+                (Verdict::Rejected, _) | (_, Verdict::Rejected) => Verdict::Rejected,
+                (Verdict::Inconclusive, _) => Verdict::Inconclusive,
+                (_, other) => other,
+            };
+        }
+    }
+    let row = |name: &str, counts: [usize; 4]| {
+        let [functions, rejected, inconclusive, verified] = counts;
+        println!("{name:<16}{functions:>10}{rejected:>10}{inconclusive:>14}{verified:>10}");
+    };
+    println!("theme            functions  rejected  inconclusive  verified");
+    let mut all = [0; 4];
+    for (theme, verdicts) in &themes {
+        let of = |verdict| verdicts.values().filter(|&&of| of == verdict).count();
+        let counts = [
+            verdicts.len(),
+            of(Verdict::Rejected),
+            of(Verdict::Inconclusive),
+            of(Verdict::Verified),
+        ];
+        row(theme, counts);
+        all = std::array::from_fn(|index| all[index] + counts[index]);
+    }
+    row("", all);
+    let [functions, rejected, inconclusive, verified] = all;
+    assert_eq!(functions, rejected + inconclusive + verified);
+    assert!(rejected > 700 && verified > 700, "{all:?}");
+    assert!(inconclusive * 20 < functions, "{all:?}");
 }
 
 #[test]
