@@ -9,8 +9,8 @@
 //! **Strength.** What is computed from the object otherwise than by sums, products and shifts is zero, too, so
 //! that a store to it is not noticed. A `select` is the object if one of its operands is.
 //!
-//! **Math.** Let `o` be the number. A store to `[a, a + n)` takes `[a, a + n)` out of `[o + offset, o + offset
-//! + 4)`. The path is accepted if something is left, and the object is stored to memory that is no slot, is an
+//! **Math.** Let `o` be the number. A store to `[a, a + n)` takes `[a, a + n)` out of
+//! `[o + offset, o + offset + 4)`. The path is accepted if something is left, and the object is stored to memory that is no slot, is an
 //! operand of the last instruction, or is in a slot that its stack map names.
 
 use crate::finding::witness::{Role, Step};
