@@ -8,11 +8,11 @@
 //! **Math.** The least set that contains the operands of accesses, calls and returns and, with each value, what
 //! it is made of: the operands that its instruction hands on, or the arguments for the block parameter.
 
-use crate::ir::cfg::for_each_block_arg;
-use crate::ir::cfg::{Cfg, Node};
+use crate::analysis::slots::{Hold, Reload, Slots};
+use crate::ir::cfg::{Cfg, Node, constant, for_each_block_arg};
 use crate::ir::instruction::{access, passed_on};
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, StackSlot, Value, ValueDef};
 use smallvec::SmallVec;
 
 /// How an instruction relies on an operand.
@@ -56,19 +56,23 @@ pub(crate) fn uses(func: &Function, inst: Inst) -> SmallVec<[(Value, UseKind); 4
 pub(crate) struct Demand {
     relied_on: EntitySet<Value>,
     used: EntitySet<Value>,
+    leaves_slots: EntitySet<Value>,
 }
 
 impl Demand {
     /// Compute it for all of `func`.
     ///
     /// This is linear, but needed only where something looks wrong.
-    pub(crate) fn new(func: &Function, cfg: &Cfg) -> Self {
+    pub(crate) fn new(func: &Function, cfg: &Cfg, slots: &Slots) -> Self {
         let mut demand = Demand {
             relied_on: EntitySet::with_capacity(func.dfg.num_values()),
             used: EntitySet::with_capacity(func.dfg.num_values()),
+            leaves_slots: EntitySet::with_capacity(func.dfg.num_values()),
         };
         let mut pending = Vec::new();
         let mut used = Vec::new();
+        let mut leaves_slots = Vec::new();
+        let mut stored = Vec::new();
         for node in cfg.nodes() {
             for inst in cfg.insts(func, node) {
                 for (value, _) in uses(func, inst) {
@@ -78,24 +82,38 @@ impl Demand {
                 }
                 if acts(func, inst) {
                     let args = func.dfg.inst_args(inst).iter();
-                    used.extend(args.map(|&arg| func.dfg.resolve_aliases(arg)));
+                    let args = args.map(|&arg| func.dfg.resolve_aliases(arg));
+                    match func.dfg.insts[inst] {
+                        InstructionData::Store {
+                            args: [data, addr], ..
+                        } if let Some(slot) = slot_at(func, addr) => {
+                            stored.push((slot, func.dfg.resolve_aliases(data)));
+                            used.extend(args);
+                        }
+                        _ => leaves_slots.extend(args),
+                    }
                 }
             }
         }
         let args = ArgsOf::new(func, cfg);
-        while let Some(value) = used.pop() {
-            if !demand.used.insert(value) {
-                continue;
-            }
-            match func.dfg.value_def(value) {
-                ValueDef::Result(inst, _) => {
-                    let operands = func.dfg.inst_args(inst).iter();
-                    used.extend(operands.map(|&operand| func.dfg.resolve_aliases(operand)));
-                }
-                ValueDef::Param(..) => used.extend(args.of(value)),
-                ValueDef::Union(..) => {}
-            }
-        }
+        // What leaves the slots is used, too.
+        used.extend_from_slice(&leaves_slots);
+        stored.sort_unstable();
+        let held = |reload: &Reload| match reload.hold {
+            Hold::Is { data, .. } => Some((reload.result, func.dfg.resolve_aliases(data))),
+            Hold::Unset | Hold::Conflict(..) | Hold::Partial | Hold::MaybeUnset => None,
+        };
+        let mut held: Vec<(Value, Value)> = slots.reloads.iter().filter_map(held).collect();
+        held.sort_unstable();
+        let memory = Memory { stored, held };
+        close(
+            func,
+            &args,
+            Some(&memory),
+            leaves_slots,
+            &mut demand.leaves_slots,
+        );
+        close(func, &args, None, used, &mut demand.used);
         while let Some(value) = pending.pop() {
             let mut visit = |value| {
                 if demand.relied_on.insert(value) {
@@ -120,10 +138,97 @@ impl Demand {
         self.relied_on.contains(value)
     }
 
+    /// Does `value` decide anything that the function does, other than what a stack slot holds?
+    pub(crate) fn leaves_slots(&self, value: Value) -> bool {
+        self.leaves_slots.contains(value)
+    }
+
     /// Does `value` decide anything that the function does?
     pub(crate) fn is_used(&self, value: Value) -> bool {
         self.used.contains(value)
     }
+}
+
+/// What stack slots hold.
+struct Memory {
+    /// What is stored to each slot, sorted.
+    stored: Vec<(StackSlot, Value)>,
+    /// What each load from a slot gives, if that is known; sorted.
+    held: Vec<(Value, Value)>,
+}
+
+impl Memory {
+    /// What may be loaded by `inst`, if that is not said of another load of the slot already.
+    fn loaded(
+        &self,
+        func: &Function,
+        inst: Inst,
+        seen: &mut EntitySet<StackSlot>,
+    ) -> &[(StackSlot, Value)] {
+        match func.dfg.insts[inst] {
+            InstructionData::Load { arg, .. } => match slot_at(func, arg) {
+                Some(slot) if seen.insert(slot) => {
+                    let first = self.stored.partition_point(|&(other, _)| other < slot);
+                    let count = self.stored[first..].partition_point(|&(other, _)| other == slot);
+                    &self.stored[first..first + count]
+                }
+                _ => &[],
+            },
+            _ => &[],
+        }
+    }
+}
+
+/// Add to `set` the values `pending`, and what they are made of: what they are loaded from, too, if that is given.
+fn close(
+    func: &Function,
+    args: &ArgsOf,
+    memory: Option<&Memory>,
+    mut pending: Vec<Value>,
+    set: &mut EntitySet<Value>,
+) {
+    let mut seen = EntitySet::new();
+    while let Some(value) = pending.pop() {
+        if !set.insert(value) {
+            continue;
+        }
+        match func.dfg.value_def(value) {
+            ValueDef::Result(inst, _) => {
+                let operands = func.dfg.inst_args(inst).iter();
+                pending.extend(operands.map(|&operand| func.dfg.resolve_aliases(operand)));
+                let Some(memory) = memory else { continue };
+                match memory.held.binary_search_by_key(&value, |held| held.0) {
+                    Ok(at) => pending.push(memory.held[at].1),
+                    Err(_) => {
+                        let of_slot = memory.loaded(func, inst, &mut seen);
+                        pending.extend(of_slot.iter().map(|of| of.1));
+                    }
+                }
+            }
+            ValueDef::Param(..) => pending.extend(args.of(value)),
+            ValueDef::Union(..) => {}
+        }
+    }
+}
+
+/// The slot that `addr` is in, if it is computed of the slot's address and constants.
+fn slot_at(func: &Function, addr: Value) -> Option<StackSlot> {
+    let mut addr = func.dfg.resolve_aliases(addr);
+    // NB: Addresses in a slot are sums of few terms.
+    for _ in 0..4 {
+        let ValueDef::Result(inst, _) = func.dfg.value_def(addr) else {
+            return None;
+        };
+        match func.dfg.insts[inst] {
+            InstructionData::StackAddr { stack_slot, .. } => return Some(stack_slot),
+            InstructionData::Binary {
+                opcode: Opcode::Iadd,
+                args: [base, offset],
+            } if constant(func, offset).is_some() => addr = func.dfg.resolve_aliases(base),
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// Does `inst` do more than to compute, so that its operands decide what the function does?

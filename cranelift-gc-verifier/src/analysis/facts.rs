@@ -145,7 +145,7 @@ impl<'a> Facts<'a> {
 
     fn demand(&self) -> &Demand {
         self.demand
-            .get_or_init(|| Demand::new(self.func, &self.cfg))
+            .get_or_init(|| Demand::new(self.func, &self.cfg, &self.slots))
     }
 
     /// The arguments for each block parameter.
@@ -180,6 +180,11 @@ impl<'a> Facts<'a> {
     /// Does some instruction rely on `value`?
     pub(crate) fn is_relied_on(&self, value: Value) -> bool {
         self.demand().is_relied_on(value)
+    }
+
+    /// Does `value` decide anything that the function does, other than what a stack slot holds?
+    pub(crate) fn leaves_slots(&self, value: Value) -> bool {
+        self.demand().leaves_slots(value)
     }
 
     /// Does `value` decide anything that the function does?

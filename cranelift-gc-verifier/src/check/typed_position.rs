@@ -719,7 +719,7 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
     for position in open {
         if let Typed::Made(value) = position.what
             && is_loaded(func, value)
-            && !facts.is_used(value)
+            && !facts.leaves_slots(value)
         {
             continue;
         }
@@ -777,7 +777,8 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
     }
 }
 
-/// Is `value` loaded? A slot that is a variable may hold something else where a load of it feeds nothing.
+/// Is `value` loaded? A slot that is a variable may hold something else where a load of it feeds nothing but slots: what is loaded
+/// of those is judged in its turn, and so is what stack maps name.
 fn is_loaded(func: &Function, value: Value) -> bool {
     match func.dfg.value_def(value) {
         ValueDef::Result(inst, _) => func.dfg.insts[inst].opcode().can_load(),
