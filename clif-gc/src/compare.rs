@@ -75,6 +75,8 @@ struct Comparison {
     totals: BTreeMap<String, Change>,
     /// The counts of functions that changed.
     functions: Vec<CountsChange>,
+    /// The functions whose machine code is another.
+    code: Vec<CodeChange>,
 }
 
 /// A function, compiled in some configuration; or a file.
@@ -130,6 +132,13 @@ struct CountsChange {
     counts: BTreeMap<String, Change>,
 }
 
+#[derive(Debug, Serialize)]
+struct CodeChange {
+    #[serde(flatten)]
+    place: Place,
+    bytes: Change,
+}
+
 /// What is counted of a function, and says that its code is another.
 const COUNTS: [&str; 7] = [
     "safepoints",
@@ -167,6 +176,18 @@ impl Comparison {
                 if !counts.is_empty() {
                     let place = place.clone();
                     comparison.functions.push(CountsChange { place, counts });
+                }
+                // NB: A result without `--rewrites` tells nothing about code.
+                if let (Some(old), Some(new)) = (code(old), code(new))
+                    && old != new
+                {
+                    comparison.code.push(CodeChange {
+                        place: place.clone(),
+                        bytes: Change {
+                            old: old.0,
+                            new: new.0,
+                        },
+                    });
                 }
             }
         }
@@ -309,6 +330,12 @@ impl Comparison {
                 .collect();
             format!("{}: {}", change.place, counts.join(", "))
         });
+        let code = self.code.iter().map(|change| match change.bytes {
+            Change { old, new } if old == new => {
+                format!("{}: {} bytes, others", change.place, thousands(new))
+            }
+            bytes => format!("{}: {bytes} bytes", change.place),
+        });
         vec![
             ("verdicts that got worse", verdicts(true)),
             ("verdicts that got better", verdicts(false)),
@@ -322,6 +349,7 @@ impl Comparison {
             ("rules whose rewrites changed", rules.collect()),
             ("totals that changed", totals.collect()),
             ("functions whose counts changed", counts.collect()),
+            ("functions whose machine code changed", code.collect()),
         ]
     }
 
@@ -431,6 +459,12 @@ fn changes(old: &Value, new: &Value) -> BTreeMap<String, Change> {
         (old != new).then(|| (name.clone(), Change { old, new }))
     });
     changes.collect()
+}
+
+/// The size and the hash of a function's machine code, if they are told.
+fn code(function: &Value) -> Option<(u64, &str)> {
+    let code = &function["code"];
+    Some((code["bytes"].as_u64()?, code["hash"].as_str()?))
 }
 
 fn files(result: &Value) -> BTreeMap<Place, &Value> {

@@ -79,6 +79,8 @@ pub struct FunctionRecord {
     pub allowed: Vec<ViolationRecord>,
     /// The rewrites by rule, if they were asked for.
     pub rules: Option<BTreeMap<String, RuleCount>>,
+    /// The machine code, if rewrites were asked for and it was emitted.
+    pub code: Option<CodeRecord>,
     /// Rewrites that were refused, and so did no harm.
     pub refusals: Vec<ViolationRecord>,
     /// Passes that were undone, and so did no harm.
@@ -98,6 +100,7 @@ impl FunctionRecord {
             violations: Vec::new(),
             allowed: Vec::new(),
             rules: None,
+            code: None,
             refusals: Vec::new(),
             undone: Vec::new(),
             inconclusive: Vec::new(),
@@ -146,6 +149,15 @@ impl FunctionRecord {
             inconclusive.line = number.and_then(|number| lines.get(number).copied());
         }
     }
+}
+
+/// The machine code of a function, before relocation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeRecord {
+    /// How long it is.
+    pub bytes: u64,
+    /// What tells it from other code, where one compiler built both programs that say so.
+    pub hash: String,
 }
 
 /// How often a rule asked for a rewrite.

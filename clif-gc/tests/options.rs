@@ -338,6 +338,7 @@ fn results_are_compared() {
         .prints("verdicts that got worse: 3\n")
         .prints("f.clif %changed (x86_64 copying speed): verified → rejected\n")
         .prints("findings that appeared: 2\n")
+        .prints("functions whose machine code changed: 2\n")
         .prints("worse: 3 verdicts got worse, 2 findings appeared\n");
     compare(&["new.json", "old.json"])
         .expect_exit(0)

@@ -5,7 +5,7 @@ use crate::configuration::{Configuration, Mode};
 use crate::diagnostic::Diagnostic;
 use crate::outcome::Entry;
 use crate::record::{
-    FunctionRecord, InconclusiveRecord, RuleCount, StepRecord, UndoneRecord,
+    CodeRecord, FunctionRecord, InconclusiveRecord, RuleCount, StepRecord, UndoneRecord,
     Verdict as FunctionVerdict, ViolationRecord, by_reason,
 };
 use crate::totals::Totals;
@@ -126,6 +126,7 @@ struct Function<'a> {
     rewrites: u64,
     refused: u64,
     rules: Option<&'a BTreeMap<String, RuleCount>>,
+    code: Option<&'a CodeRecord>,
     violations: Vec<Violation<'a>>,
     allowed: Vec<Violation<'a>>,
     refusals: Vec<Violation<'a>>,
@@ -208,6 +209,7 @@ fn function<'a>(configuration: &'a Configuration, record: &'a FunctionRecord) ->
         violations,
         allowed,
         rules,
+        code,
         refusals,
         undone,
         inconclusive,
@@ -237,6 +239,7 @@ fn function<'a>(configuration: &'a Configuration, record: &'a FunctionRecord) ->
         rewrites: counts.rewrites,
         refused: counts.refused,
         rules: rules.as_ref(),
+        code: code.as_ref(),
         violations: violations
             .iter()
             .map(|record| violation(&id.function, record))

@@ -247,10 +247,11 @@ fn verify(
         record.allow(&tools.job.allowed);
         functions.push(record);
     }
-    let mut rules = tools.observed.take_rules();
+    let mut counted = tools.observed.take();
     for function in functions.iter_mut().filter(|_| tools.job.rewrites) {
         // NB: What is compiled twice has asked twice.
-        function.rules = Some(rules.remove(&function.id.function).unwrap_or_default());
+        let counted = counted.remove(&function.id.function);
+        counted.unwrap_or_default().tell(function);
     }
     let unwritten = emit.and_then(emit::Unit::end);
     if functions.is_empty() && error.is_none() {

@@ -2,7 +2,7 @@
 //! the compiler panicked.
 
 use super::subject;
-use crate::record::RuleCount;
+use crate::record::{CodeRecord, FunctionRecord, RuleCount};
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::gc_verifier::{
@@ -14,14 +14,30 @@ use cranelift_codegen::settings;
 use cranelift_gc_verifier::Verifier;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 /// Is a function to be looked at?
 pub type Choice = Box<dyn Fn(&UserFuncName) -> bool + Send + Sync>;
 
-/// Rewrites by rule, by function.
-pub type Rules = BTreeMap<String, BTreeMap<String, RuleCount>>;
+/// What was counted, by function.
+pub type Counted = BTreeMap<String, Count>;
+
+/// What was counted of a function.
+#[derive(Default)]
+pub struct Count {
+    rules: BTreeMap<String, RuleCount>,
+    code: Option<CodeRecord>,
+}
+
+impl Count {
+    /// Make it a part of what is told about the function.
+    pub fn tell(self, record: &mut FunctionRecord) {
+        record.rules = Some(self.rules);
+        record.code = self.code;
+    }
+}
 
 /// After how many functions it is told how many there were.
 const STEP: u64 = 64;
@@ -32,7 +48,7 @@ pub struct Observed {
     choice: RwLock<Option<Choice>>,
     compiled: AtomicU64,
     counts_rules: bool,
-    rules: Mutex<Rules>,
+    counted: Mutex<Counted>,
 }
 
 impl Observed {
@@ -52,16 +68,16 @@ impl Observed {
     /// A compilation begins.
     pub fn begin(&self) {
         self.compiled.store(0, Ordering::Relaxed);
-        self.rules().clear();
+        self.counted().clear();
     }
 
-    /// The rewrites that were counted since then.
-    pub fn take_rules(&self) -> Rules {
-        std::mem::take(&mut *self.rules())
+    /// What was counted since then.
+    pub fn take(&self) -> Counted {
+        std::mem::take(&mut *self.counted())
     }
 
-    fn rules(&self) -> MutexGuard<'_, Rules> {
-        self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn is_chosen(&self, name: &UserFuncName) -> bool {
@@ -116,7 +132,7 @@ impl GcVerifier for Observer {
             guard,
             observed: self.observed.clone(),
             function: func.name.to_string(),
-            counts: BTreeMap::new(),
+            count: Count::default(),
         }))
     }
 
@@ -125,21 +141,24 @@ impl GcVerifier for Observer {
     }
 }
 
-/// Counts the rewrites of one function.
+/// Counts the rewrites of one function, and measures its code.
 struct Counter {
     guard: Box<dyn FunctionGuard>,
     observed: Arc<Observed>,
     function: String,
-    counts: BTreeMap<String, RuleCount>,
+    count: Count,
 }
 
 impl Drop for Counter {
     fn drop(&mut self) {
-        let mut rules = self.observed.rules();
-        let all = rules.entry(std::mem::take(&mut self.function)).or_default();
-        for (rule, count) in std::mem::take(&mut self.counts) {
-            all.entry(rule).or_default().add(count);
+        let mut counted = self.observed.counted();
+        let function = std::mem::take(&mut self.function);
+        let all = counted.entry(function).or_default();
+        let Count { rules, code } = std::mem::take(&mut self.count);
+        for (rule, count) in rules {
+            all.rules.entry(rule).or_default().add(count);
         }
+        all.code = code.or(all.code.take());
     }
 }
 
@@ -148,7 +167,7 @@ impl FunctionGuard for Counter {
         let subject = subject::subject(func, rewrite);
         let rule = subject.rule.unwrap_or_else(|| subject.event.to_string());
         let answer = self.guard.rewrite(func, rewrite);
-        self.counts.entry(rule).or_default().add(RuleCount {
+        self.count.rules.entry(rule).or_default().add(RuleCount {
             asked: 1,
             refused: u64::from(answer == Answer::NoChange),
         });
@@ -184,6 +203,12 @@ impl FunctionGuard for Counter {
         emitted: &Emitted,
         code: &[u8],
     ) -> Result<(), GcVerifierErrors> {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(code);
+        self.count.code = Some(CodeRecord {
+            bytes: code.len() as u64,
+            hash: format!("{:016x}", hasher.finish()),
+        });
         self.guard.emitted(func, lowered, emitted, code)
     }
 }

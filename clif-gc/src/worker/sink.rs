@@ -92,6 +92,7 @@ pub fn record(report: &FunctionReport, id: FunctionId) -> FunctionRecord {
             .collect(),
         allowed: Vec::new(),
         rules: None,
+        code: None,
         refusals: refusals
             .iter()
             .map(|Refusal { pass, violation }| {

@@ -246,7 +246,7 @@ fn add_reports(
     mut emit: Option<emit::Unit<'_>>,
 ) -> Option<Diagnostic> {
     let mut seen: BTreeMap<Key, usize> = BTreeMap::new();
-    let mut rules = tools.observed.take_rules();
+    let mut counted = tools.observed.take();
     for report in tools.sink.take() {
         let (key, id) = names.compiled(&report.function);
         let count = seen.entry(key).or_default();
@@ -256,8 +256,8 @@ fn add_reports(
         let mut record = sink::record(&report, id);
         if tools.job.rewrites {
             // NB: What is compiled twice has asked twice.
-            let rules = rules.remove(&report.function.to_string());
-            record.rules = Some(rules.unwrap_or_default());
+            let counted = counted.remove(&report.function.to_string());
+            counted.unwrap_or_default().tell(&mut record);
         }
         functions.insert((key, *count), record);
         *count += 1;
