@@ -105,7 +105,8 @@ struct Finding {
     #[serde(flatten)]
     place: Place,
     code: String,
-    name: String,
+    /// The check's name. NB: The place has a member `name`, too.
+    check: String,
     layer: String,
     message: String,
 }
@@ -303,11 +304,11 @@ impl Comparison {
                 let Finding {
                     place,
                     code,
-                    name,
+                    check,
                     layer,
                     message,
                 } = finding;
-                format!("{place}: {code} {name} after {layer}: {message}")
+                format!("{place}: {code} {check} after {layer}: {message}")
             };
             findings.iter().map(line).collect()
         };
@@ -516,7 +517,7 @@ fn all_findings(
             let finding = Finding {
                 place: place.clone(),
                 code: text(&violation["code"]),
-                name: text(&violation["name"]),
+                check: text(&violation["name"]),
                 layer: text(&violation["layer"]),
                 message: text(&violation["message"]),
             };

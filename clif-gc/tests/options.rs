@@ -347,7 +347,10 @@ fn results_are_compared() {
     let json = compare(&["old.json", "new.json", "--format", "json"])
         .expect_exit(1)
         .json();
-    assert_eq!(json["appeared"][0]["code"], "GCV02");
+    let finding = &json["appeared"][0];
+    assert_eq!(finding["code"], "GCV02");
+    assert_eq!(finding["check"], "stale-reference");
+    assert!(finding["name"].is_null());
     assert_eq!(json["exit_code"], 1);
     compare(&["old.json", "new.json", "--format", "markdown"])
         .expect_exit(1)
