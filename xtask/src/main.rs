@@ -9,6 +9,7 @@ mod ci;
 mod launch;
 mod measure;
 mod patches;
+mod review;
 mod series;
 mod tidy;
 mod upstream;
@@ -86,6 +87,8 @@ enum Task {
     Mutants(replay::mutants::Args),
     /// Bisect seeded faults, and tell whether what is named is to blame
     Culprits(replay::culprits::Args),
+    /// Tell what a patch of the compiler changes, and whether it was exercised
+    Review(review::Args),
     /// Build clif-gc and run it (`cargo clif-gc`)
     #[command(disable_help_flag = true)]
     ClifGc {
@@ -121,9 +124,9 @@ enum Patches {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    // `cargo clif-gc` has exit codes of its own: 1 is a verdict there, 2 is "could not be run".
+    // These have exit codes of their own: 1 is a verdict there, 2 is "could not be run".
     let failure = match cli.task {
-        Task::ClifGc { .. } => 2,
+        Task::ClifGc { .. } | Task::Review(_) => 2,
         _ => 1,
     };
     match run(cli) {
@@ -183,6 +186,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Fuzz(args) => return fuzz::run(&project, &args),
         Task::Culprits(args) => return replay::culprits::run(&project, &args),
         Task::Mutants(args) => return replay::mutants::run(&project, &args),
+        Task::Review(args) => return review::run(&project, &args),
         Task::ClifGc { args } => return launch::run(&project, &args),
     }
     Ok(ExitCode::SUCCESS)
