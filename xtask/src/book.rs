@@ -17,7 +17,14 @@ pub fn run(project: &Project) -> Result<()> {
 /// Likewise, and checks the program that does that.
 pub fn check(project: &Project) -> Result<()> {
     succeed(&mut in_book(project, &["fmt", "--check"]))?;
-    let lint = ["clippy", "--locked", "--all-targets", "--", "-D", "warnings"];
+    let lint = [
+        "clippy",
+        "--locked",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ];
     succeed(&mut in_book(project, &lint))?;
     succeed(&mut in_book(project, &["test", "--locked"]))?;
     run(project)

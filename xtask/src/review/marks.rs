@@ -314,6 +314,7 @@ fn is_one(text: &str) -> bool {
 }
 
 #[cfg(test)]
+#[expect(clippy::single_range_in_vec_init, reason = "each is a range of lines")]
 mod tests {
     use super::*;
 

@@ -203,11 +203,10 @@ impl<'a> Search<'a> {
                     .claim
                     .relies_on(self.context, &mut self.terms, &thread.state, inst, *stale)
             {
-                return thread
-                    .state
-                    .known
-                    .is_consistent(&mut self.terms)
-                    .then(|| proof.clone());
+                let state = &thread.state;
+                let is_shown = !state.is_shown_unboxed(&mut self.terms, *stale)
+                    && state.known.is_consistent(&mut self.terms);
+                return is_shown.then(|| proof.clone());
             }
             let is_claimed =
                 inst == self.claim.inst && thread.pending.is_none() && self.is_at_end(&thread);

@@ -994,6 +994,11 @@ impl State {
         None
     }
 
+    /// Is `term` a reference that the path has shown to be null or an i31 since?
+    pub(super) fn is_shown_unboxed(&self, terms: &mut Terms, term: Term) -> bool {
+        self.references.contains_key(&term) && self.known.is_unboxed(terms, term)
+    }
+
     /// The older one of two references that are compared, if they are of different ages.
     pub(super) fn older_of(
         &self,
