@@ -28,6 +28,8 @@ fn checks() -> Checks {
         Code::Gcv08,
         Code::Gcv09,
         Code::Gcv10,
+        Code::Gcv11,
+        Code::Gcv12,
         Code::Gcv13,
         Code::Gcv14,
         Code::Gcv15,
