@@ -35,6 +35,15 @@ pub(crate) struct Address {
 impl Address {
     /// Take `addr` apart.
     pub(crate) fn of(func: &Function, body: &Body, addr: Value) -> Address {
+        let addr = body.resolve(func, addr);
+        // NB: Most are no sums.
+        if !is_made(func, addr) && func.dfg.value_type(addr) == types::I64 {
+            return Address {
+                pointer: Some(addr),
+                offset: Some(0),
+                ..Address::default()
+            };
+        }
         let mut parts = Parts::default();
         let mut pending = SmallVec::<[(Value, bool); 8]>::from_slice(&[(addr, true)]);
         for _ in 0..MAX_TERMS {
@@ -61,11 +70,42 @@ impl Address {
     }
 }
 
+/// Is `value` of an address made of others, or a number?
+fn is_made(func: &Function, value: Value) -> bool {
+    let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
+        return false;
+    };
+    match &func.dfg.insts[inst] {
+        InstructionData::UnaryImm { .. } | InstructionData::IntAddTrap { .. } => true,
+        InstructionData::Binary { opcode, .. } => matches!(opcode, Opcode::Iadd | Opcode::Isub),
+        InstructionData::Unary { opcode, .. } => *opcode == Opcode::Uextend,
+        InstructionData::Ternary { opcode, .. } => *opcode == Opcode::SelectSpectreGuard,
+        _ => false,
+    }
+}
+
+/// The only value of a kind, if there are not more.
+#[derive(Clone, Copy, Default)]
+struct Only {
+    value: Option<Value>,
+    are_more: bool,
+}
+
+impl Only {
+    fn push(&mut self, value: Value) {
+        self.are_more |= self.value.replace(value).is_some();
+    }
+
+    fn get(self) -> Option<Value> {
+        self.value.filter(|_| !self.are_more)
+    }
+}
+
 #[derive(Default)]
 struct Parts {
-    references: SmallVec<[Value; 2]>,
-    pointers: SmallVec<[Value; 2]>,
-    words: SmallVec<[Value; 2]>,
+    references: Only,
+    pointers: Only,
+    words: Only,
     offset: i64,
     /// Does something else take part?
     is_other: bool,
@@ -135,17 +175,17 @@ impl Parts {
     }
 
     fn finish(self) -> Address {
-        let only = |values: &[Value]| match *values {
-            [value] => Some(value),
-            _ => None,
-        };
-        let is_sum = !self.is_other && self.references.len() <= 1 && self.pointers.len() <= 1;
+        let is_sum = !self.is_other && !self.references.are_more && !self.pointers.are_more;
+        let is_reference = self.references.value.is_some();
+        let is_word = self.words.value.is_some();
         Address {
-            reference: only(&self.references),
-            pointer: only(&self.pointers),
-            offset: (is_sum && self.words.is_empty()).then_some(self.offset),
-            word: only(&self.words)
-                .filter(|_| is_sum && self.references.is_empty())
+            reference: self.references.get(),
+            pointer: self.pointers.get(),
+            offset: (is_sum && !is_word).then_some(self.offset),
+            word: self
+                .words
+                .get()
+                .filter(|_| is_sum && !is_reference)
                 .map(|word| (word, self.offset)),
         }
     }
