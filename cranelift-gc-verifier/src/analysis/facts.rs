@@ -160,20 +160,25 @@ impl<'a> Facts<'a> {
             .get_or_init(|| Roots::new(func, &self.cfg, &self.body, &self.slots, reshaped))
     }
 
+    /// Where it looks at what objects are.
+    pub(crate) fn headers(&self) -> &Headers {
+        self.headers
+            .get_or_init(|| Headers::new(self.func, &self.cfg))
+    }
+
     /// What it takes to tell what references are; nothing, if there are too many types.
     pub(crate) fn context(&self) -> Option<Context<'_>> {
         let func = self.func;
         let universe = self
             .universe
             .get_or_init(|| Universe::new(&named_types(func)));
-        let headers = || Headers::new(func, &self.cfg, &self.body);
         Some(Context {
             func,
             cfg: &self.cfg,
             body: &self.body,
             roots: self.roots(),
             universe: universe.as_ref()?,
-            headers: self.headers.get_or_init(headers),
+            headers: self.headers(),
         })
     }
 

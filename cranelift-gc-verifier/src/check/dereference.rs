@@ -23,7 +23,6 @@ mod tests;
 
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::Kinds;
-use crate::analysis::kind::header::Headers;
 use crate::analysis::kind::subject::Context;
 use crate::analysis::kind::thing::Universe;
 use crate::analysis::nullness::dominating;
@@ -35,8 +34,6 @@ use crate::analysis::nullness::proofs::Proofs;
 use crate::analysis::nullness::reload_roots::Roots;
 use crate::analysis::nullness::scratch::{Scratch, Subject};
 use crate::analysis::nullness::sites::{Site, Sites};
-use crate::analysis::provenance::Values;
-use crate::analysis::slots::Slots;
 use crate::check::i31_payload;
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{Flaw, NOT_OURS, defines};
@@ -51,7 +48,7 @@ use crate::ir::instruction::Kind;
 use crate::ir::path::Point;
 use crate::ir::view::{Body, Traps};
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Value, ValueDef};
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is found.
@@ -66,14 +63,7 @@ struct Guards {
 
 /// Check all dereferences.
 pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
-    let found = judge(
-        facts.func,
-        &facts.cfg,
-        &facts.body,
-        &facts.slots,
-        &facts.values,
-        &facts.history.proofs,
-    );
+    let found = judge(facts);
     count(found.outcomes, &mut findings.counts);
     findings.inconclusive.extend(found.inconclusive);
     findings.extend(found.errors);
@@ -112,16 +102,11 @@ fn count(mut outcomes: Vec<(Inst, Outcome)>, counts: &mut Counts) {
     }
 }
 
-/// Judge the dereferences of `func`, of which those in `proofs` were guarded before.
-fn judge(
-    func: &Function,
-    cfg: &Cfg,
-    body: &Body,
-    slots: &Slots,
-    values: &Values,
-    proofs: &Proofs,
-) -> Guards {
-    let sites = Sites::new(func, cfg, body, values, proofs);
+/// Judge the dereferences of a function, of which those in the proofs of its history were guarded before.
+fn judge(facts: &Facts) -> Guards {
+    let (func, cfg, body) = (facts.func, &facts.cfg, &*facts.body);
+    let proofs = &facts.history.proofs;
+    let sites = Sites::new(func, cfg, body, &facts.values, proofs);
     let mut proofs = proofs.clone();
     if !sites.typed.is_empty() || !sites.open.is_empty() {
         proofs.proofs.resize(func.dfg.num_insts());
@@ -142,14 +127,13 @@ fn judge(
     let is_later = core::mem::replace(&mut guards.proofs.is_later, true);
     let payloads = i31_payload::sites(func, cfg, body, is_later);
     if !open.is_empty() || !payloads.is_empty() {
-        let roots = Roots::new(func, cfg, body, slots, &values.reshaped);
-        let (headers, universe) = (OnceCell::new(), Universe::of_no_type());
+        let universe = Universe::of_no_type();
         let judge = Judge {
             func,
             cfg,
             body,
-            roots: &roots,
-            headers: &headers,
+            roots: facts.roots(),
+            facts,
             universe: &universe,
             kinds: RefCell::new(None),
         };
@@ -269,7 +253,7 @@ struct Judge<'a> {
     cfg: &'a Cfg,
     body: &'a Body,
     roots: &'a Roots,
-    headers: &'a OnceCell<Headers>,
+    facts: &'a Facts<'a>,
     universe: &'a Universe,
     /// What block parameters may be, as far as it was asked.
     kinds: RefCell<Option<Kinds<'a>>>,
@@ -526,9 +510,7 @@ impl Judge<'_> {
                 cfg: self.cfg,
                 body: self.body,
                 roots: self.roots,
-                headers: self
-                    .headers
-                    .get_or_init(|| Headers::new(self.func, self.cfg, self.body)),
+                headers: self.facts.headers(),
                 universe: self.universe,
             })
         });

@@ -143,7 +143,7 @@ impl Fallback {
     pub(super) fn new(facts: &Facts) -> Fallback {
         Fallback {
             universe: Universe::of_no_type(),
-            headers: Headers::new(facts.func, &facts.cfg, &facts.body),
+            headers: Headers::new(facts.func, &facts.cfg),
         }
     }
 

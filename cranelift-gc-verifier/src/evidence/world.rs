@@ -57,6 +57,7 @@ const MAX_ENTERED: usize = 96;
 pub(crate) struct Stage<'a> {
     pub(crate) func: &'a Function,
     cfg: &'a Cfg,
+    body: &'a Body,
     headers: &'a Headers,
     /// The values that are the base of the heap.
     bases: EntitySet<Value>,
@@ -225,6 +226,7 @@ impl<'a> Stage<'a> {
         Stage {
             func,
             cfg,
+            body: &facts.body,
             headers,
             pointers: pointers(func, &facts.body, &bases),
             bases,
@@ -580,7 +582,7 @@ impl World {
         let func = stage.func;
         let info = &func.dfg.gc_info;
         let ty = func.dfg.value_type(value);
-        if let Some(index) = stage.headers.type_id(value) {
+        if let Some(index) = stage.headers.type_id(func, value) {
             return Word {
                 bits: (TYPE + u64::from(index)).into(),
                 tag: Tag::Type,
@@ -619,7 +621,7 @@ impl World {
         let Place::Object(number, _) = place else {
             return None;
         };
-        let (_, word) = stage.headers.word(value)?;
+        let (_, word) = stage.headers.word(stage.func, stage.body, value)?;
         let object = &self.objects[number as usize];
         Some(match word {
             HeaderWord::Type => {

@@ -21,6 +21,16 @@ pub enum Thing {
     Below(GcHeapType, u32),
 }
 
+impl Thing {
+    /// The kind of the objects that it stands for, if it does.
+    pub(crate) fn heap(self) -> Option<GcHeapType> {
+        match self {
+            Thing::Null | Thing::I31 | Thing::Number => None,
+            Thing::Other(heap) | Thing::Exactly(heap, _) | Thing::Below(heap, _) => Some(heap),
+        }
+    }
+}
+
 impl fmt::Display for Thing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {

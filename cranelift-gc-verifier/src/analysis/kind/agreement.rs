@@ -12,7 +12,7 @@
 //! agrees if some assignment of its leaves, out of finitely many that are tried, makes each of its conditions
 //! what it is on the path.
 
-use super::subject::{Context, NUMBERINGS, Numbering, Subject, Trial, While};
+use super::subject::{Context, Looks, NUMBERINGS, Numbering, Subject, Trial, While};
 use super::thing::Things;
 use crate::analysis::nullness::eval::{Assumptions, Bits, Truth, eval, truth};
 use crate::ir::cfg::constant;
@@ -187,8 +187,8 @@ fn leaves(
         let value = context.root(value);
         if let Some(&arg) = given.get(&value) {
             pending.push(arg);
-        } else if constant(func, value).is_some() || context.headers.type_id(value).is_some() {
-        } else if let Some((of, _)) = context.headers.word(value) {
+        } else if constant(func, value).is_some() || context.type_id(value).is_some() {
+        } else if let Some((of, _)) = context.word(value) {
             pending.push(of);
         } else if let Some(types) = context.headers.compared(func, value) {
             pending.extend(types);
@@ -349,8 +349,7 @@ fn is_of_types(context: Context, condition: Value) -> bool {
             return false;
         };
         let value = context.root(value);
-        let headers = context.headers;
-        if headers.word(value).is_some() || headers.type_id(value).is_some() {
+        if context.word(value).is_some() || context.type_id(value).is_some() {
             return true;
         }
         if let ValueDef::Result(inst, _) = context.func.dfg.value_def(value) {
@@ -469,6 +468,7 @@ impl Assumptions for Assigned<'_, '_> {
                 numbering: self.numbering,
                 ..trial
             },
+            looks: &Looks::default(),
             params: &|_| None,
             is_memory_unsure: false,
         };
@@ -490,13 +490,13 @@ impl Assigned<'_, '_> {
     /// The reference whose object's header `value` is a word of, or tells about.
     fn looked_at(&self, value: Value) -> Option<Value> {
         let context = self.context;
-        if let Some((of, _)) = context.headers.word(value) {
+        if let Some((of, _)) = context.word(value) {
             return Some(self.chosen(of));
         }
         let types = context.headers.compared(context.func, value)?;
         types.into_iter().find_map(|ty| {
             let ty = context.body.resolve(context.func, ty);
-            Some(self.chosen(context.headers.word(ty)?.0))
+            Some(self.chosen(context.word(ty)?.0))
         })
     }
 

@@ -8,14 +8,16 @@
 //! **Math.** As in [`nullness::dominating`](crate::analysis::nullness::dominating), with sets of [`Things`]
 //! instead of words.
 
-use super::subject::{Subject, Trial, While};
+use super::subject::{Looks, Subject, Trial, While};
 use super::thing::Things;
 use crate::analysis::nullness::branch::{Way, way_along};
 use crate::analysis::nullness::eval::{Bits, Truth, eval, is_load, truth};
 use crate::ir::cfg::{Edge, Node, destinations};
 use crate::ir::path::Point;
 use cranelift_codegen::FxHashMap;
-use cranelift_codegen::ir::{BlockArg, Function, Inst, InstructionData, Opcode, Value, ValueDef};
+use cranelift_codegen::ir::{
+    BlockArg, Function, GcHeapType, Inst, InstructionData, Opcode, Value, ValueDef,
+};
 use smallvec::SmallVec;
 
 /// How many blocks are looked at for one position, and for each block parameter that is met there.
@@ -172,7 +174,8 @@ impl DominatorWalk<'_, '_> {
             Some(InstructionData::BranchTable { .. }) => things.filter(|number| {
                 let thing = context.universe.thing(number);
                 Trial::of(context, self.subject.reference, thing).any(|trial| {
-                    let known = self.known(trial, &|_| None);
+                    let looks = Looks::default();
+                    let known = self.known(trial, &looks, &|_| None);
                     way_along(func, cfg, &known, edge) != Way::Never
                 })
             }),
@@ -180,10 +183,16 @@ impl DominatorWalk<'_, '_> {
         }
     }
 
-    fn known<'p>(&self, trial: Trial, params: &'p dyn Fn(Value) -> Option<Bits>) -> While<'_, 'p> {
+    fn known<'p>(
+        &self,
+        trial: Trial,
+        looks: &'p Looks,
+        params: &'p dyn Fn(Value) -> Option<Bits>,
+    ) -> While<'_, 'p> {
         While {
             subject: self.subject,
             trial,
+            looks,
             params,
             is_memory_unsure: false,
         }
@@ -231,23 +240,23 @@ impl DominatorWalk<'_, '_> {
         let context = self.subject.context;
         let untried = things.without(truths.tried);
         if !untried.is_empty() {
-            // NB: Most conditions are about something else, and the same for all things.
             let sees = self.sees(condition);
-            let numbers = untried.numbers().take(if sees { usize::MAX } else { 1 });
-            for number in numbers {
-                let thing = context.universe.thing(number);
-                let trials = Trial::of(context, self.subject.reference, thing);
-                for trial in trials.take(if sees { usize::MAX } else { 1 }) {
-                    let known = self.known(trial, &|_| None);
-                    let truth = truth(context.func, &known, condition);
-                    for is in [false, true] {
-                        if truth != Truth::Certain(!is) {
-                            let may_be = &mut truths.may_be[usize::from(is)];
-                            match sees {
-                                true => may_be.insert(number),
-                                false => *may_be = may_be.or(untried),
-                            }
-                        }
+            let with = |trial, looks: &Looks| {
+                let known = self.known(trial, looks, &|_| None);
+                let truth = truth(context.func, &known, condition);
+                [false, true].map(|is| truth != Truth::Certain(!is))
+            };
+            // NB: Most conditions are about something else, and the same for all things.
+            if sees {
+                let of_things = self.by_thing(untried, with);
+                for (may_be, of_things) in truths.may_be.iter_mut().zip(of_things) {
+                    *may_be = may_be.or(of_things);
+                }
+            } else if let Some(trial) = self.any_trial(untried) {
+                let may_be = with(trial, &Looks::default());
+                for (of_all, may_be) in truths.may_be.iter_mut().zip(may_be) {
+                    if may_be {
+                        *of_all = of_all.or(untried);
                     }
                 }
             }
@@ -255,6 +264,60 @@ impl DominatorWalk<'_, '_> {
             self.memory.truths.insert(key, truths);
         }
         things.and(truths.may_be[usize::from(wanted)])
+    }
+
+    /// The first trial of any of `things`.
+    fn any_trial(&self, things: Things) -> Option<Trial> {
+        let Subject {
+            context, reference, ..
+        } = self.subject;
+        let thing = context.universe.thing(things.numbers().next()?);
+        Trial::of(context, reference, thing).next()
+    }
+
+    /// Those of `things` for which `with` says of a trial that the answer may be the first one, and the second one.
+    ///
+    /// `with` depends on nothing of a trial but its word, its numbering, and what the looks tell: objects that these do not tell
+    /// apart are tried once.
+    fn by_thing(&self, things: Things, with: impl Fn(Trial, &Looks) -> [bool; 2]) -> [Things; 2] {
+        let Subject {
+            context, reference, ..
+        } = self.subject;
+        let mut may_be = [Things::default(); 2];
+        let info = &context.func.dfg.gc_info;
+        let mut tried = SmallVec::<[(Looks, GcHeapType, [bool; 2]); 4]>::new();
+        for number in things.numbers() {
+            let thing = context.universe.thing(number);
+            let heap = thing.heap();
+            let known = heap.and_then(|heap| {
+                let equal = tried.iter().find(|(looks, of, _)| {
+                    let tests = looks.tests.borrow();
+                    let mut tests = tests.iter();
+                    (*of == heap || !looks.at_kind.get())
+                        && tests.all(|&(test, answer)| test.answer(info, thing) == answer)
+                });
+                equal.map(|&(.., answers)| answers)
+            });
+            let answers = known.unwrap_or_else(|| {
+                let looks = Looks::default();
+                let mut answers = [false; 2];
+                for trial in Trial::of(context, reference, thing) {
+                    for (answer, of_trial) in answers.iter_mut().zip(with(trial, &looks)) {
+                        *answer |= of_trial;
+                    }
+                }
+                if let (Some(heap), false) = (heap, looks.at_type.get()) {
+                    tried.push((looks, heap, answers));
+                }
+                answers
+            });
+            for (may_be, answer) in may_be.iter_mut().zip(answers) {
+                if answer {
+                    may_be.insert(number);
+                }
+            }
+        }
+        may_be
     }
 
     /// May `value` be another one while the reference is another thing? Block parameters are taken as they are.
@@ -273,7 +336,7 @@ impl DominatorWalk<'_, '_> {
                 break;
             };
             let value = context.body.resolve(context.func, value);
-            let word_of = context.headers.word(value);
+            let word_of = context.word(value);
             if context.roots.of(value) == reference
                 || word_of.is_some_and(|(of, _)| context.root(of) == reference)
             {
@@ -394,20 +457,18 @@ impl DominatorWalk<'_, '_> {
         let context = self.subject.context;
         let func = context.func;
         let sees = self.sees(arg) || self.sees(condition);
-        let may_be = |number| {
-            let thing = context.universe.thing(number);
-            let trials = Trial::of(context, self.subject.reference, thing);
-            let mut trials = trials.take(if sees { usize::MAX } else { 1 });
-            trials.any(|trial| {
-                let bits = eval(func, &self.known(trial, &|_| None), arg);
-                let params = |value: Value| (value == param).then_some(bits);
-                truth(func, &self.known(trial, &params), condition) != Truth::Certain(!wanted)
-            })
+        let may_be = |trial, looks: &Looks| {
+            let bits = eval(func, &self.known(trial, looks, &|_| None), arg);
+            let params = |value: Value| (value == param).then_some(bits);
+            truth(func, &self.known(trial, looks, &params), condition) != Truth::Certain(!wanted)
         };
-        match (sees, things.numbers().next()) {
-            (false, Some(first)) if may_be(first) => things,
-            (false, _) => Things::default(),
-            (true, _) => things.filter(may_be),
+        if sees {
+            return self.by_thing(things, |trial, looks| [may_be(trial, looks), false])[0];
+        }
+        let trial = self.any_trial(things);
+        match trial.is_some_and(|trial| may_be(trial, &Looks::default())) {
+            true => things,
+            false => Things::default(),
         }
     }
 }

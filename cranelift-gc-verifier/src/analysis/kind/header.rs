@@ -12,12 +12,13 @@
 
 use super::address::Address;
 use crate::ir::cfg::Cfg;
-use crate::ir::instruction::Kind;
+use crate::ir::instruction::{Kind, access};
 use crate::ir::view::Body;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{
     BlockArg, FuncRef, Function, Inst, InstructionData, Value, ValueDef, types,
 };
+use std::cell::RefCell;
 
 /// A word of an object's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,66 +32,20 @@ pub(crate) enum Word {
 /// What a function looks at.
 #[derive(Default)]
 pub(crate) struct Headers {
-    /// For a value that is loaded, of which reference it is what word.
-    words: FxHashMap<Value, (Value, Word)>,
-    /// For a value that is the number of a concrete type, its index.
-    type_ids: FxHashMap<Value, u32>,
+    /// For each value that was asked about and is loaded, of which reference it is what word, if it is one.
+    words: RefCell<FxHashMap<Value, Option<(Value, Word)>>>,
     /// For what a comparison of types that can throw returned, its numbers: the parameter of a block that nothing else leads to.
     compared: FxHashMap<Value, [Value; 2]>,
 }
 
 impl Headers {
-    /// Find those of `func`.
-    pub(crate) fn new(func: &Function, cfg: &Cfg, body: &Body) -> Headers {
+    /// Those of `func`.
+    pub(crate) fn new(func: &Function, cfg: &Cfg) -> Headers {
         let mut headers = Headers::default();
         if !func.dfg.gc_info.subtype_tests().is_empty() {
             headers.add_throwing(func, cfg);
         }
-        for item in body.items() {
-            if item.kind.is(Kind::LOADS)
-                && let Some(result) = item.result.expand()
-            {
-                headers.add(func, body, item.inst, result);
-            }
-        }
         headers
-    }
-
-    fn add(&mut self, func: &Function, body: &Body, inst: Inst, result: Value) {
-        let info = &func.dfg.gc_info;
-        if func.dfg.value_type(result) != types::I32 {
-            return;
-        }
-        let region = func.dfg.insts[inst].alias_region(&func.dfg);
-        let user_id = region.map(|region| func.dfg.alias_regions[region].user_id);
-        if let Some(index) = user_id.and_then(|user_id| info.type_id(user_id)) {
-            self.type_ids.insert(result, index);
-            return;
-        }
-        let Some(access) = crate::ir::instruction::access(func, inst) else {
-            return;
-        };
-        if access.size != 4 {
-            return;
-        }
-        let address = Address::of(func, body, access.addr);
-        if user_id.is_some_and(|user_id| info.is_type_of(user_id)) {
-            if let Some(pointer) = address.pointer {
-                self.words.insert(result, (pointer, Word::Type));
-            }
-            return;
-        }
-        let (Some(header), Some(reference), Some(offset)) =
-            (info.header, address.reference, address.offset)
-        else {
-            return;
-        };
-        let offset = offset.wrapping_add(access.offset.into());
-        if offset == i64::from(header.kind) {
-            self.words.insert(result, (reference, Word::Kind));
-        } else if offset == i64::from(header.type_index) {
-            self.words.insert(result, (reference, Word::Type));
-        }
     }
 
     /// Find what comparisons of types return that end their blocks.
@@ -130,13 +85,59 @@ impl Headers {
     }
 
     /// Of which reference `value`, which must not be an alias, is what word.
-    pub(crate) fn word(&self, value: Value) -> Option<(Value, Word)> {
-        self.words.get(&value).copied()
+    pub(crate) fn word(&self, func: &Function, body: &Body, value: Value) -> Option<(Value, Word)> {
+        let inst = loaded_by(func, value)?;
+        if let Some(&known) = self.words.borrow().get(&value) {
+            return known;
+        }
+        let word = word_of(func, body, inst);
+        self.words.borrow_mut().insert(value, word);
+        word
     }
 
     /// The concrete type whose number `value`, which must not be an alias, is.
-    pub(crate) fn type_id(&self, value: Value) -> Option<u32> {
-        self.type_ids.get(&value).copied()
+    pub(crate) fn type_id(&self, func: &Function, value: Value) -> Option<u32> {
+        func.dfg
+            .gc_info
+            .type_id(region_of(func, loaded_by(func, value)?)?)
+    }
+}
+
+/// The load of a word of 32 bits that `value` is the result of.
+fn loaded_by(func: &Function, value: Value) -> Option<Inst> {
+    let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
+        return None;
+    };
+    let is_load = Kind::of_inst(func, inst).is(Kind::LOADS);
+    (is_load && func.dfg.value_type(value) == types::I32).then_some(inst)
+}
+
+/// The `user_id` of the alias region that `inst` accesses.
+fn region_of(func: &Function, inst: Inst) -> Option<u32> {
+    let region = func.dfg.insts[inst].alias_region(&func.dfg)?;
+    Some(func.dfg.alias_regions[region].user_id)
+}
+
+/// Of which reference `inst` loads what word.
+fn word_of(func: &Function, body: &Body, inst: Inst) -> Option<(Value, Word)> {
+    let info = &func.dfg.gc_info;
+    let region = region_of(func, inst);
+    if region.is_some_and(|region| info.type_id(region).is_some()) {
+        return None;
+    }
+    let access = access(func, inst).filter(|access| access.size == 4)?;
+    let address = Address::of(func, body, access.addr);
+    if region.is_some_and(|region| info.is_type_of(region)) {
+        return Some((address.pointer?, Word::Type));
+    }
+    let (header, reference, offset) = (info.header?, address.reference?, address.offset?);
+    let offset = offset.wrapping_add(access.offset.into());
+    if offset == i64::from(header.kind) {
+        Some((reference, Word::Kind))
+    } else if offset == i64::from(header.type_index) {
+        Some((reference, Word::Type))
+    } else {
+        None
     }
 }
 

@@ -13,7 +13,7 @@
 use super::agreement::{Agreement, Condition, Given, agree};
 use super::dominating::argument;
 use super::header::types_compared_by;
-use super::subject::{Subject, Trial, While};
+use super::subject::{Looks, Subject, Trial, While};
 use super::thing::Things;
 use crate::analysis::nullness::branch::{Way, way_along, way_past};
 use crate::analysis::nullness::eval::{Bits, Truth, eval, truth};
@@ -183,6 +183,7 @@ impl<'a> Walk<'a> {
         f(&While {
             subject: self.subject,
             trial: self.trial,
+            looks: &Looks::default(),
             params: &params,
             is_memory_unsure: self.is_memory_unsure,
         })

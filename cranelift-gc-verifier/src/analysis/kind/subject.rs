@@ -16,7 +16,10 @@ use crate::finding::typed::Thing;
 use crate::ir::cfg::Cfg;
 use crate::ir::path::Point;
 use crate::ir::view::Body;
-use cranelift_codegen::ir::{Function, GcHeapType, Inst, Value, ValueDef};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Function, GcHeapType, GcInfo, Inst, InstructionData, Value, ValueDef};
+use smallvec::SmallVec;
+use std::cell::{Cell, RefCell};
 
 /// A function, and what is known of all of it.
 #[derive(Clone, Copy)]
@@ -35,9 +38,19 @@ impl Context<'_> {
         self.roots.of(self.body.resolve(self.func, value))
     }
 
+    /// Of which reference `value`, which must not be an alias, is what word of its object's header.
+    pub(crate) fn word(&self, value: Value) -> Option<(Value, Word)> {
+        self.headers.word(self.func, self.body, value)
+    }
+
+    /// The concrete type whose number `value`, which must not be an alias, is.
+    pub(crate) fn type_id(&self, value: Value) -> Option<u32> {
+        self.headers.type_id(self.func, value)
+    }
+
     /// What `value` is, if it is the number of a type.
     pub(crate) fn type_number(&self, value: Value, numbering: Numbering) -> Option<Bits> {
-        let index = self.headers.type_id(value)?;
+        let index = self.type_id(value)?;
         // NB: The number of a type that is not told apart is that of some object all the same.
         Some(match self.universe.has_type(index) {
             true => Bits::Const {
@@ -118,10 +131,48 @@ impl Trial {
     }
 }
 
+/// What was looked at of the object that the reference is.
+#[derive(Debug, Default)]
+pub(crate) struct Looks {
+    /// Was it its type, otherwise than by the tests?
+    pub(crate) at_type: Cell<bool>,
+    /// Was it its kind?
+    pub(crate) at_kind: Cell<bool>,
+    /// Which tests of its type were made, with their answers.
+    pub(crate) tests: RefCell<SmallVec<[(TypeTest, bool); 2]>>,
+}
+
+/// A test of the type of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TypeTest {
+    /// Is its number that of this type?
+    Is(u32),
+    /// Is it this type, or one below it?
+    IsBelow(u32),
+}
+
+impl TypeTest {
+    /// The answer for an object that `thing` stands for. It is the same however types are numbered.
+    pub(crate) fn answer(self, info: &GcInfo, thing: Thing) -> bool {
+        let numbering = Numbering::Low;
+        match self {
+            TypeTest::Is(index) => {
+                numbering.number_of(thing) == Some(numbering.number(index, true))
+            }
+            TypeTest::IsBelow(above) => {
+                let number = numbering.number_of(thing);
+                let sub = number.and_then(|number| numbering.type_of(number));
+                sub.is_some_and(|(sub, _)| info.is_subtype(sub, above))
+            }
+        }
+    }
+}
+
 /// What is known while the reference is as in the trial, and block parameters are what `params` says.
 pub(crate) struct While<'a, 'p> {
     pub(crate) subject: Subject<'a>,
     pub(crate) trial: Trial,
+    pub(crate) looks: &'p Looks,
     pub(crate) params: &'p dyn Fn(Value) -> Option<Bits>,
     /// Was something of the reference stored, so that what is loaded may tell of it?
     pub(crate) is_memory_unsure: bool,
@@ -150,14 +201,18 @@ impl Assumptions for While<'_, '_> {
         let ValueDef::Result(inst, _) = context.func.dfg.value_def(value) else {
             return None;
         };
-        let opcode = context.func.dfg.insts[inst].opcode();
+        let data = &context.func.dfg.insts[inst];
+        if let InstructionData::IntCompare { cond, args, .. } = *data {
+            return self.equal_type(cond, args);
+        }
+        let opcode = data.opcode();
         if !opcode.is_call() && !opcode.can_load() {
             return None;
         }
         if let Some(bits) = context.type_number(value, self.trial.numbering) {
             return Some(bits);
         }
-        if let Some((of, word)) = context.headers.word(value)
+        if let Some((of, word)) = context.word(value)
             && context.root(of) == reference
         {
             return Some(self.header(word));
@@ -188,20 +243,18 @@ impl While<'_, '_> {
     fn header(&self, word: Word) -> Bits {
         let info = &self.subject.context.func.dfg.gc_info;
         let numbering = self.trial.numbering;
-        let heap = match self.trial.thing {
-            Thing::Other(heap) | Thing::Exactly(heap, _) | Thing::Below(heap, _) => heap,
+        match word {
+            Word::Type => self.looks.at_type.set(true),
+            Word::Kind => self.looks.at_kind.set(true),
+        }
+        let thing = self.trial.thing;
+        let (Some(heap), Some(number)) = (thing.heap(), numbering.number_of(thing)) else {
             // There is none.
-            Thing::Null | Thing::I31 | Thing::Number => return Bits::Varying,
+            return Bits::Varying;
         };
-        match (word, self.trial.thing) {
-            (Word::Type, Thing::Exactly(_, index)) => {
-                self.of_reference(numbering.number(index, true))
-            }
-            (Word::Type, Thing::Below(_, index)) => {
-                self.of_reference(numbering.number(index, false))
-            }
-            (Word::Type, _) => self.of_reference(numbering.of_no_type(heap)),
-            (Word::Kind, _) => {
+        match word {
+            Word::Type => self.of_reference(number),
+            Word::Kind => {
                 // An object of the host comes as one or as the other.
                 let heap = match (heap, self.trial.others) {
                     (GcHeapType::Any, 0) => GcHeapType::Extern,
@@ -215,8 +268,50 @@ impl While<'_, '_> {
         }
     }
 
+    /// The answer to `test` of the object that the reference is.
+    fn test(&self, test: TypeTest) -> bool {
+        let info = &self.subject.context.func.dfg.gc_info;
+        let answer = test.answer(info, self.trial.thing);
+        let mut tests = self.looks.tests.borrow_mut();
+        if !tests.contains(&(test, answer)) {
+            tests.push((test, answer));
+        }
+        answer
+    }
+
+    /// Is one of these the type of the object that the reference is, and the other one the number of a concrete type?
+    fn tested_type(&self, types: [Value; 2]) -> Option<u32> {
+        let context = self.subject.context;
+        self.trial.thing.heap()?;
+        let [of_object, number] = types.map(|value| context.body.resolve(context.func, value));
+        let (of, Word::Type) = context.word(of_object)? else {
+            return None;
+        };
+        let is_it = context.root(of) == self.subject.reference;
+        let index = context.type_id(number).filter(|_| is_it)?;
+        context.universe.has_type(index).then_some(index)
+    }
+
+    /// Whether the type of the object that the reference is equals a concrete type, if it is that which is compared.
+    fn equal_type(&self, cond: IntCC, [a, b]: [Value; 2]) -> Option<Bits> {
+        let is_equal = match cond {
+            IntCC::Equal => true,
+            IntCC::NotEqual => false,
+            _ => return None,
+        };
+        let index = self
+            .tested_type([a, b])
+            .or_else(|| self.tested_type([b, a]))?;
+        let answer = self.test(TypeTest::Is(index)) == is_equal;
+        Some(self.of_reference(answer.into()))
+    }
+
     /// Whether the first type is the second one or below it, if something is known of both.
     fn compared(&self, types: [Value; 2]) -> Option<Bits> {
+        if let Some(index) = self.tested_type(types) {
+            let answer = self.test(TypeTest::IsBelow(index));
+            return Some(self.of_reference(answer.into()));
+        }
         let func = self.subject.context.func;
         let [sub, sup] = types.map(|value| eval(func, self, value));
         let (
@@ -285,6 +380,16 @@ impl Numbering {
             .wrapping_add(FIRST_NUMBER)
             .wrapping_add(u32::from(!is_exact));
         self.mix(number).into()
+    }
+
+    /// The number of the type of an object that `thing` stands for.
+    fn number_of(self, thing: Thing) -> Option<u64> {
+        match thing {
+            Thing::Null | Thing::I31 | Thing::Number => None,
+            Thing::Other(heap) => Some(self.of_no_type(heap)),
+            Thing::Exactly(_, index) => Some(self.number(index, true)),
+            Thing::Below(_, index) => Some(self.number(index, false)),
+        }
     }
 
     /// The number of an object of this kind that is of no concrete type.

@@ -12,6 +12,7 @@
 
 use crate::finding::typed::Thing;
 use cranelift_codegen::ir::{Function, GcFact, GcHeapType, GcInfo, GcKind, GcNullability};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 /// How many words a set of things has.
@@ -92,9 +93,15 @@ const ALWAYS: [Thing; 9] = [
 /// How many concrete types are told apart.
 pub(crate) const MAX_TYPES: usize = (WORDS * u64::BITS as usize - ALWAYS.len()) / 2;
 
+/// For how many facts it is remembered what these allow.
+const MAX_KNOWN: usize = 32;
+
 /// All things that a function tells apart.
 pub(crate) struct Universe {
+    /// Those that are always there, and two for each concrete type, in ascending order of their indices.
     things: Vec<Thing>,
+    /// What was asked for.
+    known: RefCell<Vec<(GcFact, Things)>>,
 }
 
 impl Universe {
@@ -107,13 +114,18 @@ impl Universe {
         for (&index, &heap) in types {
             things.extend([Thing::Exactly(heap, index), Thing::Below(heap, index)]);
         }
-        Some(Universe { things })
+        Some(Universe::with(things))
     }
 
     /// Tell no objects apart by their types.
     pub(crate) fn of_no_type() -> Universe {
+        Universe::with(ALWAYS.to_vec())
+    }
+
+    fn with(things: Vec<Thing>) -> Universe {
         Universe {
-            things: ALWAYS.to_vec(),
+            things,
+            known: RefCell::default(),
         }
     }
 
@@ -129,13 +141,29 @@ impl Universe {
 
     /// The number of `thing`.
     pub(crate) fn number(&self, thing: Thing) -> Option<usize> {
-        self.things.iter().position(|&other| other == thing)
+        match thing {
+            Thing::Exactly(_, index) | Thing::Below(_, index) => {
+                let at = self.position(index)?;
+                (at..at + 2).find(|&number| self.things[number] == thing)
+            }
+            _ => ALWAYS.iter().position(|&other| other == thing),
+        }
     }
 
     /// Is the concrete type with this index told apart?
     pub(crate) fn has_type(&self, index: u32) -> bool {
-        let is_it = |thing: &Thing| matches!(*thing, Thing::Exactly(_, other) if other == index);
-        self.things.iter().any(is_it)
+        self.position(index).is_some()
+    }
+
+    /// Where the two things of the concrete type with this index are.
+    fn position(&self, index: u32) -> Option<usize> {
+        let of_types = &self.things[ALWAYS.len()..];
+        let index_of = |thing: &Thing| match *thing {
+            Thing::Exactly(_, index) | Thing::Below(_, index) => Some(index),
+            _ => None,
+        };
+        let at = of_types.partition_point(|thing| index_of(thing) < Some(index));
+        (of_types.get(at).and_then(index_of) == Some(index)).then_some(ALWAYS.len() + at)
     }
 
     /// Just this one.
@@ -157,6 +185,10 @@ impl Universe {
         else {
             return self.only(Thing::Number);
         };
+        let mut known = self.known.borrow_mut();
+        if let Some(&(_, things)) = known.iter().find(|&&(of, _)| of == fact) {
+            return things;
+        }
         let has_objects = traced || !is_traced_kind(kind.heap);
         let mut things = Things::default();
         for (number, &thing) in self.things.iter().enumerate() {
@@ -164,6 +196,9 @@ impl Universe {
             if (has_objects || !is_object) && self.allows(info, kind, nullability, thing) {
                 things.insert(number);
             }
+        }
+        if known.len() < MAX_KNOWN {
+            known.push((fact, things));
         }
         things
     }
