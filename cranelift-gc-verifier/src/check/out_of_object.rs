@@ -15,6 +15,7 @@
 //! or the function is executed with numbers with which these do not hold ([`executions`]).
 
 mod bounds;
+mod by_pointer;
 mod executions;
 mod fills;
 mod suspect;
@@ -43,10 +44,12 @@ use crate::ir::gc_info::accessed_kind;
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::path::Point;
 use bounds::{Array, Bounds, Form, MAX_SPLITS};
+use by_pointer::ByPointer;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::ir::{Function, GcFact, GcHeapType, GcInfo, GcKind, Inst, Value};
-use suspect::{Suspect, What, is_at, is_field};
+use cranelift_codegen::ir::{Function, GcFact, GcHeapType, GcKind, Inst, Value};
+use std::cell::OnceCell;
+use suspect::{Suspect, What, is_at, is_field, is_inside};
 
 /// How many of the nearest tests are looked at, and how often what is to be proved is split: at first, and where that is not enough.
 const TESTS: [(usize, u32); 3] = [(8, 0), (32, 0), (128, MAX_SPLITS)];
@@ -61,12 +64,13 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         return;
     }
     let is_first = !facts.history.proofs.is_later;
+    let stores = OnceCell::new();
     let mut suspects = Vec::new();
     let mut is_open = false;
     for node in facts.cfg.nodes() {
         for item in facts.body.items_of(node) {
             if let Some(access) = facts.body.access(item) {
-                match suspect(facts, node, item.inst, access, is_first) {
+                match suspect(facts, node, item.inst, access, is_first, &stores) {
                     Judged::Inside => {
                         findings.counts.positions += 1;
                         findings.counts.positions_typed += 1;
@@ -206,7 +210,14 @@ enum Judged {
 }
 
 /// What is accessed, where its type does not settle it.
-fn suspect(facts: &Facts, node: Node, inst: Inst, access: &Access, is_first: bool) -> Judged {
+fn suspect(
+    facts: &Facts,
+    node: Node,
+    inst: Inst,
+    access: &Access,
+    is_first: bool,
+    stores: &OnceCell<ByPointer>,
+) -> Judged {
     let func = facts.func;
     let info = &func.dfg.gc_info;
     let said = accessed_kind(func, inst);
@@ -246,6 +257,12 @@ fn suspect(facts: &Facts, node: Node, inst: Inst, access: &Access, is_first: boo
         }
         (Some(_), Some(offset), ..) if is_inside(info, kind.concrete, offset, access.size) => {
             return Judged::Inside;
+        }
+        (None, Some(offset), ..)
+            if is_first
+                && by_pointer::is_inside(facts, kind, (&address, offset), access, stores) =>
+        {
+            return Judged::Nothing;
         }
         (_, _, GcHeapType::Array, Some(&[_, element])) if is_first => match address.reference {
             Some(_) => What::Element { kind },
@@ -291,18 +308,6 @@ fn open(
         true => Judged::Open,
         false => Judged::Nothing,
     }
-}
-
-/// Are so many bytes there, in every object of this type? Of a type of which nothing is known they are.
-fn is_inside(info: &GcInfo, index: Option<u32>, offset: i64, size: u32) -> bool {
-    let Some((index, fields)) = index.and_then(|index| Some((index, info.fields(index)?))) else {
-        return index.is_some();
-    };
-    let Some(header_end) = fields.iter().map(|field| field.offset).min() else {
-        return true;
-    };
-    let end = offset.saturating_add(size.into());
-    offset >= 0 && end <= header_end.into() || is_field(info, index, offset, size)
 }
 
 // --- Fields ----------------------------------------------------------------------------------

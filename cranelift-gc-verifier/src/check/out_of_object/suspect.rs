@@ -39,3 +39,15 @@ pub(super) fn is_field(info: &GcInfo, index: u32, offset: i64, size: u32) -> boo
     let fields = info.fields(index).unwrap_or_default();
     fields.iter().any(|field| is_at(field, offset, size))
 }
+
+/// Are so many bytes there, in every object of this type? Of a type of which nothing is known they are.
+pub(super) fn is_inside(info: &GcInfo, index: Option<u32>, offset: i64, size: u32) -> bool {
+    let Some((index, fields)) = index.and_then(|index| Some((index, info.fields(index)?))) else {
+        return index.is_some();
+    };
+    let Some(header_end) = fields.iter().map(|field| field.offset).min() else {
+        return true;
+    };
+    let end = offset.saturating_add(size.into());
+    offset >= 0 && end <= header_end.into() || is_field(info, index, offset, size)
+}
