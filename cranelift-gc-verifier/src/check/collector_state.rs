@@ -330,12 +330,34 @@ impl<'a> Ages<'a> {
     /// Returns whether a block that was visited already has to be visited again.
     fn visit(&mut self, node: Node) -> bool {
         let mut again = false;
-        for inst in self.func.layout.block_insts(self.cfg.block(node)) {
-            let changed = self.visit_inst(inst);
-            // NB: What is loaded from a slot may have been stored in a block that comes later.
-            again |= changed.is_some_and(|result| self.slots.contains_key(&result));
-        }
         let body = self.body;
+        let mut answers = body.answers_in(node).iter().peekable();
+        for (index, item) in (body.first_item_of(node)..).zip(body.items_of(node)) {
+            while let Some(answer) = answers.next_if(|answer| answer.before <= index) {
+                self.visit_inst(answer.inst);
+            }
+            if item.kind.is(Kind::MAKES) {
+                match body.two_operands(item) {
+                    Some([a, b]) => {
+                        let age = self.age_of(a).meet(self.age_of(b));
+                        let result = item.result.expand();
+                        if let (Some(result), true) = (result, age != Version::AGELESS) {
+                            self.ages[result.as_u32() as usize] = age;
+                        }
+                    }
+                    None => {
+                        self.visit_inst(item.inst);
+                    }
+                }
+            } else if item.kind.is(Kind::LOADS) && !self.slots.is_empty() {
+                let changed = self.visit_inst(item.inst);
+                // NB: What is loaded from a slot may have been stored in a block that comes later.
+                again |= changed.is_some_and(|result| self.slots.contains_key(&result));
+            }
+        }
+        for answer in answers {
+            self.visit_inst(answer.inst);
+        }
         for pass in body.passed_from(node) {
             if self.visit_pass(node, pass).is_some() {
                 again |= pass.to <= node;

@@ -37,7 +37,11 @@ pub(crate) fn sites(func: &Function, cfg: &Cfg, body: &Body, is_later: bool) -> 
     let mut sites = Vec::new();
     let mut others = FxHashMap::default();
     for node in cfg.nodes() {
-        for inst in cfg.insts(func, node) {
+        for item in body.items_of(node) {
+            let inst = item.inst;
+            if !item.kind.is(Kind::OPAQUE) {
+                continue;
+            }
             let Some(reference) = shifted(func, inst) else {
                 continue;
             };

@@ -174,7 +174,7 @@ impl Kind {
     /// Its results are made of its operands in a way that is not followed.
     pub(crate) const OPAQUE: Kind = Kind(1 << 16);
     /// Its result tells something of its operands, and they cannot be had back from it.
-    const TELLS: Kind = Kind(1 << 17);
+    pub(crate) const TELLS: Kind = Kind(1 << 17);
     /// It takes the second operand away from the first.
     pub(crate) const SUBTRACTS: Kind = Kind(1 << 19);
     /// It puts its operands where others find them.

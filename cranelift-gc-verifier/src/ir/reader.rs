@@ -6,7 +6,7 @@ use crate::ir::instruction::{
     Access, Kind, Passed, access_of, guarded_address, kinds, passed_by, relies_on, tells_few_bits,
 };
 use crate::ir::safepoint::{Safepoint, collects};
-use crate::ir::view::{BlockPass, Body, Item, Memory, SlotAccess, Watched};
+use crate::ir::view::{Answer, BlockPass, Body, Item, Memory, SlotAccess, Watched};
 use cranelift_codegen::ir::{BlockArg, Function, Inst, InstructionData, Opcode, StackSlot, Value};
 use cranelift_codegen::packed_option::ReservedValue;
 
@@ -102,6 +102,10 @@ impl Reader<'_> {
             self.watch_operands(node, inst, &data, access.as_ref());
         }
         if !is_item {
+            if self.kinds[data.opcode() as usize].is(Kind::OPAQUE.or(Kind::TELLS)) {
+                let before = self.body.items.len() as u32;
+                self.body.answers.push(Answer { inst, node, before });
+            }
             return;
         }
         if kind.is(Kind::SAFEPOINT) && collects(func, &data) {

@@ -104,6 +104,15 @@ impl OfValue {
     }
 }
 
+/// An instruction that is no item: its result tells something of its operands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answer {
+    pub(crate) inst: Inst,
+    pub(crate) node: Node,
+    /// The index of the next item.
+    pub(crate) before: u32,
+}
+
 /// The conditional traps of each node, in order.
 #[derive(Default)]
 pub(crate) struct Traps {
@@ -163,6 +172,8 @@ pub(crate) struct Body {
     /// For each address that a bounds check makes null, whether something relies on that.
     pub(super) guarded: Vec<bool>,
     pub(super) watched: Vec<Watched>,
+    /// In order.
+    pub(super) answers: Vec<Answer>,
 }
 
 thread_local! {
@@ -200,6 +211,7 @@ impl Body {
             escapes,
             guarded,
             watched,
+            answers,
         } = self;
         items.clear();
         starts.clear();
@@ -216,6 +228,7 @@ impl Body {
         escapes.clear();
         guarded.clear();
         watched.clear();
+        answers.clear();
     }
 
     /// All items.
@@ -227,6 +240,18 @@ impl Body {
     pub(crate) fn items_of(&self, node: Node) -> &[Item] {
         let starts = &self.starts[node as usize..node as usize + 2];
         &self.items[starts[0] as usize..starts[1] as usize]
+    }
+
+    /// The index of the first of them.
+    pub(crate) fn first_item_of(&self, node: Node) -> u32 {
+        self.starts[node as usize]
+    }
+
+    /// The instructions of `node` that are no items and tell something of their operands, in order.
+    pub(crate) fn answers_in(&self, node: Node) -> &[Answer] {
+        let start = self.answers.partition_point(|answer| answer.node < node);
+        let of_node = &self.answers[start..];
+        &of_node[..of_node.partition_point(|answer| answer.node == node)]
     }
 
     /// What the edges out of `node` pass to block parameters, aliases resolved.
@@ -256,6 +281,12 @@ impl Body {
     pub(crate) fn operands(&self, item: &Item) -> [Value; 2] {
         debug_assert!(!item.kind.is(Kind::MEMORY.or(Kind::HANDS_OUT)));
         item.operands
+    }
+
+    /// The same, if there are not more.
+    pub(crate) fn two_operands(&self, item: &Item) -> Option<[Value; 2]> {
+        let operands = self.operands(item);
+        (!operands[0].is_reserved_value()).then_some(operands)
     }
 
     /// What the results of `item`, which [makes](Kind::MAKES) something, are made of.
