@@ -18,6 +18,7 @@ mod bounds;
 mod by_pointer;
 mod executions;
 mod fills;
+mod form;
 mod suspect;
 
 use crate::analysis::class::Class;
@@ -43,11 +44,12 @@ use crate::ir::cfg::Node;
 use crate::ir::gc_info::accessed_kind;
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::path::Point;
-use bounds::{Array, Bounds, Form, MAX_SPLITS};
+use bounds::{Array, Bounds, MAX_SPLITS};
 use by_pointer::ByPointer;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{Function, GcFact, GcHeapType, GcKind, Inst, Value};
+use form::Form;
 use std::cell::OnceCell;
 use suspect::{Suspect, What, is_at, is_field, is_inside};
 
@@ -476,6 +478,9 @@ fn is_within(
         let mut bounds = Bounds::new(context, object, array, loaded, of_object);
         bounds.enter(suspect.node, Some(suspect.inst), most);
         let Suspect { access, node, .. } = *suspect;
+        if access.flags.trap_code().is_some() {
+            bounds.enter_checks(access.addr);
+        }
         let Some(distance) = bounds.distance(access.addr, access.offset, bases) else {
             return false;
         };

@@ -155,14 +155,19 @@ fn guarded(
     let ValueDef::Result(inst, _) = func.dfg.value_def(addr) else {
         return (addr, true);
     };
+    let is_null = |value| constant(func, equality.root(func, value)) == Some(0);
     match func.dfg.insts[inst] {
         InstructionData::Ternary {
-            opcode: Opcode::SelectSpectreGuard,
-            args: [_, null, checked],
+            opcode: Opcode::Select | Opcode::SelectSpectreGuard,
+            args: [_, a, b],
         } => {
-            let is_checked =
-                flags.trap_code().is_some() && constant(func, equality.root(func, null)) == Some(0);
-            (if is_checked { checked } else { addr }, false)
+            let checked = match (is_null(a), is_null(b)) {
+                (true, false) => Some(b),
+                (false, true) => Some(a),
+                _ => None,
+            };
+            let checked = checked.filter(|_| flags.trap_code().is_some());
+            (checked.unwrap_or(addr), false)
         }
         _ => (addr, true),
     }

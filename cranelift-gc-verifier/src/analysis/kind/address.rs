@@ -4,7 +4,8 @@
 //! that offset, and of nothing else.
 //!
 //! **Strength.** Sums, differences, extensions and the choice of a bounds check between null and an address are
-//! followed. A value is known to be a reference by its fact, or because it has to be in stack maps. The inliner
+//! followed. A choice that is no guard against speculation is such a check only where nothing but a constant is
+//! added to it. A value is known to be a reference by its fact, or because it has to be in stack maps. The inliner
 //! and the optimizer put values in place of others, and what takes the place of a reference may have no fact of
 //! its own.
 //!
@@ -12,12 +13,15 @@
 //! sum unless it traps on overflow.
 
 use crate::ir::cfg::constant;
+use crate::ir::instruction::checked_address;
 use crate::ir::view::Body;
 use cranelift_codegen::ir::{Function, GcFact, InstructionData, Opcode, Value, ValueDef, types};
 use smallvec::SmallVec;
 
 /// How many values of an address are looked at.
 const MAX_TERMS: usize = 32;
+/// How many checks of bounds, and constants that are added to them, are looked through.
+const MAX_CHECKS: usize = 8;
 
 /// An address, taken apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,7 +48,11 @@ impl Address {
                 ..Address::default()
             };
         }
-        let mut parts = Parts::default();
+        let (addr, offset) = unchecked(func, body, addr);
+        let mut parts = Parts {
+            offset,
+            ..Parts::default()
+        };
         let mut pending = SmallVec::<[(Value, bool); 8]>::from_slice(&[(addr, true)]);
         for _ in 0..MAX_TERMS {
             let Some((value, is_added)) = pending.pop() else {
@@ -79,7 +87,9 @@ fn is_made(func: &Function, value: Value) -> bool {
         InstructionData::UnaryImm { .. } | InstructionData::IntAddTrap { .. } => true,
         InstructionData::Binary { opcode, .. } => matches!(opcode, Opcode::Iadd | Opcode::Isub),
         InstructionData::Unary { opcode, .. } => *opcode == Opcode::Uextend,
-        InstructionData::Ternary { opcode, .. } => *opcode == Opcode::SelectSpectreGuard,
+        InstructionData::Ternary { opcode, .. } => {
+            matches!(opcode, Opcode::Select | Opcode::SelectSpectreGuard)
+        }
         _ => false,
     }
 }
@@ -189,6 +199,58 @@ impl Parts {
                 .map(|word| (word, self.offset)),
         }
     }
+}
+
+/// The address that is accessed as `addr` if a check of bounds does not make it null, and what is added to it.
+pub(crate) fn unchecked(func: &Function, body: &Body, addr: Value) -> (Value, i64) {
+    let (found, offset, _) = without_checks(func, body, addr);
+    (found, offset)
+}
+
+/// The conditions under which `addr` is not made null, each with what it is then.
+pub(crate) fn checks(func: &Function, body: &Body, addr: Value) -> SmallVec<[(Value, bool); 2]> {
+    without_checks(func, body, addr).2
+}
+
+/// The address without checks, what is added to it, and the conditions of these checks.
+fn without_checks(
+    func: &Function,
+    body: &Body,
+    addr: Value,
+) -> (Value, i64, SmallVec<[(Value, bool); 2]>) {
+    let (mut found, mut value, mut offset) = ((addr, 0), addr, 0i64);
+    let mut conditions = SmallVec::new();
+    for _ in 0..MAX_CHECKS {
+        value = body.resolve(func, value);
+        let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
+            break;
+        };
+        let data = &func.dfg.insts[inst];
+        if func.dfg.value_type(value) != types::I64 {
+            break;
+        }
+        if let Some((checked, condition, is)) = checked_address(func, data) {
+            value = checked;
+            found = (value, offset);
+            conditions.push((condition, is));
+            continue;
+        }
+        let InstructionData::Binary {
+            opcode: Opcode::Iadd,
+            args: [a, b],
+        } = *data
+        else {
+            break;
+        };
+        let (term, added) = match (constant(func, a), constant(func, b)) {
+            (None, Some(n)) => (a, n),
+            (Some(n), None) => (b, n),
+            _ => break,
+        };
+        value = term;
+        offset = offset.wrapping_add(added as i64);
+    }
+    (found.0, found.1, conditions)
 }
 
 /// Is `value` known to be a reference?

@@ -9,15 +9,19 @@
 //! **Math.** A value is a linear form over atoms, with coefficients in ℤ. [`Bounds::modular`] gives a form that is the value modulo
 //! 2ⁿ; [`Bounds::exact`] gives one that is the value, which is the same form where it is proved to be in `[0, 2ⁿ)`, and an atom where it is
 //! not. A test is a form that is not negative. A goal `g ≥ 0` is proved if the intervals of its atoms say so, or if
-//! `a·g - b·f ≥ 0` is, for a test `f ≥ 0` and positive `a` and `b` with which one atom is eliminated.
+//! `a·g + (a - 1) - b·f ≥ 0` is, for a test `f ≥ 0` and positive `a` and `b` with which one atom is eliminated: `g` is an integer.
 
+mod assumptions;
+
+use super::form::{Form, gcd};
+use crate::analysis::kind::address::{checks, unchecked};
 use crate::analysis::kind::dominating::argument;
 use crate::analysis::kind::subject::Context;
 use crate::ir::cfg::{Edge, Node, constant};
 use crate::ir::constant::evaluate;
 use crate::ir::path::Point;
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value, ValueDef};
 use cranelift_codegen::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -38,87 +42,12 @@ const WORK: u32 = 400;
 /// How many blocks are looked at where ways meet, and how many goals that a test leaves.
 const MAX_JOINS: usize = 12;
 const MAX_LEFT: usize = 6;
+/// How many lemmas are tried for a goal.
+const MAX_LEMMAS: usize = 8;
 /// How many tests are remembered.
 const MAX_TESTS: usize = 400;
 /// One more than the largest address in the heap.
 const HEAP_SIZE: i128 = 1 << 32;
-
-/// A linear form.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Form {
-    /// Each atom once, in order.
-    terms: SmallVec<[(u32, i128); 4]>,
-    constant: i128,
-}
-
-impl Form {
-    pub(super) fn number(constant: i128) -> Form {
-        Form {
-            terms: SmallVec::new(),
-            constant,
-        }
-    }
-
-    fn atom(atom: u32) -> Form {
-        Form {
-            terms: SmallVec::from_slice(&[(atom, 1)]),
-            constant: 0,
-        }
-    }
-
-    fn coefficient(&self, atom: u32) -> Option<i128> {
-        let found = self.terms.iter().find(|term| term.0 == atom);
-        found.map(|term| term.1)
-    }
-
-    fn times(&self, factor: i128) -> Option<Form> {
-        self.combined(factor, &Form::default(), 0)
-    }
-
-    fn plus(&self, other: &Form) -> Option<Form> {
-        self.combined(1, other, 1)
-    }
-
-    pub(super) fn minus(&self, other: &Form) -> Option<Form> {
-        self.combined(1, other, -1)
-    }
-
-    pub(super) fn shifted(&self, by: i128) -> Option<Form> {
-        self.plus(&Form::number(by))
-    }
-
-    /// `a` times this, and `b` times `other`. Nothing, if that is too large.
-    fn combined(&self, a: i128, other: &Form, b: i128) -> Option<Form> {
-        let mut terms: SmallVec<[(u32, i128); 4]> = SmallVec::new();
-        let (mut left, mut right) = (self.terms.iter().peekable(), other.terms.iter().peekable());
-        loop {
-            let atom = match (left.peek(), right.peek()) {
-                (Some(l), Some(r)) => l.0.min(r.0),
-                (Some(l), None) => l.0,
-                (None, Some(r)) => r.0,
-                (None, None) => break,
-            };
-            let mut total: i128 = 0;
-            if let Some(term) = left.next_if(|term| term.0 == atom) {
-                total = total.checked_add(term.1.checked_mul(a)?)?;
-            }
-            if let Some(term) = right.next_if(|term| term.0 == atom) {
-                total = total.checked_add(term.1.checked_mul(b)?)?;
-            }
-            if total != 0 {
-                terms.push((atom, total));
-            }
-        }
-        let constant = self.constant.checked_mul(a)?;
-        let constant = constant.checked_add(other.constant.checked_mul(b)?)?;
-        Some(Form { terms, constant })
-    }
-
-    /// The form, if it is a number.
-    pub(super) fn as_number(&self) -> Option<i128> {
-        self.terms.is_empty().then_some(self.constant)
-    }
-}
 
 /// What an atom stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -155,6 +84,8 @@ pub(super) struct Bounds<'a, 's> {
     always: Vec<Form>,
     /// Forms that are not negative where the goal is.
     tests: Vec<Form>,
+    /// Forms that are not zero where the goal is.
+    unequal: Vec<Form>,
     exact: FxHashMap<Value, Form>,
     /// The atoms of which it is noted what is true of them.
     described: FxHashSet<u32>,
@@ -186,6 +117,7 @@ impl<'a, 's> Bounds<'a, 's> {
             atoms: Vec::new(),
             always: Vec::new(),
             tests: Vec::new(),
+            unequal: Vec::new(),
             exact: FxHashMap::default(),
             described: FxHashSet::default(),
             depth: MAX_DEPTH,
@@ -219,7 +151,8 @@ impl<'a, 's> Bounds<'a, 's> {
         offset: i32,
         bases: &EntitySet<Value>,
     ) -> Option<Form> {
-        let form = self.modular(address);
+        let (address, added) = unchecked(self.context.func, self.context.body, address);
+        let form = self.modular(address).shifted(added.into())?;
         let reference = Form::atom(self.atom(Key::Value(self.object)));
         let mut form = form.minus(&reference)?;
         let own = reference.terms[0].0;
@@ -248,11 +181,19 @@ impl<'a, 's> Bounds<'a, 's> {
     /// Note what the tests before `inst`, or before the end of `node`, say.
     pub(super) fn enter(&mut self, node: Node, inst: Option<Inst>, most: usize) {
         self.tests.clear();
+        self.unequal.clear();
         self.exact.clear();
         self.described.clear();
         self.most = most;
         let conditions = conditions_before(self.context, node, inst, most);
         self.assume_all(node, inst, &conditions);
+    }
+
+    /// Note what the checks say that put null in place of `address`, which is accessed and not null.
+    pub(super) fn enter_checks(&mut self, address: Value) {
+        for (condition, is) in checks(self.context.func, self.context.body, address) {
+            self.assume(condition, is, MAX_DEPTH);
+        }
     }
 
     fn assume_all(&mut self, node: Node, inst: Option<Inst>, conditions: &[(Value, bool)]) {
@@ -298,6 +239,49 @@ impl<'a, 's> Bounds<'a, 's> {
         self.by_choices(goal, node, splits)
             || self.by_joins(goal, node, splits)
             || self.by_tests(goal, node, splits)
+            || self.by_lemmas(goal, node, splits)
+    }
+
+    /// Does the goal follow from what is found to be true of the parameters of loops: that they are at most the length, and that
+    /// what is not equal is less?
+    fn by_lemmas(&mut self, goal: &Form, node: Node, splits: u32) -> bool {
+        let mut lemmas = Vec::new();
+        for unequal in self.unequal.clone() {
+            lemmas.push((unequal.clone(), -1));
+            lemmas.extend(unequal.times(-1).map(|form| (form, -1)));
+        }
+        if self.array.is_some() {
+            let length = Form::atom(self.atom(Key::Length(self.object)));
+            for atom in 0..self.atoms.len() as u32 {
+                if let (Key::Value(value), _, _) = self.atoms[atom as usize]
+                    && self.is_of_join(value, node)
+                {
+                    lemmas.extend(length.minus(&Form::atom(atom)).map(|form| (form, 0)));
+                }
+            }
+        }
+        lemmas.truncate(MAX_LEMMAS);
+        let before = self.tests.len();
+        for (lemma, by) in lemmas {
+            if self.by_joins(&lemma, node, splits) {
+                self.note(lemma.shifted(by));
+            }
+        }
+        self.tests.len() > before && {
+            self.fuel = FUEL;
+            self.prove(goal, MAX_ELIMINATED + 1)
+        }
+    }
+
+    /// Is `value` the parameter of a block where ways meet, which is passed before `node`?
+    fn is_of_join(&self, value: Value, node: Node) -> bool {
+        let (func, cfg) = (self.context.func, self.context.cfg);
+        match func.dfg.value_def(value) {
+            ValueDef::Param(block, _) => cfg
+                .node(block)
+                .is_some_and(|join| cfg.dominates(join, node) && cfg.preds(join).nth(1).is_some()),
+            ValueDef::Result(..) | ValueDef::Union(..) => false,
+        }
     }
 
     /// Is the goal true for each arm of a choice?
@@ -367,6 +351,7 @@ impl<'a, 's> Bounds<'a, 's> {
     ) -> bool {
         [(yes, true), (no, false)].into_iter().all(|(arm, is)| {
             let tests = self.tests.clone();
+            let unequal = self.unequal.len();
             let exact = self.exact.clone();
             let described = self.described.clone();
             self.assume(condition, is, MAX_DEPTH);
@@ -376,6 +361,7 @@ impl<'a, 's> Bounds<'a, 's> {
                 .replaced(goal, atom, &arm)
                 .is_some_and(|goal| self.holds(&goal, node, splits));
             self.tests = tests;
+            self.unequal.truncate(unequal);
             self.exact = exact;
             self.described = described;
             holds
@@ -401,10 +387,12 @@ impl<'a, 's> Bounds<'a, 's> {
         let edges: Vec<Edge> = cfg.preds(node).collect();
         edges.into_iter().all(|edge| {
             let tests = core::mem::take(&mut self.tests);
+            let unequal = core::mem::take(&mut self.unequal);
             let exact = core::mem::take(&mut self.exact);
             let described = core::mem::take(&mut self.described);
             let holds = self.holds_along(goal, edge, splits);
             self.tests = tests;
+            self.unequal = unequal;
             self.exact = exact;
             self.described = described;
             holds
@@ -500,7 +488,10 @@ impl<'a, 's> Bounds<'a, 's> {
                 if found.signum() != times.signum() {
                     continue;
                 }
-                let next = form.combined(found.abs(), test, -times.abs());
+                // NB: The form is an integer: what is more than -1 is not negative.
+                let next = form
+                    .combined(found.abs(), test, -times.abs())
+                    .and_then(|next| next.shifted(found.abs() - 1));
                 if next.is_some_and(|next| self.prove(&next, left)) {
                     return true;
                 }
@@ -529,11 +520,7 @@ impl<'a, 's> Bounds<'a, 's> {
         let mut step: i128 = 0;
         for &(atom, times) in &form.terms {
             let times = times.checked_mul(self.step_of(atom))?;
-            let (mut a, mut b) = (step.abs(), times.abs());
-            while b != 0 {
-                (a, b) = (b, a % b);
-            }
-            step = a;
+            step = gcd(step, times);
         }
         Some((low, high, step.max(1)))
     }
@@ -629,6 +616,19 @@ impl<'a, 's> Bounds<'a, 's> {
                     self.note(arg.minus(&own));
                 }
             }
+            (Opcode::Select, InstructionData::Ternary { args, .. }) => {
+                if let Some(is_least) = self.chooses_by_size(args) {
+                    for arg in &args[1..] {
+                        let arg = self.exact(*arg);
+                        let left = if is_least {
+                            arg.minus(&own)
+                        } else {
+                            own.minus(&arg)
+                        };
+                        self.note(left);
+                    }
+                }
+            }
             (Opcode::Umax, InstructionData::Binary { args, .. }) => {
                 for arg in args {
                     let arg = self.exact(arg);
@@ -658,6 +658,28 @@ impl<'a, 's> Bounds<'a, 's> {
         if let Some(most) = most {
             let high = &mut self.atoms[atom as usize].2;
             *high = (*high).min(most);
+        }
+    }
+
+    /// Is the choice one of the smaller of both arms, or of the larger one, as unsigned numbers?
+    fn chooses_by_size(&self, [condition, yes, no]: [Value; 3]) -> Option<bool> {
+        let func = self.context.func;
+        let [condition, yes, no] = [condition, yes, no].map(|value| self.context.root(value));
+        let InstructionData::IntCompare { cond, args, .. } =
+            func.dfg.insts[func.dfg.value_def(condition).inst()?]
+        else {
+            return None;
+        };
+        let args = args.map(|arg| self.context.root(arg));
+        let is_less = match cond {
+            IntCC::UnsignedLessThan | IntCC::UnsignedLessThanOrEqual => true,
+            IntCC::UnsignedGreaterThan | IntCC::UnsignedGreaterThanOrEqual => false,
+            _ => return None,
+        };
+        match args {
+            _ if args == [yes, no] => Some(is_less),
+            _ if args == [no, yes] => Some(!is_less),
+            _ => None,
         }
     }
 
@@ -808,207 +830,6 @@ impl<'a, 's> Bounds<'a, 's> {
                 },
             ) if constant(func, null) == Some(0) => Some(self.modular(checked)),
             _ => None,
-        }
-    }
-
-    // --- Tests -----------------------------------------------------------------------------
-
-    fn note(&mut self, form: Option<Form>) {
-        let Some(form) = form.filter(|form| !form.terms.is_empty()) else {
-            return;
-        };
-        if self.tests.len() < MAX_TESTS && !self.tests.contains(&form) {
-            self.tests.push(form);
-        }
-    }
-
-    fn equal(&mut self, a: &Form, b: &Form) {
-        self.note(a.minus(b));
-        self.note(b.minus(a));
-    }
-
-    /// `value` is other than zero, or it is zero.
-    fn assume(&mut self, value: Value, is: bool, depth: u32) {
-        let func = self.context.func;
-        let value = self.context.root(value);
-        let Some(depth) = depth.checked_sub(1) else {
-            return;
-        };
-        if self.bits(value) > 64 || !func.dfg.value_type(value).is_int() {
-            return;
-        }
-        match func.dfg.value_def(value) {
-            ValueDef::Result(inst, 0) => {
-                if self.assume_result(inst, is, depth) {
-                    return;
-                }
-            }
-            ValueDef::Result(inst, 1) => return self.assume_flag(inst, is),
-            ValueDef::Result(..) | ValueDef::Param(..) | ValueDef::Union(..) => {}
-        }
-        let form = self.exact(value);
-        match is {
-            true => self.note(form.shifted(-1)),
-            false => self.equal(&form, &Form::number(0)),
-        }
-    }
-
-    /// What follows from a result; or nothing is known of how it is made.
-    fn assume_result(&mut self, inst: Inst, is: bool, depth: u32) -> bool {
-        let func = self.context.func;
-        let number = |bounds: &Self, value: Value| number(func, bounds.context.root(value));
-        let data = func.dfg.insts[inst];
-        match (data.opcode(), data) {
-            (
-                _,
-                InstructionData::IntCompare {
-                    cond, args: [a, b], ..
-                },
-            ) => {
-                let is_zero = number(self, b) == Some(0);
-                match cond {
-                    IntCC::NotEqual if is_zero && self.is_truth(a) => self.assume(a, is, depth),
-                    IntCC::Equal if is_zero && self.is_truth(a) => self.assume(a, !is, depth),
-                    _ => {
-                        let cond = if is { cond } else { cond.complement() };
-                        self.compare(cond, a, b);
-                    }
-                }
-            }
-            (
-                Opcode::Uextend | Opcode::Sextend | Opcode::Bmask,
-                InstructionData::Unary { arg, .. },
-            ) => {
-                self.assume(arg, is, depth);
-            }
-            (Opcode::Bor, InstructionData::Binary { args, .. }) if !is => {
-                args.into_iter()
-                    .for_each(|arg| self.assume(arg, false, depth));
-            }
-            (Opcode::Band, InstructionData::Binary { args, .. })
-                if is && args.iter().all(|&arg| number(self, arg).is_none()) =>
-            {
-                args.into_iter()
-                    .for_each(|arg| self.assume(arg, true, depth));
-            }
-            (Opcode::Bxor, InstructionData::Binary { args: [a, b], .. })
-                if number(self, b) == Some(1) && self.is_truth(a) =>
-            {
-                self.assume(a, !is, depth);
-            }
-            (Opcode::Ushr, InstructionData::Binary { args: [a, by], .. }) if !is => {
-                let Some(by) = number(self, by) else {
-                    return false;
-                };
-                let below = 1i128 << (by % u64::from(self.bits(a)));
-                let form = self.exact(a);
-                self.note(Form::number(below - 1).minus(&form));
-            }
-            (Opcode::Band, InstructionData::Binary { args: [a, b], .. }) if !is => {
-                let (value, mask) = match (number(self, a), number(self, b)) {
-                    (_, Some(mask)) => (a, mask),
-                    (Some(mask), None) => (b, mask),
-                    (None, None) => return false,
-                };
-                let most = largest(self.bits(value));
-                let below = !i128::from(mask) & most;
-                // All bits from some one on.
-                if below & (below + 1) != 0 {
-                    return false;
-                }
-                let form = self.exact(value);
-                self.note(Form::number(below).minus(&form));
-            }
-            _ => return false,
-        }
-        true
-    }
-
-    /// A flag that says whether an operation overflows.
-    fn assume_flag(&mut self, inst: Inst, is: bool) {
-        let func = self.context.func;
-        let InstructionData::Binary {
-            opcode,
-            args: [a, b],
-        } = func.dfg.insts[inst]
-        else {
-            return;
-        };
-        if is {
-            return;
-        }
-        let most = Form::number(largest(self.bits(a)));
-        let number = |value: Value| number(func, value).map(i128::from);
-        let times = number(self.context.root(a)).or(number(self.context.root(b)));
-        let is_first = number(self.context.root(a)).is_some();
-        let (x, y) = (self.exact(a), self.exact(b));
-        let left = match opcode {
-            Opcode::UaddOverflow => x.plus(&y).and_then(|sum| most.minus(&sum)),
-            Opcode::UsubOverflow => x.minus(&y),
-            Opcode::UmulOverflow => times.and_then(|times| {
-                let of = if is_first { y } else { x };
-                of.times(times).and_then(|product| most.minus(&product))
-            }),
-            _ => None,
-        };
-        self.note(left);
-    }
-
-    /// Is it zero or one?
-    fn is_truth(&self, value: Value) -> bool {
-        let func = self.context.func;
-        match func.dfg.value_def(self.context.root(value)) {
-            ValueDef::Result(inst, 0) => match func.dfg.insts[inst] {
-                InstructionData::Unary {
-                    opcode: Opcode::Uextend,
-                    arg,
-                } => self.is_truth(arg),
-                ref data => data.opcode() == Opcode::Icmp,
-            },
-            _ => false,
-        }
-    }
-
-    fn compare(&mut self, cond: IntCC, a: Value, b: Value) {
-        let bits = self.bits(a);
-        if bits > 64 {
-            return;
-        }
-        let half = largest(bits) >> 1;
-        let (x, y) = (self.exact(a), self.exact(b));
-        use IntCC::*;
-        let (cond, x, y) = match cond {
-            UnsignedGreaterThan
-            | UnsignedGreaterThanOrEqual
-            | SignedGreaterThan
-            | SignedGreaterThanOrEqual => (cond.swap_args(), y, x),
-            _ => (cond, x, y),
-        };
-        let less = |by: i128| y.minus(&x).and_then(|left| left.shifted(-by));
-        match cond {
-            Equal => self.equal(&x, &y),
-            NotEqual => {
-                for (low, high) in [(&x, &y), (&y, &x)] {
-                    let Some(gap) = high.minus(low) else { continue };
-                    if self.is_at_least(&gap, 0) {
-                        self.note(gap.shifted(-1));
-                    }
-                }
-            }
-            UnsignedLessThan => self.note(less(1)),
-            UnsignedLessThanOrEqual => self.note(less(0)),
-            SignedLessThan | SignedLessThanOrEqual => {
-                self.is_signed = true;
-                // What is less is not negative: so the other one is neither.
-                if self.is_at_most(&x, half) {
-                    self.note(less(i128::from(cond == SignedLessThan)));
-                    self.note(Form::number(half).minus(&y));
-                }
-            }
-            UnsignedGreaterThan
-            | UnsignedGreaterThanOrEqual
-            | SignedGreaterThan
-            | SignedGreaterThanOrEqual => {}
         }
     }
 }
