@@ -133,6 +133,12 @@ fn check_root(
         let unclear = Inconclusive::OpaqueRoot { inst, value };
         return findings.inconclusive.push(unclear);
     }
+    if root.hold == Hold::Partial
+        && let Some(value) = opaque_store(facts, root)
+    {
+        let unclear = Inconclusive::OpaqueRoot { inst, value };
+        return findings.inconclusive.push(unclear);
+    }
     match root.hold {
         Hold::Unset => findings.reject_unset(facts, uninitialized(Held::Unset), root.loc),
         Hold::MaybeUnset => findings.reject_unset(facts, uninitialized(Held::MaybeUnset), root.loc),
@@ -148,6 +154,26 @@ fn check_root(
             }
         }
     }
+}
+
+/// What is stored in `root` and around it, if all that is stored like that is made of references in a way that is not followed.
+fn opaque_store(facts: &Facts, root: &Root) -> Option<Value> {
+    let Location { offset, ty, .. } = facts.slots.locations[root.loc as usize];
+    let (start, end) = (i64::from(offset), i64::from(offset) + i64::from(ty.bytes()));
+    let mut found = None;
+    for inst in facts.slots.clobbers(root.loc) {
+        let mut accesses = facts.body.slot_accesses.iter();
+        let at = accesses.find(|at| at.inst == inst)?;
+        let access = facts.body.access_at(at);
+        let data = access.data?;
+        let covers = at.offset <= start && end <= at.offset + i64::from(access.size);
+        let is_wider = i64::from(access.size) > end - start;
+        if !covers || !is_wider || facts.values.class(data) <= Class::Payload {
+            return None;
+        }
+        found = Some(data);
+    }
+    found
 }
 
 /// Is `data`, which is computed of references, one of them?

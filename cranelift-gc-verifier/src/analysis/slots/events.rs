@@ -274,8 +274,10 @@ fn part_of(func: &Function, value: Value, (start, size): (u32, u32), depth: u32)
     }
     let depth = depth.checked_sub(1)?;
     let inst = func.dfg.value_def(value).inst()?;
+    // NB: Of an amount, as many bits count as the width has.
+    let width = u64::from(func.dfg.value_type(value).bits());
     let amount = |by| match crate::ir::cfg::constant(func, by) {
-        Some(bits) if bits % 8 == 0 => Some(bits as u32 / 8),
+        Some(bits) if bits % 8 == 0 => Some((bits % width) as u32 / 8),
         _ => None,
     };
     match func.dfg.insts[inst] {
@@ -294,6 +296,12 @@ fn part_of(func: &Function, value: Value, (start, size): (u32, u32), depth: u32)
                 .flatten()
         }
         InstructionData::Binary { opcode, args } => match opcode {
+            // NB: Each lane is shifted by itself.
+            Opcode::Ishl | Opcode::Ushr | Opcode::Rotl | Opcode::Rotr
+                if func.dfg.value_type(value).is_vector() =>
+            {
+                None
+            }
             Opcode::Ishl => {
                 let start = start.checked_sub(amount(args[1])?)?;
                 part_of(func, args[0], (start, size), depth)
@@ -305,9 +313,27 @@ fn part_of(func: &Function, value: Value, (start, size): (u32, u32), depth: u32)
                     .then(|| part_of(func, args[0], (start, size), depth))
                     .flatten()
             }
-            Opcode::Bor => {
+            Opcode::Rotl | Opcode::Rotr => {
+                let bytes = func.dfg.value_type(value).bytes();
+                let by = amount(args[1])? % bytes;
+                let start = match opcode {
+                    Opcode::Rotl => (start + bytes - by) % bytes,
+                    _ => (start + by) % bytes,
+                };
+                (start + size <= bytes)
+                    .then(|| part_of(func, args[0], (start, size), depth))
+                    .flatten()
+            }
+            Opcode::Bor | Opcode::Bxor | Opcode::Iadd => {
                 let [a, b] = args;
-                if has_zeros(func, a, (start, size)) {
+                // Where one of them has zeros, nothing is carried.
+                let below = (0, start);
+                let is_carried = opcode == Opcode::Iadd
+                    && !has_zeros(func, a, below)
+                    && !has_zeros(func, b, below);
+                if is_carried {
+                    None
+                } else if has_zeros(func, a, (start, size)) {
                     part_of(func, b, (start, size), depth)
                 } else if has_zeros(func, b, (start, size)) {
                     part_of(func, a, (start, size), depth)
@@ -326,8 +352,53 @@ fn part_of(func: &Function, value: Value, (start, size): (u32, u32), depth: u32)
             }
             _ => None,
         },
+        InstructionData::Unary {
+            opcode: Opcode::Splat,
+            arg,
+        } => part_of_lane(func, arg, (start, size), None, depth),
+        InstructionData::Unary {
+            opcode: Opcode::ScalarToVector,
+            arg,
+        } => part_of_lane(func, arg, (start, size), Some(0), depth),
+        InstructionData::BinaryImm8 {
+            opcode: Opcode::Extractlane,
+            arg,
+            imm,
+        } => {
+            let bytes = func.dfg.value_type(value).bytes();
+            part_of(func, arg, (start + u32::from(imm) * bytes, size), depth)
+        }
+        InstructionData::TernaryImm8 {
+            opcode: Opcode::Insertlane,
+            args: [vector, lane],
+            imm,
+        } => {
+            let bytes = func.dfg.value_type(lane).bytes();
+            let first = u32::from(imm) * bytes;
+            if start + size <= first || first + bytes <= start {
+                part_of(func, vector, (start, size), depth)
+            } else {
+                part_of_lane(func, lane, (start, size), Some(imm), depth)
+            }
+        }
         _ => None,
     }
+}
+
+/// The part of a vector that is in the lane `number`, or in whichever one, all of which are `lane`.
+fn part_of_lane(
+    func: &Function,
+    lane: Value,
+    (start, size): (u32, u32),
+    number: Option<u8>,
+    depth: u32,
+) -> Option<Value> {
+    let bytes = func.dfg.value_type(lane).bytes();
+    let (which, inner) = (start / bytes, start % bytes);
+    let is_inside = inner + size <= bytes && number.is_none_or(|it| u32::from(it) == which);
+    is_inside
+        .then(|| part_of(func, lane, (inner, size), depth))
+        .flatten()
 }
 
 /// Are so many bytes of `value`, from the first one of the pair on, zero?
@@ -347,8 +418,11 @@ fn has_zeros(func: &Function, value: Value, (start, size): (u32, u32)) -> bool {
         InstructionData::Binary {
             opcode: Opcode::Ishl,
             args: [_, by],
-        } => crate::ir::cfg::constant(func, by)
-            .is_some_and(|bits| u64::from(8 * (start + size)) <= bits),
+        } => {
+            let ty = func.dfg.value_type(value);
+            let by = crate::ir::cfg::constant(func, by).map(|bits| bits % u64::from(ty.bits()));
+            ty.is_int() && by.is_some_and(|bits| u64::from(8 * (start + size)) <= bits)
+        }
         _ => false,
     }
 }

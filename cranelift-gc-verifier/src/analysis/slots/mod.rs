@@ -91,6 +91,15 @@ impl Slots {
         slots
     }
 
+    /// The stores that write to `loc`, or to a part of it, something that is no value of its own.
+    pub(crate) fn clobbers(&self, loc: Loc) -> impl Iterator<Item = Inst> + '_ {
+        let clobbers = move |&(inst, event): &(Inst, Event)| match event {
+            Event::Clobber { loc: written } if written == loc => Some(inst),
+            _ => None,
+        };
+        self.events.all().iter().filter_map(clobbers)
+    }
+
     fn solve(
         &mut self,
         func: &Function,
