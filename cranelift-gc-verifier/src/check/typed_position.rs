@@ -13,15 +13,18 @@
 //! right if `S ⊆ P`. For a thing in `S` and not in `P`, a path is sought from where it comes into being
 //! (see [`path`]).
 
+mod made;
+
 use super::fact::contradiction;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
-use crate::analysis::kind::dominating::argument;
 use crate::analysis::kind::field::{field_of, held, kind_of_object};
 use crate::analysis::kind::given::{given, loaded};
 use crate::analysis::kind::path::Target;
 use crate::analysis::kind::thing::{Fits, Things, Universe, fits, named_types};
 use crate::analysis::kind::{Kinds, Source, is_in_heap, object_of};
+use crate::analysis::origin::Origin;
+use crate::analysis::provenance::Class;
 use crate::analysis::slots::{Hold, Slots};
 use crate::evidence::arrival::{self, Arrival};
 use crate::evidence::findings::Findings;
@@ -32,12 +35,13 @@ use crate::finding::typed::{Thing, TypeBroken, Typed};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, Edge, Node, constant, destinations};
 use crate::ir::gc_info::accessed_kind;
-use crate::ir::instruction::{Access, Kind, Passed, passed_on};
+use crate::ir::instruction::{Access, Kind};
 use crate::ir::view::{Body, Item};
 use cranelift_codegen::ir::{
-    BlockArg, Function, GcFact, GcHeapType, GcKind, GcNullability, Inst, InstructionData, Opcode,
-    Value, ValueDef, types,
+    BlockArg, Function, GcFact, GcHeapType, GcKind, GcNullability, Inst, InstructionData, Value,
+    ValueDef, types,
 };
+use made::{is_computed_otherwise, is_made_of_reference, references_of, word_of};
 
 /// What is found.
 #[derive(Default)]
@@ -580,130 +584,6 @@ fn allows_constant(func: &Function, value: Value, n: u64, promise: GcFact) -> bo
     }
 }
 
-/// The word that `value` is made of, if it is one as it is, by way of other types.
-fn word_of(func: &Function, body: &Body, value: Value) -> Value {
-    let mut word = value;
-    let mut value = body.resolve(func, value);
-    for _ in 0..MAX_VALUES {
-        if func.dfg.value_type(value).bits() == 32 {
-            word = value;
-        }
-        let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
-            break;
-        };
-        let of = match func.dfg.insts[inst] {
-            InstructionData::Unary {
-                opcode: Opcode::Uextend | Opcode::Sextend | Opcode::Ireduce,
-                arg,
-            } => arg,
-            _ => match passed_on(func, inst) {
-                Passed::Same([Some(of), None]) => of,
-                _ => break,
-            },
-        };
-        if func.dfg.value_type(of).bits() < 32 {
-            break;
-        }
-        value = body.resolve(func, of);
-    }
-    word
-}
-
-/// How many values are looked at to find out what one is made of.
-const MAX_VALUES: usize = 48;
-
-/// Is `value` computed of a reference, in a way that makes something else of it, or of what is said to be no reference?
-fn is_made_of_reference(func: &Function, body: &Body, value: Value) -> bool {
-    let info = &func.dfg.gc_info;
-    let mut pending = vec![body.resolve(func, value)];
-    for step in 0..MAX_VALUES {
-        let Some(value) = pending.pop() else {
-            return false;
-        };
-        let fact = info.fact(value);
-        if step > 0 && matches!(fact, Some(GcFact::Ref { .. } | GcFact::Scalar)) {
-            return true;
-        }
-        if let ValueDef::Result(inst, _) = func.dfg.value_def(value) {
-            let opcode = func.dfg.insts[inst].opcode();
-            if !opcode.is_call() && !opcode.can_load() {
-                let args = func.dfg.inst_args(inst).iter();
-                pending.extend(args.map(|&arg| body.resolve(func, arg)));
-            }
-        }
-    }
-    false
-}
-
-/// Is `value`, which `inst` computes of a reference, no reference by that, though it has `fact`?
-///
-/// An i31 is made of any number.
-fn is_computed_otherwise(
-    func: &Function,
-    body: &Body,
-    value: Value,
-    inst: Inst,
-    fact: GcFact,
-) -> bool {
-    let GcFact::Ref { kind, .. } = fact else {
-        return false;
-    };
-    if func.dfg.value_type(value) != types::I32 || func.dfg.gc_info.new_object(value).is_some() {
-        return false;
-    }
-    let is_computed = match passed_on(func, inst) {
-        Passed::Opaque(_) | Passed::Derived(_) => true,
-        Passed::Same(_) => false,
-        // NB: What tells few bits of a reference is none.
-        Passed::Nothing => {
-            let opcode = func.dfg.insts[inst].opcode();
-            !opcode.is_call() && !opcode.can_load()
-        }
-    };
-    let is_i31 = matches!(func.dfg.insts[inst], InstructionData::Binary { opcode: Opcode::Bor, args }
-        if args.iter().any(|&arg| constant(func, arg).is_some_and(|n| n % 2 == 1)))
-        && kind.heap.may_be_i31();
-    is_computed && !is_i31 && is_made_of_reference(func, body, value)
-}
-
-/// The references whose objects an address may be in, if it is chosen among several addresses.
-fn references_of(func: &Function, cfg: &Cfg, body: &Body, mut address: Value) -> Vec<Value> {
-    let mut addresses = Vec::new();
-    for _ in 0..MAX_VALUES {
-        address = body.resolve(func, address);
-        match func.dfg.value_def(address) {
-            ValueDef::Result(inst, _) => match func.dfg.insts[inst] {
-                InstructionData::Binary {
-                    opcode: Opcode::Iadd,
-                    args: [a, b],
-                } if constant(func, b).is_some() => {
-                    address = a;
-                    continue;
-                }
-                InstructionData::Ternary {
-                    opcode: Opcode::Select,
-                    args: [_, yes, no],
-                } => addresses.extend([yes, no]),
-                _ => {}
-            },
-            ValueDef::Param(block, number) => {
-                if let (Some(node), true) =
-                    (cfg.node(block), func.layout.entry_block() != Some(block))
-                {
-                    let passed = cfg
-                        .preds(node)
-                        .filter_map(|edge| argument(func, cfg.block(edge.from), edge, number));
-                    addresses.extend(passed);
-                }
-            }
-            ValueDef::Union(..) => {}
-        }
-        break;
-    }
-    let of = |address| Address::of(func, body, address).reference;
-    addresses.into_iter().filter_map(of).collect()
-}
-
 /// Judge the positions whose types are not enough.
 fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
     let func = facts.func;
@@ -763,6 +643,9 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
                 found.inconclusive.push(undecided);
             }
             Some(things) => arrived(&kinds, position, things, found),
+            None if is_first && is_another(facts, &mut kinds, position, outside) => {
+                found.proved += 1;
+            }
             // NB: What a pass made of it is judged by the rewrite.
             None if is_first
                 && (is_made_of_reference(func, context.body, value)
@@ -775,6 +658,19 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
             None => found.unjudged += 1,
         }
     }
+}
+
+/// Is what arrives computed to be a reference that is none of `outside`?
+fn is_another(facts: &Facts, kinds: &mut Kinds, position: &Position, outside: Things) -> bool {
+    let is_reference = |value| facts.values.class(value) == Class::Reference;
+    let Some(Origin::Is(of)) = facts.origin(position.value, is_reference) else {
+        return false;
+    };
+    let Position {
+        node, inst, along, ..
+    } = *position;
+    let things = kinds.at(of, node, inst, along, Some(outside));
+    things.is_some_and(|things| things.is_empty())
 }
 
 /// Is `value` loaded? A slot that is a variable may hold something else where a load of it feeds nothing but slots: what is loaded

@@ -420,6 +420,10 @@ impl DominatorWalk<'_, '_> {
             let left = things.without(passed);
             let arg = argument(func, cfg.block(edge.from), edge, number)?;
             let arg = context.body.resolve(func, arg);
+            // NB: What a loop hands around is what came in.
+            if arg == param {
+                continue;
+            }
             let may_pass = self.passing(arg, param, condition, wanted, left);
             if may_pass.is_empty() {
                 continue;

@@ -95,6 +95,17 @@ impl Headers {
         word
     }
 
+    /// The references of whose headers words are loaded, in order.
+    pub(crate) fn asked(&self, func: &Function, body: &Body) -> Vec<Value> {
+        let results = body.accesses().iter();
+        let results = results.filter_map(|memory| memory.access.result);
+        let words = results.filter_map(|result| self.word(func, body, result));
+        let mut asked: Vec<Value> = words.map(|word| word.0).collect();
+        asked.sort_unstable();
+        asked.dedup();
+        asked
+    }
+
     /// The concrete type whose number `value`, which must not be an alias, is.
     pub(crate) fn type_id(&self, func: &Function, value: Value) -> Option<u32> {
         func.dfg

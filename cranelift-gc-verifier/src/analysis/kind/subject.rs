@@ -213,7 +213,7 @@ impl Assumptions for While<'_, '_> {
             return Some(bits);
         }
         if let Some((of, word)) = context.word(value)
-            && context.root(of) == reference
+            && self.is_reference(context.root(of))
         {
             return Some(self.header(word));
         }
@@ -237,6 +237,13 @@ impl While<'_, '_> {
             n,
             of_reference: true,
         }
+    }
+
+    /// Is `root` the reference, or a block parameter for which it was passed?
+    fn is_reference(&self, root: Value) -> bool {
+        let word = self.trial.word;
+        root == self.subject.reference
+            || matches!((self.params)(root), Some(Bits::Const { n, of_reference: true }) if n == word)
     }
 
     /// The word of the header of the object that the reference is.

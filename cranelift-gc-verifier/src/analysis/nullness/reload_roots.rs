@@ -79,6 +79,18 @@ impl Roots {
         roots
     }
 
+    /// The same, where each first value of a pair, which is a root, is the second one.
+    pub(crate) fn with(&self, pairs: &[(Value, Value)]) -> Roots {
+        let mut roots = Roots {
+            origins: self.origins.clone(),
+            reloads: self.reloads.clone(),
+        };
+        for &(value, origin) in pairs {
+            roots.origins[value] = origin.into();
+        }
+        roots
+    }
+
     /// All reloads, and the parameters that are the same as others.
     pub(crate) fn reloads(&self) -> impl Iterator<Item = Value> + '_ {
         self.reloads.iter().copied()

@@ -708,7 +708,11 @@ impl State {
     ) -> bool {
         match context.func.dfg.insts[last] {
             InstructionData::Brif { arg, .. } => match self.value(context, arg) {
-                Some((condition, _)) => known.assume(terms, condition, dest == 0),
+                Some((condition, _)) => {
+                    let is = dest == 0;
+                    let order = self.order_in_object(terms, condition);
+                    order.is_none_or(|order| order == is) && known.assume(terms, condition, is)
+                }
                 None => true,
             },
             InstructionData::BranchTable { arg, .. } => {
@@ -726,6 +730,31 @@ impl State {
             }
             _ => true,
         }
+    }
+
+    /// Whether `condition` is so, if it asks which of two addresses in one object is the lower one: an object does not wrap around.
+    fn order_in_object(&self, terms: &mut Terms, condition: Term) -> Option<bool> {
+        let condition = terms.unextended(condition).unwrap_or(condition);
+        let &Shape::Compare(cond, [a, b]) = terms.shape(condition) else {
+            return None;
+        };
+        let allows_equal = match cond {
+            IntCC::UnsignedLessThan => false,
+            IntCC::UnsignedLessThanOrEqual => true,
+            _ => return None,
+        };
+        if terms.width(a) != 8 {
+            return None;
+        }
+        let gap = terms.difference(b, a);
+        let gap = terms.bits(gap)? as u64 as i64;
+        let (parts, _) = terms.parts(a);
+        let is_in_object = parts.iter().any(|&(part, times)| {
+            let word = terms.unextended(part).filter(|_| times == 1);
+            word.is_some_and(|word| self.references.contains_key(&word))
+        });
+        (is_in_object && gap.unsigned_abs() < 1 << 31)
+            .then_some(gap > 0 || allows_equal && gap == 0)
     }
 
     /// Returns the condition, if it decides what the result is made of.
