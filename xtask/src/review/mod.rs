@@ -23,9 +23,10 @@ use crate::upstream::pins::Pins;
 use anyhow::{Context, Result};
 use judge::{Comparison, Outcome, Review, Synthesized, Times};
 use marks::Marks;
-use observe::{Names, Runner};
+use observe::Runner;
 use program::{Builder, Built};
 use rules::{Kind, Rules};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tree::{Applied, Parts, Tree};
@@ -143,6 +144,7 @@ fn review(project: &Project, args: &Args) -> Result<Review> {
         return Ok(review);
     }
     tree.reset()?;
+    let old_rules = rules::of_tree(tree.dir())?;
     let base = builder.base(tree.head())?;
     tree.apply(&sections, &pins)?;
     let mut marks = Marks::find(&parts.files);
@@ -182,6 +184,7 @@ fn review(project: &Project, args: &Args) -> Result<Review> {
         targets: &args.target,
         jobs: args.jobs,
     };
+    let rules = (rules, [old_rules, rules::of_tree(tree.dir())?]);
     observe(
         &mut review,
         &runner,
@@ -204,21 +207,28 @@ fn observe(
     review: &mut Review,
     runner: &Runner<'_>,
     [base, patched]: [&PathBuf; 2],
-    rules: Rules,
+    (changed, trees): (Rules, [BTreeSet<String>; 2]),
     mut marks: Marks,
     scratch: &Path,
 ) -> Result<()> {
     let (old, new) = (scratch.join("base.json"), scratch.join("patched.json"));
     eprintln!("review: compiling the corpus without the patch");
-    runner.verify(base, &Names::Old(&rules), &old, None)?;
+    let mut before = runner.verify(base, None)?;
     eprintln!("review: compiling the corpus with the patch");
     let seen = scratch.join("marks");
     fs_err::write(&seen, "")?;
-    let said = runner.verify(patched, &Names::New, &new, Some(&seen))?;
+    let mut said = runner.verify(patched, Some(&seen))?;
+    rules::count_from_one(&mut before, &trees[0])?;
+    rules::count_from_one(&mut said, &trees[1])?;
+    // Each rule is called as it is in the new tree.
+    rules::rename(&mut before, |name| changed.renamed(name));
+    for (path, result) in [(&old, &before), (&new, &said)] {
+        fs_err::write(path, serde_json::to_string(result)?)?;
+    }
     marks.seen(&fs_err::read_to_string(&seen)?);
     review.functions = marks.functions;
     review.totals = Some(said["totals"].clone());
-    review.rules = judge::rules(rules.changes, &said);
+    review.rules = judge::rules(changed.changes, &said);
     review.compare_filetests(&runner.filetests(base)?, &runner.filetests(patched)?);
     let comparison = runner.compare(base, &old, &new)?;
     let comparison: Comparison =

@@ -2,7 +2,6 @@
 
 use super::corpus::{self, Corpus};
 use super::marks;
-use super::rules::Rules;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,27 +23,13 @@ pub struct Runner<'a> {
     pub jobs: Option<usize>,
 }
 
-/// How rules are called of what a program says.
-pub enum Names<'a> {
-    /// As it says.
-    New,
-    /// As the other program calls them.
-    Old(&'a Rules),
-}
-
 impl Runner<'_> {
-    /// What `verify` says, written to `result` as well.
+    /// What `verify` says.
     ///
     /// # Errors
     ///
     /// If the program fails, or says what is not understood.
-    pub fn verify(
-        &self,
-        program: &Path,
-        names: &Names<'_>,
-        result: &Path,
-        marks: Option<&Path>,
-    ) -> Result<Value> {
+    pub fn verify(&self, program: &Path, marks: Option<&Path>) -> Result<Value> {
         let mut command = Command::new(program);
         command.args(["verify", "--format", "json", "--rewrites"]);
         if self.all_rewrites {
@@ -61,16 +46,12 @@ impl Runner<'_> {
         }
         command.arg("--").args(&self.corpus.paths);
         let output = self.output(&mut command)?;
-        let mut value: Value = json(&output, program)?;
+        let value: Value = json(&output, program)?;
         ensure!(
             value["files"].is_array(),
             "{} tells no files",
             program.display()
         );
-        if let Names::Old(rules) = names {
-            rename(&mut value, rules);
-        }
-        fs_err::write(result, serde_json::to_string(&value)?)?;
         Ok(value)
     }
 
@@ -140,51 +121,4 @@ fn json(output: &Output, program: &Path) -> Result<Value> {
             String::from_utf8_lossy(&output.stderr).trim_end()
         )
     })
-}
-
-/// Calls the rules of the old tree as they are called in the new one.
-fn rename(result: &mut Value, rules: &Rules) {
-    let files = result["files"].as_array_mut().into_iter().flatten();
-    let functions = files.filter_map(|file| file["functions"].as_array_mut());
-    for function in functions.flatten() {
-        if let Some(counts) = function["rules"].as_object_mut() {
-            let renamed = std::mem::take(counts).into_iter();
-            *counts = renamed
-                .map(|(rule, count)| (rules.renamed(&rule), count))
-                .collect();
-        }
-        for kind in ["violations", "allowed", "refusals"] {
-            let violations = function[kind].as_array_mut().into_iter().flatten();
-            for violation in violations {
-                if let Some(rule) = violation["rule"].as_str() {
-                    violation["rule"] = rules.renamed(rule).into();
-                }
-            }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn rules_of_the_old_tree_are_renamed() {
-        let mut rules = Rules::default();
-        let old = "(rule (simplify (a x)) x)\n(rule (simplify (b x)) x)\n";
-        let new = "\n(rule (simplify (a x)) x)\n";
-        let path = "cranelift/codegen/src/opts/a.isle";
-        rules.add(path, old, new).unwrap();
-        let mut value = json!({"files": [{"functions": [{
-            "rules": {"src/opts/a.isle:1": {"asked": 1}, "src/opts/a.isle:2": {}, "gvn": {}},
-            "violations": [{"rule": "src/opts/a.isle:1"}, {"rule": null}],
-        }]}]});
-        rename(&mut value, &rules);
-        let function = &value["files"][0]["functions"][0];
-        let names: Vec<_> = function["rules"].as_object().unwrap().keys().collect();
-        let expected = ["gvn", "src/opts/a.isle:2", "src/opts/a.isle:2 (removed)"];
-        assert_eq!(names, expected);
-        assert_eq!(function["violations"][0]["rule"], "src/opts/a.isle:2");
-    }
 }

@@ -4,9 +4,11 @@
 //! versions of a file are aligned by their text, and each is called as it is in the new one.
 
 use super::isle::{self, Form, Rule};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// Where the crate is in a checkout whose rules have names without that.
 const CODEGEN: &str = "cranelift/codegen/";
@@ -118,6 +120,92 @@ impl Rules {
     }
 }
 
+/// The rules of the mid-end in a tree, as `file:line`.
+///
+/// # Errors
+///
+/// If a file cannot be read.
+pub fn of_tree(tree: &Path) -> Result<BTreeSet<String>> {
+    let mut all = BTreeSet::new();
+    let dir = tree.join(CODEGEN).join("src/opts");
+    if !dir.is_dir() {
+        return Ok(all);
+    }
+    for entry in fs_err::read_dir(&dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "isle") {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let rules = isle::rules(&fs_err::read_to_string(&path)?);
+            let rules = rules.with_context(|| path.display().to_string())?;
+            let places = rules.iter().map(|rule| rule.first);
+            all.extend(places.map(|line| format!("src/opts/{name}:{line}")));
+        }
+    }
+    Ok(all)
+}
+
+/// Names rules in a result by their first line, from 1. ISLE has counted lines from 0.
+///
+/// `known` are the rules of the tree that the program is built of, named so.
+///
+/// # Errors
+///
+/// If the names fit neither way of counting.
+pub fn count_from_one(result: &mut Value, known: &BTreeSet<String>) -> Result<()> {
+    let mut names = BTreeSet::new();
+    rename(result, |name| {
+        names.insert(name.to_string());
+        name.to_string()
+    });
+    names.retain(|name| place_of(name).is_some());
+    let misfit = |shift: usize| {
+        names
+            .iter()
+            .find(|name| !known.contains(&moved(name, shift)))
+    };
+    let shift = match (misfit(1), misfit(0)) {
+        (None, _) => 1,
+        (_, None) => 0,
+        (Some(name), _) => bail!("the tree has no rule that can be called {name}"),
+    };
+    rename(result, |name| moved(name, shift));
+    Ok(())
+}
+
+/// The file and the line of a rule, if it is named by them.
+fn place_of(name: &str) -> Option<(&str, usize)> {
+    let (file, line) = name.rsplit_once(':')?;
+    file.ends_with(".isle")
+        .then_some((file, line.parse().ok()?))
+}
+
+fn moved(name: &str, lines: usize) -> String {
+    match place_of(name) {
+        Some((file, line)) => format!("{file}:{}", line + lines),
+        None => name.to_string(),
+    }
+}
+
+/// Calls the rules in a result of `verify` otherwise.
+pub fn rename(result: &mut Value, mut name: impl FnMut(&str) -> String) {
+    let files = result["files"].as_array_mut().into_iter().flatten();
+    let functions = files.filter_map(|file| file["functions"].as_array_mut());
+    for function in functions.flatten() {
+        if let Some(counts) = function["rules"].as_object_mut() {
+            let renamed = std::mem::take(counts).into_iter();
+            *counts = renamed.map(|(rule, count)| (name(&rule), count)).collect();
+        }
+        for kind in ["violations", "allowed", "refusals"] {
+            let violations = function[kind].as_array_mut().into_iter().flatten();
+            for violation in violations {
+                if let Some(rule) = violation["rule"].as_str() {
+                    violation["rule"] = name(rule).into();
+                }
+            }
+        }
+    }
+}
+
 /// How many forms that are no rules are in one text only.
 fn other_forms(old: &str, new: &str) -> Result<usize> {
     let mut counts: BTreeMap<String, i64> = BTreeMap::new();
@@ -197,6 +285,7 @@ fn match_gap<'a>(gone: &mut Vec<&'a Rule>, come: &mut Vec<&'a Rule>, pairs: &mut
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     const PATH: &str = "cranelift/codegen/src/opts/a.isle";
 
@@ -250,6 +339,53 @@ mod tests {
         let (_, changed) = changes("cranelift/codegen/src/isa/x64/lower.isle", "", OLD);
         assert!(changed.iter().all(|(.., observed)| !observed));
         assert_eq!(changed.len(), 4);
+    }
+
+    fn result(rules: &[&str]) -> Value {
+        let counts: serde_json::Map<_, _> = rules
+            .iter()
+            .map(|rule| (rule.to_string(), json!({"asked": 1})))
+            .collect();
+        let violations = json!([{"rule": rules[0]}, {"rule": null}]);
+        json!({"files": [{"functions": [{"rules": counts, "violations": violations}]}]})
+    }
+
+    fn names(result: &Value) -> Vec<String> {
+        let function = &result["files"][0]["functions"][0];
+        let names = function["rules"].as_object().unwrap().keys();
+        let wrong = function["violations"][0]["rule"].as_str();
+        names.cloned().chain(wrong.map(str::to_string)).collect()
+    }
+
+    #[test]
+    fn lines_are_counted_from_one() {
+        let known = ["a.isle:1", "a.isle:2", "a.isle:9"]
+            .map(str::to_string)
+            .into();
+        for from in [
+            ["a.isle:0", "a.isle:8", "gvn"],
+            ["a.isle:1", "a.isle:9", "gvn"],
+        ] {
+            let mut value = result(&from);
+            count_from_one(&mut value, &known).unwrap();
+            assert_eq!(names(&value), ["a.isle:1", "a.isle:9", "gvn", "a.isle:1"]);
+        }
+        assert!(count_from_one(&mut result(&["a.isle:4"]), &known).is_err());
+    }
+
+    #[test]
+    fn rules_of_the_old_tree_are_renamed() {
+        let old = "(rule (simplify (a x)) x)\n(rule (simplify (b x)) x)\n";
+        let (rules, _) = changes(PATH, old, "\n(rule (simplify (a x)) x)\n");
+        let mut value = result(&["src/opts/a.isle:1", "src/opts/a.isle:2", "gvn"]);
+        rename(&mut value, |name| rules.renamed(name));
+        let expected = [
+            "gvn",
+            "src/opts/a.isle:2",
+            "src/opts/a.isle:2 (removed)",
+            "src/opts/a.isle:2",
+        ];
+        assert_eq!(names(&value), expected);
     }
 
     #[test]
