@@ -68,6 +68,8 @@ pub enum Hard {
     LiveInBlocks,
     /// Comparisons of references that are passed round.
     Comparisons,
+    /// References that are stored, counted and released.
+    Counted,
 }
 
 /// So many fields are loaded in [`Hard::Fields`].
@@ -78,7 +80,7 @@ const REFERENCE: &str = " ! gcref(struct, nullable)";
 
 impl Hard {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Respilled,
         Self::Maps,
         Self::Nested,
@@ -108,6 +110,7 @@ impl Hard {
         Self::Conditions,
         Self::LiveInBlocks,
         Self::Comparisons,
+        Self::Counted,
     ];
 
     /// The least size of a function that has what it is to be hard for.
@@ -162,6 +165,7 @@ impl Hard {
             Self::Conditions => conditions(text, size),
             Self::LiveInBlocks => live_in_blocks(text, size),
             Self::Comparisons => comparisons(text, size),
+            Self::Counted => counted(text, size),
         }
         core::mem::take(text).finish()
     }
@@ -744,6 +748,35 @@ fn heap_bases(text: &mut Writer, size: usize) {
     ));
     text.begin(after, "");
     text.line("call fn0()");
+    text.line("return v1");
+}
+
+fn counted(text: &mut Writer, size: usize) {
+    const HELD: &str = "gcholds(gcref(struct, nonnull))";
+    text.preamble.push_str("    gc_collector = nonmoving\n");
+    text.preamble
+        .push_str("    gc_header = kind 0, type 4, count 8\n");
+    text.values = 1;
+    text.begin(0, "(v0 ! gcref(struct, nonnull): i32, v1: i32, v2: i64)");
+    let one = text.result("iconst.i64 1");
+    let count = |text: &mut Writer, reference: Value, how: &str| {
+        let index = text.result(&format!("uextend.i64 v{reference}"));
+        let address = text.result(&format!("iadd v2, v{index}"));
+        let count = text.result(&format!("load.i64 v{address}+8"));
+        let changed = text.result(&format!("{how} v{count}, v{one}"));
+        text.line(&format!("store v{changed}, v{address}+8"));
+    };
+    let mut place = 64;
+    while text.insts + 12 < size {
+        let old = text.value();
+        text.line(&format!(
+            "v{old} ! gcref(struct, nonnull) = load.i32 notrap v2+{place} ! {HELD}"
+        ));
+        count(text, 0, "iadd");
+        text.line(&format!("store notrap v0, v2+{place} ! {HELD}"));
+        count(text, old, "isub");
+        place += 4;
+    }
     text.line("return v1");
 }
 

@@ -37,6 +37,9 @@ use crate::ir::cfg::{Node, constant};
 use crate::ir::gc_info::accessed_kind;
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::path::Point;
+use crate::ir::steps::{self, Analysis};
+use cranelift_codegen::FxHashMap;
+use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{
     Function, GcCollector, GcFact, Inst, InstructionData, Opcode, Value, ValueDef,
 };
@@ -80,8 +83,7 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
     let cfg = &facts.cfg;
     let mut barriers = Barriers {
         kinds: Kinds::new(context),
-        changes: changes(context),
-        count,
+        uses: Uses::new(context, count),
         objects: objects(context.universe),
         suspects: Vec::new(),
     };
@@ -166,43 +168,6 @@ fn objects(universe: &Universe) -> Things {
     objects
 }
 
-/// A store to the header of an object.
-struct Change {
-    root: Value,
-    point: Point,
-    offset: i64,
-    /// What is added to what was there, if that is known.
-    amount: Option<i64>,
-}
-
-/// All stores to words of objects, by their references.
-fn changes(context: Context) -> Vec<Change> {
-    let mut changes = Vec::new();
-    for node in context.cfg.nodes() {
-        for item in context.body.items_of(node) {
-            let Some(access) = context.body.access(item) else {
-                continue;
-            };
-            let address = Address::of(context.func, context.body, access.addr);
-            let (Some(_), Some(reference), Some(offset)) =
-                (access.data, address.reference, address.offset)
-            else {
-                continue;
-            };
-            changes.push(Change {
-                root: context.root(reference),
-                point: Point {
-                    node,
-                    inst: Some(item.inst),
-                },
-                offset: offset.wrapping_add(access.offset.into()),
-                amount: access.data.and_then(|data| amount(context, access, data)),
-            });
-        }
-    }
-    changes
-}
-
 /// What `data` is more than what is loaded from where it is stored.
 fn amount(context: Context, access: &Access, data: Value) -> Option<i64> {
     let (func, body) = (context.func, context.body);
@@ -231,10 +196,109 @@ fn amount(context: Context, access: &Access, data: Value) -> Option<i64> {
     is_it.then_some(amount)
 }
 
+/// Where references are loaded from.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Place {
+    /// By this address.
+    By(Value, i32),
+    /// By an address that is added up in the same way.
+    At(Address, i32),
+}
+
+/// A load of what may be released.
+struct Load {
+    inst: Inst,
+    /// The root of what is loaded.
+    root: Value,
+    size: u32,
+}
+
+/// What happens to references and to the headers of their objects, by the roots of the references. It is found once, as each store
+/// asks for it.
+#[derive(Default)]
+struct Uses {
+    /// Where one is added to the count of the object.
+    counted: FxHashMap<Value, Vec<Point>>,
+    /// Those to words of whose objects something is stored.
+    changed: EntitySet<Value>,
+    /// Those of whose objects the count is lowered by one, or that callees are given.
+    released: EntitySet<Value>,
+    /// Those that are given to somebody else, or stored.
+    handed_on: EntitySet<Value>,
+    /// What is loaded, by where.
+    loads: FxHashMap<Place, Vec<Load>>,
+}
+
+impl Uses {
+    /// `count` is the offset of the count.
+    fn new(context: Context, count: u32) -> Uses {
+        let mut uses = Uses::default();
+        let (func, body) = (context.func, context.body);
+        steps::count(Analysis::Barriers, body.items().len());
+        for node in context.cfg.nodes() {
+            for item in body.items_of(node) {
+                if let Some(access) = body.access(item) {
+                    let point = Point {
+                        node,
+                        inst: Some(item.inst),
+                    };
+                    uses.access(context, point, access, count);
+                } else if item.kind.is(Kind::CALLS.or(Kind::RETURNS)) {
+                    for &arg in func.dfg.inst_args(item.inst) {
+                        let root = context.root(arg);
+                        uses.handed_on.insert(root);
+                        if item.kind.is(Kind::CALLS) {
+                            uses.released.insert(root);
+                        }
+                    }
+                }
+            }
+            for pass in body.passed_from(node) {
+                uses.handed_on.insert(context.root(pass.arg));
+            }
+        }
+        uses
+    }
+
+    fn access(&mut self, context: Context, point: Point, access: &Access, count: u32) {
+        let address = Address::of(context.func, context.body, access.addr);
+        match (access.data, access.result, point.inst) {
+            (Some(data), _, _) => {
+                self.handed_on.insert(context.root(data));
+                let (Some(reference), Some(offset)) = (address.reference, address.offset) else {
+                    return;
+                };
+                let root = context.root(reference);
+                self.changed.insert(root);
+                if offset.wrapping_add(access.offset.into()) != i64::from(count) {
+                    return;
+                }
+                match amount(context, access, data) {
+                    Some(1) => self.counted.entry(root).or_default().push(point),
+                    Some(-1) => {
+                        self.released.insert(root);
+                    }
+                    _ => {}
+                }
+            }
+            (None, Some(result), Some(inst)) => {
+                let root = context.root(result);
+                let size = access.size;
+                let by = Place::By(access.addr, access.offset);
+                let at = address.offset.map(|_| Place::At(address, access.offset));
+                for place in [Some(by), at].into_iter().flatten() {
+                    let load = Load { inst, root, size };
+                    self.loads.entry(place).or_default().push(load);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 struct Barriers<'a> {
     kinds: Kinds<'a>,
-    changes: Vec<Change>,
-    count: u32,
+    uses: Uses,
     objects: Things,
     /// What seems to be missing, each with whether the ways to it were understood.
     suspects: Vec<(MissingBarrier, bool)>,
@@ -281,18 +345,14 @@ impl Barriers<'_> {
             node,
             inst: Some(inst),
         };
-        let count = i64::from(self.count);
-        let of_root = self.changes.iter();
-        let points: Vec<Point> = of_root
-            .filter(|change| {
-                change.root == root && change.offset == count && change.amount == Some(1)
-            })
-            .map(|change| change.point)
-            .collect();
-        if points.is_empty() {
+        let Some(points) = self.uses.counted.get(&root) else {
             return false;
-        }
-        if points.iter().any(|point| point.dominates(func, cfg, at)) {
+        };
+        let dominates = |point: &Point| {
+            steps::count(Analysis::Barriers, 1);
+            point.dominates(func, cfg, at)
+        };
+        if points.iter().any(dominates) {
             return true;
         }
         // The test and the count are just before the store, or some way up.
@@ -303,9 +363,10 @@ impl Barriers<'_> {
         let mut node = node;
         for _ in 0..MAX_BLOCKS {
             let is_fine = cfg.preds(node).all(|edge| {
-                let passes = points
-                    .iter()
-                    .any(|point| cfg.dominates(point.node, edge.from));
+                let passes = points.iter().any(|point| {
+                    steps::count(Analysis::Barriers, 1);
+                    cfg.dominates(point.node, edge.from)
+                });
                 passes
                     || dominating::left_along(subject, &mut memory, edge, self.objects).is_empty()
             });
@@ -356,42 +417,18 @@ impl Barriers<'_> {
         let Some(at) = Point::at(func, cfg, inst) else {
             return true;
         };
-        let place = (Address::of(func, body, access.addr), access.offset);
-        for memory in body.accesses() {
-            let other = &memory.access;
-            let (Some(old), None) = (other.result, other.data) else {
-                continue;
-            };
-            let is_there = other.addr == access.addr && other.offset == access.offset
-                || place.0.offset.is_some()
-                    && (Address::of(func, body, other.addr), other.offset) == place;
-            let is_before = Point::at(func, cfg, memory.inst)
-                .is_some_and(|point| point.dominates(func, cfg, at));
-            if is_there && is_before && other.size == access.size && self.is_released(old) {
-                return true;
-            }
-        }
-        false
-    }
-
-    fn is_released(&self, old: Value) -> bool {
-        let context = self.kinds.context;
-        let root = context.root(old);
-        let is_changed = self.changes.iter().any(|change| {
-            change.root == root
-                && change.offset == i64::from(self.count)
-                && change.amount == Some(-1)
-        });
-        is_changed
-            || context.body.items().iter().any(|item| {
-                item.kind.is(Kind::CALLS)
-                    && context
-                        .func
-                        .dfg
-                        .inst_args(item.inst)
-                        .iter()
-                        .any(|&arg| context.root(arg) == root)
+        let address = Address::of(func, body, access.addr);
+        let is_released = |place: Place| {
+            let loads = self.uses.loads.get(&place).map_or(&[][..], Vec::as_slice);
+            loads.iter().any(|load| {
+                steps::count(Analysis::Barriers, 1);
+                let is_before = Point::at(func, cfg, load.inst)
+                    .is_some_and(|point| point.dominates(func, cfg, at));
+                is_before && load.size == access.size && self.uses.released.contains(load.root)
             })
+        };
+        is_released(Place::By(access.addr, access.offset))
+            || address.offset.is_some() && is_released(Place::At(address, access.offset))
     }
 
     fn load(&mut self, inst: Inst, result: Value) {
@@ -406,28 +443,10 @@ impl Barriers<'_> {
                     .is_empty()
             }),
         };
-        let is_listed = self.changes.iter().any(|change| change.root == root);
-        if is_object && !is_listed && self.is_handed_on(root) {
+        let is_listed = self.uses.changed.contains(root);
+        if is_object && !is_listed && self.uses.handed_on.contains(root) {
             self.suspect(inst, result, Barrier::NotListed, true);
         }
-    }
-
-    /// Is the reference given to somebody else, or stored?
-    fn is_handed_on(&self, root: Value) -> bool {
-        let context = self.kinds.context;
-        let is_it = |value: Value| context.root(value) == root;
-        context.cfg.nodes().any(|node| {
-            let items = context.body.items_of(node).iter();
-            let mut passes = context.body.passed_from(node).iter();
-            items.into_iter().any(|item| {
-                if let Some(access) = context.body.access(item) {
-                    return access.data.is_some_and(is_it);
-                }
-                let hands_on = item.kind.is(Kind::CALLS.or(Kind::RETURNS));
-                let args = context.func.dfg.inst_args(item.inst);
-                hands_on && args.iter().any(|&arg| is_it(arg))
-            }) || passes.any(|pass| is_it(pass.arg))
-        })
     }
 }
 

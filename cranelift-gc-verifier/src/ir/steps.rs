@@ -37,11 +37,13 @@ pub enum Analysis {
     Forwarding,
     /// Rewrites of values.
     Values,
+    /// What barriers count and release.
+    Barriers,
 }
 
 impl Analysis {
     /// All of them.
-    pub const ALL: [Analysis; 11] = [
+    pub const ALL: [Analysis; 12] = [
         Analysis::Graph,
         Analysis::Slots,
         Analysis::Provenance,
@@ -53,6 +55,7 @@ impl Analysis {
         Analysis::History,
         Analysis::Forwarding,
         Analysis::Values,
+        Analysis::Barriers,
     ];
 
     /// The words for it.
@@ -69,6 +72,7 @@ impl Analysis {
             Analysis::History => "history",
             Analysis::Forwarding => "forwarding",
             Analysis::Values => "values",
+            Analysis::Barriers => "barriers",
         }
     }
 }

@@ -24,7 +24,7 @@ const MAX_TERMS: usize = 32;
 const MAX_CHECKS: usize = 8;
 
 /// An address, taken apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Address {
     /// The only reference to an object of the heap that takes part in it.
     pub(crate) reference: Option<Value>,
