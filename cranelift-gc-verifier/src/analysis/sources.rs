@@ -16,6 +16,7 @@ use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{
     BlockArg, Function, GcFact, GcHeapType, InstructionData, Opcode, Value, ValueDef,
 };
+use smallvec::SmallVec;
 
 /// The search, with what was found harmless before.
 #[derive(Default)]
@@ -32,12 +33,27 @@ impl Sources {
         func: &Function,
         cfg: &Cfg,
         value: Value,
-        stored: impl Fn(Value) -> Vec<Value>,
+        stored: impl Fn(Value) -> SmallVec<[Value; 2]>,
         judge: impl Fn(Value) -> Option<T>,
     ) -> Option<T> {
+        let value = func.dfg.resolve_aliases(value);
+        if self.clean.contains(value) {
+            return None;
+        }
+        if let Some(found) = judge(value) {
+            return Some(found);
+        }
+        let mut pending = Vec::new();
+        push_copied(func, cfg, value, &mut pending);
+        pending.extend(stored(value));
+        // NB: Most are copies of nothing.
+        if pending.is_empty() {
+            self.clean.insert(value);
+            return None;
+        }
         let mut seen = EntitySet::new();
-        let mut visited = Vec::new();
-        let mut pending = vec![value];
+        seen.insert(value);
+        let mut visited = vec![value];
         while let Some(value) = pending.pop() {
             let value = func.dfg.resolve_aliases(value);
             if self.clean.contains(value) || !seen.insert(value) {

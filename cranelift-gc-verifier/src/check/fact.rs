@@ -77,10 +77,7 @@ fn is_given_reference(facts: &Facts, value: Value) -> Option<Inst> {
         }
         ValueDef::Result(..) => {
             let given = given(func, value).or_else(|| loaded(func, body, value));
-            let reload = || {
-                let mut reloads = facts.slots.reloads.iter();
-                reloads.find(|reload| reload.result == value)
-            };
+            let reload = || facts.slots.reload_of(value);
             given.is_some_and(GcFact::is_traced)
                 || reload().is_some_and(|reload| match reload.hold {
                     Hold::Is { data, .. } => is_reference(body.resolve(func, data)),

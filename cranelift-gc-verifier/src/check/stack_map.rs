@@ -22,6 +22,7 @@ use crate::finding::error::{GcError, Held, NonReference};
 use crate::finding::report::Inconclusive;
 use crate::finding::witness::Step;
 use cranelift_codegen::ir::{Function, Inst, Type, Value, types};
+use smallvec::SmallVec;
 
 /// Check all stack maps.
 pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
@@ -77,7 +78,7 @@ fn culprit(
     ty: Type,
 ) -> Option<(Value, NonReference)> {
     let stored = match root.hold {
-        Hold::Is { data, .. } => vec![data],
+        Hold::Is { data, .. } => SmallVec::from_slice(&[data]),
         // Which of them it is does not matter to the collector; what they are does.
         _ => facts.slots.stored_in(root.content),
     };
@@ -88,9 +89,9 @@ fn culprit(
 /// What was stored in what `root` names, and is computed of references in a way that is not understood.
 fn unclear(facts: &Facts, root: &Root, ty: Type) -> Option<Value> {
     let stored = match root.hold {
-        Hold::Is { data, .. } => vec![data],
+        Hold::Is { data, .. } => SmallVec::from_slice(&[data]),
         Hold::Conflict(..) => facts.slots.stored_in(root.content),
-        Hold::Unset | Hold::Partial | Hold::MaybeUnset => Vec::new(),
+        Hold::Unset | Hold::Partial | Hold::MaybeUnset => SmallVec::new(),
     };
     let mut stored = stored.into_iter();
     stored.find(|&value| is_unclear(facts, value, ty))
@@ -197,7 +198,9 @@ fn why_no_reference(
     }
     let stored = |value| {
         let reload = facts.slots.reload_of(value);
-        reload.map_or_else(Vec::new, |reload| facts.slots.stored_in(reload.content()))
+        reload.map_or_else(SmallVec::new, |reload| {
+            facts.slots.stored_in(reload.content())
+        })
     };
     let judge = |value| why_not_itself(facts, value, ty);
     sources.find(facts.func, &facts.cfg, data, stored, judge)

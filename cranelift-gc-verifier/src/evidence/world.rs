@@ -24,7 +24,7 @@ use crate::analysis::kind::thing::named_types;
 use crate::ir::arithmetic::{Operation, Outcome, eval};
 use crate::ir::cfg::{Cfg, Node, destinations};
 use crate::ir::constant::constant;
-use crate::ir::instruction::{Access, access};
+use crate::ir::instruction::{Access, Kind, access};
 use crate::ir::steps::{self, Analysis};
 use crate::ir::view::Body;
 use cranelift_codegen::entity::EntitySet;
@@ -50,6 +50,8 @@ const NULL_PAGE: u128 = 1 << 16;
 const TYPE: u64 = 0x5_0000;
 /// How many numbers are taken from the function.
 const MAX_NUMBERS: usize = 64;
+/// For how many values there is room at first.
+const MAX_VALUES: usize = 128;
 /// How many blocks an execution enters.
 const MAX_ENTERED: usize = 96;
 
@@ -262,7 +264,7 @@ impl Object {
 
 /// The values that are the base of the heap: those that are added to references.
 pub(crate) fn bases(facts: &Facts) -> EntitySet<Value> {
-    let (func, cfg, body) = (facts.func, &facts.cfg, &*facts.body);
+    let (func, body) = (facts.func, &*facts.body);
     let mut bases = EntitySet::with_capacity(func.dfg.num_values());
     let mut add = |value: Value| {
         bases.insert(value);
@@ -278,37 +280,37 @@ pub(crate) fn bases(facts: &Facts) -> EntitySet<Value> {
             add(body.resolve(func, value));
         }
     }
-    for node in cfg.nodes() {
-        for inst in func.layout.block_insts(cfg.block(node)) {
-            let args = match func.dfg.insts[inst] {
-                InstructionData::Binary {
-                    opcode: Opcode::Iadd,
-                    args,
-                }
-                | InstructionData::IntAddTrap { args, .. } => args,
-                _ => continue,
-            };
-            let [a, b] = args.map(|arg| body.resolve(func, arg));
-            for (index, base) in [(a, b), (b, a)] {
-                if func.dfg.value_type(base) == types::I64
-                    && is_given(func, base)
-                    && facts.values.class(base) == Class::Plain
-                    && is_index(facts, index, MAX_INDEX)
-                {
-                    add(base);
-                }
+    for item in body.items() {
+        if !item.kind.is(Kind::ADDS_UP) {
+            continue;
+        }
+        match func.dfg.insts[item.inst] {
+            InstructionData::Binary {
+                opcode: Opcode::Iadd,
+                ..
+            }
+            | InstructionData::IntAddTrap { .. } => {}
+            _ => continue,
+        }
+        let [a, b] = body.operands(item);
+        for (index, base) in [(a, b), (b, a)] {
+            if func.dfg.value_type(base) == types::I64
+                && is_given(func, base)
+                && facts.values.class(base) == Class::Plain
+                && is_index(facts, index, MAX_INDEX)
+            {
+                add(base);
             }
         }
     }
     // What is loaded from the same place is the same.
-    let place = |inst: Inst| {
-        let region = func.dfg.insts[inst].alias_region(&func.dfg)?;
-        let access = access(func, inst).filter(|access| access.data.is_none())?;
-        Some((region, access.offset, access.ty))
-    };
     let loads = || {
-        let all = body.accesses().iter();
-        all.filter_map(|memory| Some((memory.access.result?, place(memory.inst)?)))
+        body.accesses().iter().filter_map(|memory| {
+            let access = &memory.access;
+            let result = access.result.filter(|_| access.data.is_none())?;
+            let place = (access.flags.alias_region()?, access.offset, access.ty);
+            Some((result, place))
+        })
     };
     let known: FxHashSet<_> = loads()
         .filter(|(result, _)| bases.contains(*result))
@@ -426,8 +428,10 @@ pub(crate) fn run(
     fuel: &mut u32,
     watch: &mut dyn Watch,
 ) -> (End, World) {
+    // NB: It grows for nothing where many executions are short.
+    let values = stage.func.dfg.num_values().min(MAX_VALUES);
     let mut world = World {
-        values: FxHashMap::default(),
+        values: FxHashMap::with_capacity_and_hasher(values, Default::default()),
         memory: BTreeMap::new(),
         objects: Vec::new(),
         path: vec![0],
@@ -648,7 +652,7 @@ impl World {
     // --- Values ----------------------------------------------------------------------------
 
     pub(crate) fn value(&self, stage: &Stage, value: Value) -> Word {
-        let value = stage.func.dfg.resolve_aliases(value);
+        let value = stage.body.resolve(stage.func, value);
         self.values.get(&value).copied().unwrap_or(VAGUE)
     }
 

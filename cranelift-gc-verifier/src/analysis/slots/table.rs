@@ -8,6 +8,7 @@ use super::solved::{Solved, Source};
 use crate::finding::report::Inconclusive;
 use crate::ir::cfg::Node;
 use cranelift_codegen::ir::{Inst, Value};
+use smallvec::SmallVec;
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
@@ -122,8 +123,14 @@ impl Slots {
     }
 
     /// All values that were stored in what the load of `reload`, or the stack map of `root`, sees.
-    pub(crate) fn stored_in(&self, content: u32) -> Vec<Value> {
-        let mut values = Vec::new();
+    pub(crate) fn stored_in(&self, content: u32) -> SmallVec<[Value; 2]> {
+        let mut values = SmallVec::new();
+        // NB: Most slots hold one thing.
+        match self.defs.source(content) {
+            Source::Stored(value) => return SmallVec::from_slice(&[value]),
+            Source::Phi(_) => {}
+            Source::Unknown => return values,
+        }
         let mut seen = BTreeSet::new();
         let mut pending = vec![content];
         while let Some(def) = pending.pop() {
