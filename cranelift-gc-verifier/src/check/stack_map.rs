@@ -21,7 +21,7 @@ use crate::evidence::slot_path;
 use crate::finding::error::{GcError, Held, NonReference};
 use crate::finding::report::Inconclusive;
 use crate::finding::witness::Step;
-use cranelift_codegen::ir::{Function, Inst, Type, Value, types};
+use cranelift_codegen::ir::{Function, Inst, Opcode, Type, Value, types};
 use smallvec::SmallVec;
 
 /// Check all stack maps.
@@ -157,6 +157,25 @@ fn check_root(
     }
 }
 
+/// Does `inst` put a value together of others in a way that slots follow?
+fn is_put_together(func: &Function, inst: Inst) -> bool {
+    matches!(
+        func.dfg.insts[inst].opcode(),
+        Opcode::Uextend
+            | Opcode::Ireduce
+            | Opcode::Bitcast
+            | Opcode::Iconcat
+            | Opcode::Bor
+            | Opcode::Bxor
+            | Opcode::Iadd
+            | Opcode::Ishl
+            | Opcode::Ushr
+            | Opcode::Splat
+            | Opcode::ScalarToVector
+            | Opcode::Insertlane
+    )
+}
+
 /// What is stored in `root` and around it, if all that is stored like that is made of references in a way that is not followed.
 fn opaque_store(facts: &Facts, root: &Root) -> Option<Value> {
     let Location { offset, ty, .. } = facts.slots.locations[root.loc as usize];
@@ -170,6 +189,11 @@ fn opaque_store(facts: &Facts, root: &Root) -> Option<Value> {
         let covers = at.offset <= start && end <= at.offset + i64::from(access.size);
         let is_wider = i64::from(access.size) > end - start;
         if !covers || !is_wider || facts.values.class(data) <= Class::Payload {
+            return None;
+        }
+        // NB: What is put together in these ways is followed, and is what it seems to be.
+        let made = facts.func.dfg.value_def(data).inst()?;
+        if facts.func.dfg.insts[made].opcode().can_load() || is_put_together(facts.func, made) {
             return None;
         }
         found = Some(data);
