@@ -309,6 +309,9 @@ fn compile_functions(text: &str, target: &str, opt_level: &str) -> usize {
     unsupported
 }
 
+/// Programs that copy with vectors, which the baseline of riscv64 lacks.
+const WITH_VECTORS: [&str; 2] = ["array-segments.wat", "arrays-of-references.wat"];
+
 #[test]
 fn safepoints_entries_and_records_agree() {
     let tally = Arc::new(Tally::default());
@@ -325,9 +328,7 @@ fn safepoints_entries_and_records_agree() {
         for path in &programs {
             begin(path);
             let text = std::fs::read_to_string(path).expect("the program can be read");
-            // They copy with vectors, which the baseline of this target lacks.
-            let has_vectors = ["array-segments.wat", "arrays-of-references.wat"];
-            if target == "riscv64" && has_vectors.iter().any(|name| path.ends_with(name)) {
+            if target == "riscv64" && WITH_VECTORS.iter().any(|name| path.ends_with(name)) {
                 continue;
             }
             let wasm = encode(&text);
@@ -366,7 +367,9 @@ fn safepoints_entries_and_records_agree() {
             ("choices-and-casts.wat".to_owned(), "u0:4".to_owned()),
             ("constant-propagation.wat".to_owned(), "u0:6".to_owned()),
         ];
-        assert_eq!(folded, BTreeSet::from(folding), "{target}");
+        let mut folding = BTreeSet::from(folding);
+        folding.retain(|(name, _)| target != "riscv64" || !WITH_VECTORS.contains(&name.as_str()));
+        assert_eq!(folded, folding, "{target}");
         assert_eq!(sums.before, sums.folded.plus(sums.records), "{target}");
         assert!(sums.functions > 5_000, "{target}: {sums:?}");
         assert!(sums.records.maps > 8_000, "{target}: {sums:?}");
