@@ -10,6 +10,8 @@
 //! * is said to be a reference, a derived pointer or a heap base, and has a type that these do not have;
 //! * is a constant that no reference of its kind and nullability is: 0 that is said not to be null, something else
 //!   that is said to be null, or an even number that is said to be an i31;
+//! * is computed to be odd, and is said to be an object or null, or to be even, and is said to be an i31, as the producer
+//!   makes it;
 //! * is said to be derived of itself, or of what is said to be no reference;
 //! * is said to have nothing to do with references, and is one by its making.
 //!
@@ -19,6 +21,7 @@
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::dominating::argument;
 use crate::analysis::kind::given::{given, loaded};
+use crate::analysis::kind::is_in_heap;
 use crate::analysis::origin::{self, Origin};
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::Hold;
@@ -32,7 +35,8 @@ use crate::ir::cfg::{Cfg, constant};
 use crate::ir::instruction::{Passed, passed_on};
 use crate::ir::path::Point;
 use cranelift_codegen::ir::{
-    Function, GcFact, GcHeapType, GcKind, GcNullability, Inst, Type, Value, ValueDef, types,
+    Function, GcFact, GcHeapType, GcKind, GcNullability, Inst, InstructionData, Opcode, Type,
+    Value, ValueDef, types,
 };
 
 /// Check all facts of `func`.
@@ -47,7 +51,10 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
             continue;
         }
         let otherwise = || made_otherwise(facts, value, fact);
-        let why = contradiction(func, value, fact).or_else(otherwise);
+        let parity = || is_first.then(|| parity(func, value, fact)).flatten();
+        let why = contradiction(func, value, fact)
+            .or_else(parity)
+            .or_else(otherwise);
         if let Some(why) = why {
             findings.extend(finding(func, cfg, value, why));
         } else if is_first
@@ -142,6 +149,7 @@ fn is_contradicted(func: &Function, inst: Inst, value: Value, why: Contradiction
             }
             is_unrelated(fact) && made_of == of
         }
+        Contradiction::Parity(_) => parity(func, value, fact) == Some(why),
         Contradiction::Type(_)
         | Contradiction::Constant(_)
         | Contradiction::OfItself
@@ -177,6 +185,77 @@ pub(super) fn contradiction(func: &Function, value: Value, fact: GcFact) -> Opti
             }
         }
         GcFact::HeapBase | GcFact::Scalar => None,
+    }
+}
+
+/// What the lowest bit of `value` has to do with its `fact`, if that contradicts it.
+fn parity(func: &Function, value: Value, fact: GcFact) -> Option<Contradiction> {
+    let GcFact::Ref {
+        kind, nullability, ..
+    } = fact
+    else {
+        return None;
+    };
+    if func.dfg.value_type(value) != types::I32 || !is_in_heap(kind.heap) {
+        return None;
+    }
+    let is_odd = lowest_bit(func, value, MAX_DEPTH)?;
+    let is_contradicted = match is_odd {
+        true => !kind.heap.may_be_i31() || nullability == GcNullability::Null,
+        false => kind.heap == GcHeapType::I31 && nullability == GcNullability::NonNull,
+    };
+    is_contradicted.then_some(Contradiction::Parity(is_odd))
+}
+
+/// How deep computations are followed.
+const MAX_DEPTH: u32 = 6;
+
+/// The lowest bit of `value`, if it is the same whatever that is computed of.
+fn lowest_bit(func: &Function, value: Value, depth: u32) -> Option<bool> {
+    let value = func.dfg.resolve_aliases(value);
+    if let Some(n) = constant(func, value) {
+        return Some(n % 2 == 1);
+    }
+    let depth = depth.checked_sub(1)?;
+    let inst = func.dfg.value_def(value).inst()?;
+    let of = |value| lowest_bit(func, value, depth);
+    match func.dfg.insts[inst] {
+        InstructionData::Unary {
+            opcode: Opcode::Uextend | Opcode::Sextend | Opcode::Ireduce | Opcode::Ineg,
+            arg,
+        } => of(arg),
+        InstructionData::Unary {
+            opcode: Opcode::Bnot,
+            arg,
+        } => of(arg).map(|bit| !bit),
+        InstructionData::Binary { opcode, args } => {
+            let [a, b] = args;
+            match opcode {
+                Opcode::Bor => match (of(a), of(b)) {
+                    (Some(true), _) | (_, Some(true)) => Some(true),
+                    (a, b) => a.zip(b).map(|(a, b)| a | b),
+                },
+                Opcode::Band | Opcode::Imul => match (of(a), of(b)) {
+                    (Some(false), _) | (_, Some(false)) => Some(false),
+                    (a, b) => a.zip(b).map(|(a, b)| a & b),
+                },
+                Opcode::Bxor | Opcode::Iadd | Opcode::Isub => Some(of(a)? ^ of(b)?),
+                Opcode::Ishl => {
+                    let bits = u64::from(func.dfg.value_type(value).bits());
+                    let amount = constant(func, b)? % bits;
+                    match amount {
+                        0 => of(a),
+                        _ => Some(false),
+                    }
+                }
+                _ => None,
+            }
+        }
+        InstructionData::Ternary {
+            opcode: Opcode::Select,
+            args: [_, yes, no],
+        } => of(yes).filter(|&bit| of(no) == Some(bit)),
+        _ => None,
     }
 }
 

@@ -30,6 +30,8 @@ pub enum Contradiction {
     Type(Type),
     /// The value is a constant for which it does not hold.
     Constant(u64),
+    /// It is an odd number, if so, or else an even one, for which it does not hold.
+    Parity(bool),
     /// It is said to be derived of itself.
     OfItself,
     /// It is said to be derived of this value, which is said to be no reference.
@@ -43,6 +45,8 @@ impl fmt::Display for Contradiction {
         match self {
             Contradiction::Type(ty) => write!(f, "has type {ty}"),
             Contradiction::Constant(n) => write!(f, "is the constant {n}"),
+            Contradiction::Parity(true) => f.write_str("is an odd number"),
+            Contradiction::Parity(false) => f.write_str("is an even number"),
             Contradiction::OfItself => f.write_str("would be derived from itself"),
             Contradiction::OfNoReference(base) => {
                 write!(f, "would be derived from {base}, which is no reference")
