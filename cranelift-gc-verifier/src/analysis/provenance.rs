@@ -178,6 +178,11 @@ impl Values {
                 self.seed_one(func, body, param);
             }
         }
+        for returned in &body.returned {
+            if returned.fact.is_traced() {
+                self.seed_one(func, body, returned.param);
+            }
+        }
         for item in body.items() {
             if item.kind.is(Kind::CALLS) {
                 for &result in func.dfg.inst_results(item.inst) {

@@ -13,13 +13,15 @@
 //! right if `S ⊆ P`. For a thing in `S` and not in `P`, a path is sought from where it comes into being
 //! (see [`path`]).
 
+mod handed_on;
 mod made;
 
+use self::handed_on::HandedOn;
 use super::fact::contradiction;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
 use crate::analysis::kind::field::{field_of, held, kind_of_object};
-use crate::analysis::kind::given::{given, loaded};
+use crate::analysis::kind::given::given_to;
 use crate::analysis::kind::path::Target;
 use crate::analysis::kind::thing::{Fits, Things, Universe, fits, named_types};
 use crate::analysis::kind::{Kinds, Source, is_in_heap, object_of};
@@ -52,6 +54,8 @@ pub(crate) struct Found {
     pub(crate) proved: u64,
     /// Positions at which nothing is known of what arrives.
     pub(crate) unjudged: u64,
+    /// Results of tail calls that are to be judged.
+    handed_on: Vec<HandedOn>,
     pub(crate) errors: Vec<(GcError, Vec<Step>)>,
     pub(crate) inconclusive: Vec<Inconclusive>,
 }
@@ -110,6 +114,7 @@ fn positions(facts: &Facts) -> Found {
     for node in cfg.nodes() {
         positions.block(node);
     }
+    handed_on::judge(facts, &mut found);
     if !open.is_empty() {
         judge(facts, &open, &mut found);
     }
@@ -129,12 +134,15 @@ pub(crate) fn recheck(
         value,
         thing,
         promise,
-        ..
+        what,
     } = *error;
     let universe = Universe::new(&named_types(func)).ok_or("it has too many types")?;
     let number = universe.number(thing).ok_or("there is no such thing")?;
     if universe.of(&func.dfg.gc_info, promise).contains(number) {
         return Err("the position allows it");
+    }
+    if let Typed::Handed(index) = what {
+        return handed_on::recheck(func, &universe, inst, index, promise, number);
     }
     let body = crate::ir::reader::read(func, cfg);
     let (mut found, mut open) = (Found::default(), Vec::new());
@@ -151,7 +159,7 @@ pub(crate) fn recheck(
         positions.block(node);
     }
     let is_it = |position: &Position| {
-        (position.inst, position.value, position.promise) == (inst, value, promise)
+        (position.inst, position.promise) == (inst, promise) && Some(position.value) == value
     };
     // NB: What a slot holds is asked of the path.
     let is_reload = crate::ir::instruction::access(func, inst).is_some_and(|access| {
@@ -202,6 +210,9 @@ impl Positions<'_, '_> {
             self.access(node, inst, access);
         } else if item.kind.is(Kind::CALLS) {
             self.call(node, inst);
+            if item.kind.is(Kind::RETURNS) {
+                handed_on::collect(func, node, inst, self.found);
+            }
         } else if item.kind.is(Kind::RETURNS) {
             let returns = &info.own_signature().returns;
             for (index, (&arg, &fact)) in func.dfg.inst_args(inst).iter().zip(returns).enumerate() {
@@ -548,7 +559,7 @@ impl Positions<'_, '_> {
             self.found.typed += 1;
             return;
         }
-        let given = || given(func, value).or_else(|| loaded(func, self.body, value));
+        let given = || given_to(func, self.body, value);
         let fact = info.fact(value).or_else(given);
         match fact.map(|fact| fits(info, fact, promise)) {
             Some(Fits::Yes) => self.found.typed += 1,
@@ -716,7 +727,7 @@ fn here(kinds: &Kinds, position: &Position, number: usize, found: &mut Found) {
     };
     let error = GcError::TypeBroken(TypeBroken {
         inst: position.inst,
-        value: position.value,
+        value: Some(position.value),
         thing: context.universe.thing(number),
         promise: position.promise,
         what: position.what,
@@ -773,7 +784,7 @@ fn arrived(kinds: &Kinds, position: &Position, things: Things, found: &mut Found
         Arrival::Shown(thing, steps) => {
             let error = GcError::TypeBroken(TypeBroken {
                 inst: position.inst,
-                value: position.value,
+                value: Some(position.value),
                 thing,
                 promise: position.promise,
                 what: position.what,

@@ -138,7 +138,9 @@ fn arrives(func: &Function, broken: &TypeBroken) -> What {
         what,
         ..
     } = *broken;
-    let value = func.dfg.resolve_aliases(value);
+    let Some(value) = value.map(|value| func.dfg.resolve_aliases(value)) else {
+        return What::Reached;
+    };
     let passed = match thing {
         Thing::Null => Passed::Null,
         Thing::I31 if func.dfg.value_type(value) == types::I32 => Passed::Odd,

@@ -434,9 +434,9 @@ impl GcError {
             | GcError::GuardRemoved { value, .. }
             | GcError::TrapLost { value, .. }
             | GcError::FactContradicted { value, .. }
-            | GcError::OutOfObject(OutOfObject { value, .. })
-            | GcError::TypeBroken(TypeBroken { value, .. }) => Some(value),
-            GcError::MissingBarrier(MissingBarrier { value, .. }) => value,
+            | GcError::OutOfObject(OutOfObject { value, .. }) => Some(value),
+            GcError::TypeBroken(TypeBroken { value, .. })
+            | GcError::MissingBarrier(MissingBarrier { value, .. }) => value,
             GcError::NonReferenceRoot { value, .. } | GcError::UnsoundForwarding { value, .. } => {
                 value
             }

@@ -28,5 +28,6 @@ pub(super) fn at_arrival(broken: &TypeBroken) -> String {
         promise,
         ..
     } = broken;
+    let value = value.map_or("the result".to_string(), |value| value.to_string());
     format!("{value} can be {thing} here, where {promise} is relied upon")
 }

@@ -61,6 +61,8 @@ pub enum Typed {
     Result(u32),
     /// What the function returns, with this number.
     Returned(u32),
+    /// What the callee of a tail call returns, with this number, and so the function.
+    Handed(u32),
     /// What is passed for this block parameter.
     Param(Value),
     /// This value is one of others, or a constant.
@@ -80,8 +82,8 @@ pub enum Typed {
 pub struct TypeBroken {
     /// Where it arrives.
     pub inst: Inst,
-    /// What arrives.
-    pub value: Value,
+    /// What arrives; nothing, if a tail call hands it on.
+    pub value: Option<Value>,
     /// What it is on the way that is shown.
     pub thing: Thing,
     /// What is relied upon.
@@ -99,7 +101,9 @@ impl fmt::Display for TypeBroken {
             promise,
             what,
         } = self;
+        let value = value.map_or("the result".to_string(), |value| value.to_string());
         match what {
+            Typed::Handed(number) => write!(f, "{inst} hands on result {number} of its callee"),
             Typed::Argument(number) => write!(f, "{inst} passes {value} for argument {number}"),
             Typed::Result(number) => write!(f, "{inst} returns {value} as result {number}"),
             Typed::Returned(number) => write!(f, "{inst} returns {value} as result {number}"),

@@ -6,8 +6,10 @@ use crate::ir::instruction::{
     Access, Kind, Passed, access_of, guarded_address, kinds, passed_by, relies_on, tells_few_bits,
 };
 use crate::ir::safepoint::{Safepoint, collects};
-use crate::ir::view::{Answer, BlockPass, Body, Item, Memory, SlotAccess, Watched};
-use cranelift_codegen::ir::{BlockArg, Function, Inst, InstructionData, Opcode, StackSlot, Value};
+use crate::ir::view::{Answer, BlockPass, Body, Item, Memory, Returned, SlotAccess, Watched};
+use cranelift_codegen::ir::{
+    BlockArg, Function, GcFact, Inst, InstructionData, Opcode, StackSlot, Value,
+};
 use cranelift_codegen::packed_option::ReservedValue;
 
 /// Read `func`.
@@ -25,6 +27,13 @@ pub(crate) fn read(func: &Function, cfg: &Cfg) -> Box<Body> {
     body.pass_starts.push(body.block_passes.len() as u32);
     body.traps.end();
     body
+}
+
+/// What the signature of the call `inst` says of the result with this number.
+pub(crate) fn returned(func: &Function, inst: Inst, number: u32) -> Option<GcFact> {
+    let signature = func.dfg.call_signature(inst)?;
+    let facts = func.dfg.gc_info.signature(signature)?;
+    facts.returns.get(number as usize).copied().flatten()
 }
 
 /// Reads a function into a body.
@@ -179,11 +188,26 @@ impl Reader<'_> {
             let dests = dests.get_or_insert_with(|| destinations(func, last));
             let args = dests[edge.dest as usize].args(&func.dfg.value_lists);
             for (arg, &param) in args.zip(params) {
-                // The results of a call are no one's value yet.
-                if let BlockArg::Value(arg) = arg {
-                    let arg = self.body.resolve(func, arg);
-                    let to = edge.to;
-                    self.body.block_passes.push(BlockPass { to, arg, param });
+                match arg {
+                    BlockArg::Value(arg) => {
+                        let arg = self.body.resolve(func, arg);
+                        let to = edge.to;
+                        self.body.block_passes.push(BlockPass { to, arg, param });
+                    }
+                    // The results of a call are no one's value yet.
+                    BlockArg::TryCallRet(number) => {
+                        let is_only_way = cfg.preds(edge.to).count() == 1;
+                        if func.dfg.gc_info.fact(param).is_none()
+                            && let Some(fact) = returned(func, last, number)
+                        {
+                            self.body.returned.push(Returned {
+                                param,
+                                fact,
+                                is_only_way,
+                            });
+                        }
+                    }
+                    BlockArg::TryCallExn(_) => {}
                 }
             }
         }

@@ -15,7 +15,7 @@
 use crate::ir::cfg::Node;
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::safepoint::Safepoint;
-use cranelift_codegen::ir::{Function, Inst, StackSlot, Value};
+use cranelift_codegen::ir::{Function, GcFact, Inst, StackSlot, Value};
 use cranelift_codegen::packed_option::{PackedOption, ReservedValue};
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
@@ -174,6 +174,18 @@ pub(crate) struct Body {
     pub(super) watched: Vec<Watched>,
     /// In order.
     pub(super) answers: Vec<Answer>,
+    /// What calls that end their blocks return to parameters without a fact.
+    pub(crate) returned: Vec<Returned>,
+}
+
+/// A callee returns something for a block parameter that has no fact.
+#[derive(Clone, Copy)]
+pub(crate) struct Returned {
+    pub(crate) param: Value,
+    /// What the signature says of it.
+    pub(crate) fact: GcFact,
+    /// Does nothing else lead to the block?
+    pub(crate) is_only_way: bool,
 }
 
 thread_local! {
@@ -212,6 +224,7 @@ impl Body {
             guarded,
             watched,
             answers,
+            returned,
         } = self;
         items.clear();
         starts.clear();
@@ -229,6 +242,7 @@ impl Body {
         guarded.clear();
         watched.clear();
         answers.clear();
+        returned.clear();
     }
 
     /// All items.

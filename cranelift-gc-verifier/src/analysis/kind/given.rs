@@ -38,6 +38,20 @@ pub(crate) fn given(func: &Function, value: Value) -> Option<GcFact> {
     }
 }
 
+/// What is given for `value` by the function's callers, by a callee or by memory, with what a call returns that ends its block.
+pub(crate) fn given_to(func: &Function, body: &Body, value: Value) -> Option<GcFact> {
+    given(func, value)
+        .or_else(|| loaded(func, body, value))
+        .or_else(|| returned(body, value))
+}
+
+/// What a call that ends its block returns for the block parameter `value`, to which it is the only way.
+pub(crate) fn returned(body: &Body, value: Value) -> Option<GcFact> {
+    let mut returned = body.returned.iter();
+    let found = returned.find(|returned| returned.param == value && returned.is_only_way)?;
+    Some(found.fact)
+}
+
 /// What memory gives for `value`, if that is loaded from a field or an element of which the producer says what it holds.
 pub(crate) fn loaded(func: &Function, body: &Body, value: Value) -> Option<GcFact> {
     let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {

@@ -29,7 +29,7 @@ use cranelift_codegen::ir::{
     ValueDef, types,
 };
 use dominating::{Memory, argument, left, left_along};
-use given::{given, loaded};
+use given::{given_to, returned};
 use smallvec::SmallVec;
 use subject::{Context, Subject};
 use thing::Things;
@@ -87,8 +87,7 @@ impl<'a> Kinds<'a> {
             }
         }
         if facts.is_empty() {
-            let given = given(context.func, value);
-            facts.extend(given.or_else(|| loaded(context.func, context.body, value)));
+            facts.extend(given_to(context.func, context.body, value));
         }
         facts
     }
@@ -114,7 +113,8 @@ impl<'a> Kinds<'a> {
             ValueDef::Param(block, _) => {
                 let is_entry = func.layout.entry_block() == Some(block);
                 let is_new = func.dfg.gc_info.new_object(value).is_some();
-                match is_entry || is_new {
+                let is_returned = returned(context.body, value).is_some();
+                match is_entry || is_new || is_returned {
                     true => self.by_facts(value).map_or(Source::Unknown, Source::Is),
                     false => Source::Param,
                 }

@@ -14,7 +14,7 @@
 
 use super::proofs::Proofs;
 use super::terms::{Term, Terms};
-use crate::analysis::kind::given::{given, loaded};
+use crate::analysis::kind::given::given_to;
 use crate::analysis::provenance::{Class, Values};
 use crate::finding::hazard::Hazards;
 use crate::finding::report::Unjudged;
@@ -277,8 +277,7 @@ fn fact_of(func: &Function, body: &Body, values: &Values, value: Value) -> Optio
     func.dfg.gc_info.fact(value).or_else(|| {
         // NB: What is asked for is a reference; few have no fact.
         let is_reference = values.class(value) == Class::Reference;
-        let given = || given(func, value).or_else(|| loaded(func, body, value));
-        is_reference.then(given).flatten()
+        is_reference.then(|| given_to(func, body, value)).flatten()
     })
 }
 
