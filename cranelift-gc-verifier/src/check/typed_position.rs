@@ -13,10 +13,11 @@
 //! right if `S ⊆ P`. For a thing in `S` and not in `P`, a path is sought from where it comes into being
 //! (see [`path`]).
 
+mod found;
 mod handed_on;
 mod made;
 
-use self::handed_on::HandedOn;
+use self::found::Found;
 use super::fact::contradiction;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
@@ -44,21 +45,6 @@ use cranelift_codegen::ir::{
     ValueDef, types,
 };
 use made::{is_computed_otherwise, is_made_of_reference, references_of, word_of};
-
-/// What is found.
-#[derive(Default)]
-pub(crate) struct Found {
-    /// Positions at which the type of what arrives is enough.
-    pub(crate) typed: u64,
-    /// Positions at which something else proves what arrives.
-    pub(crate) proved: u64,
-    /// Positions at which nothing is known of what arrives.
-    pub(crate) unjudged: u64,
-    /// Results of tail calls that are to be judged.
-    handed_on: Vec<HandedOn>,
-    pub(crate) errors: Vec<(GcError, Vec<Step>)>,
-    pub(crate) inconclusive: Vec<Inconclusive>,
-}
 
 /// Something arrives.
 #[derive(Clone, Copy)]

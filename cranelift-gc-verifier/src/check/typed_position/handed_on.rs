@@ -6,7 +6,7 @@
 //!
 //! **Math.** With `S` what the callee's signature allows, and `P` what that of the function does, it is right if `S ⊆ P`.
 
-use super::Found;
+use super::found::{Found, HandedOn};
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::thing::{Fits, Universe, fits};
 use crate::evidence::recheck::Flaw;
@@ -16,16 +16,6 @@ use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Node;
 use crate::ir::reader::returned;
 use cranelift_codegen::ir::{Function, GcFact, Inst};
-
-/// A tail call hands on what its callee returns, of which the type is not enough.
-pub(super) struct HandedOn {
-    inst: Inst,
-    node: Node,
-    /// Of the result.
-    index: u32,
-    given: GcFact,
-    promise: GcFact,
-}
 
 /// Collect those results of the tail call `inst` of which the type is not enough; those of which it is are counted.
 pub(super) fn collect(func: &Function, node: Node, inst: Inst, found: &mut Found) {
