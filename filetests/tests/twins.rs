@@ -102,6 +102,21 @@ fn verdicts_by_theme() {
     assert!(inconclusive * 20 < functions, "{all:?}");
 }
 
+/// `open/` has wrong functions that no check finds yet. One that is found belongs to `gc-verify/`.
+#[test]
+fn what_is_open_is_not_found_yet() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("open");
+    let files = find_files(&root, "clif").expect("the directory is part of the crate");
+    let is_found = |path: &&PathBuf| {
+        let outcome = run_file(path, &RunOptions::default()).expect("is a test");
+        let mut functions = outcome.functions.iter();
+        functions.any(|function| !codes(function).is_empty())
+    };
+    let found: Vec<&PathBuf> = files.iter().filter(is_found).collect();
+    println!("{} files are open", files.len());
+    assert!(found.is_empty(), "found: {found:?}");
+}
+
 #[test]
 fn functions_are_called_what_they_are() {
     let mut wrong = Vec::new();
