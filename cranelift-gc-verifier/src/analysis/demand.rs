@@ -9,10 +9,12 @@
 //! it is made of: the operands that its instruction hands on, or the arguments for the block parameter.
 
 use crate::analysis::slots::{Hold, Reload, Slots};
-use crate::ir::cfg::{Cfg, Node, constant, for_each_block_arg};
+use crate::ir::cfg::{Cfg, Node, for_each_block_arg};
 use crate::ir::instruction::{access, passed_on};
+use crate::ir::view::Body;
+use cranelift_codegen::FxHashMap;
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, StackSlot, Value, ValueDef};
+use cranelift_codegen::ir::{Function, Inst, InstructionData, StackSlot, Value, ValueDef};
 use smallvec::SmallVec;
 
 /// How an instruction relies on an operand.
@@ -63,7 +65,7 @@ impl Demand {
     /// Compute it for all of `func`.
     ///
     /// This is linear, but needed only where something looks wrong.
-    pub(crate) fn new(func: &Function, cfg: &Cfg, slots: &Slots) -> Self {
+    pub(crate) fn new(func: &Function, cfg: &Cfg, body: &Body, slots: &Slots) -> Self {
         let mut demand = Demand {
             relied_on: EntitySet::with_capacity(func.dfg.num_values()),
             used: EntitySet::with_capacity(func.dfg.num_values()),
@@ -73,6 +75,8 @@ impl Demand {
         let mut used = Vec::new();
         let mut leaves_slots = Vec::new();
         let mut stored = Vec::new();
+        let slots_of = body.slot_accesses.iter().map(|at| (at.inst, at.slot));
+        let slots_of: FxHashMap<Inst, StackSlot> = slots_of.collect();
         for node in cfg.nodes() {
             for inst in cfg.insts(func, node) {
                 for (value, _) in uses(func, inst) {
@@ -83,10 +87,13 @@ impl Demand {
                 if acts(func, inst) {
                     let args = func.dfg.inst_args(inst).iter();
                     let args = args.map(|&arg| func.dfg.resolve_aliases(arg));
-                    match func.dfg.insts[inst] {
-                        InstructionData::Store {
-                            args: [data, addr], ..
-                        } if let Some(slot) = slot_at(func, addr) => {
+                    match (&func.dfg.insts[inst], slots_of.get(&inst)) {
+                        (
+                            &InstructionData::Store {
+                                args: [data, _], ..
+                            },
+                            Some(&slot),
+                        ) => {
                             stored.push((slot, func.dfg.resolve_aliases(data)));
                             used.extend(args);
                         }
@@ -105,7 +112,11 @@ impl Demand {
         };
         let mut held: Vec<(Value, Value)> = slots.reloads.iter().filter_map(held).collect();
         held.sort_unstable();
-        let memory = Memory { stored, held };
+        let memory = Memory {
+            slots_of,
+            stored,
+            held,
+        };
         close(
             func,
             &args,
@@ -151,6 +162,8 @@ impl Demand {
 
 /// What stack slots hold.
 struct Memory {
+    /// Which one each access goes to, of those that go to one.
+    slots_of: FxHashMap<Inst, StackSlot>,
     /// What is stored to each slot, sorted.
     stored: Vec<(StackSlot, Value)>,
     /// What each load from a slot gives, if that is known; sorted.
@@ -159,21 +172,13 @@ struct Memory {
 
 impl Memory {
     /// What may be loaded by `inst`, if that is not said of another load of the slot already.
-    fn loaded(
-        &self,
-        func: &Function,
-        inst: Inst,
-        seen: &mut EntitySet<StackSlot>,
-    ) -> &[(StackSlot, Value)] {
-        match func.dfg.insts[inst] {
-            InstructionData::Load { arg, .. } => match slot_at(func, arg) {
-                Some(slot) if seen.insert(slot) => {
-                    let first = self.stored.partition_point(|&(other, _)| other < slot);
-                    let count = self.stored[first..].partition_point(|&(other, _)| other == slot);
-                    &self.stored[first..first + count]
-                }
-                _ => &[],
-            },
+    fn loaded(&self, inst: Inst, seen: &mut EntitySet<StackSlot>) -> &[(StackSlot, Value)] {
+        match self.slots_of.get(&inst) {
+            Some(&slot) if seen.insert(slot) => {
+                let first = self.stored.partition_point(|&(other, _)| other < slot);
+                let count = self.stored[first..].partition_point(|&(other, _)| other == slot);
+                &self.stored[first..first + count]
+            }
             _ => &[],
         }
     }
@@ -200,7 +205,7 @@ fn close(
                 match memory.held.binary_search_by_key(&value, |held| held.0) {
                     Ok(at) => pending.push(memory.held[at].1),
                     Err(_) => {
-                        let of_slot = memory.loaded(func, inst, &mut seen);
+                        let of_slot = memory.loaded(inst, &mut seen);
                         pending.extend(of_slot.iter().map(|of| of.1));
                     }
                 }
@@ -209,26 +214,6 @@ fn close(
             ValueDef::Union(..) => {}
         }
     }
-}
-
-/// The slot that `addr` is in, if it is computed of the slot's address and constants.
-fn slot_at(func: &Function, addr: Value) -> Option<StackSlot> {
-    let mut addr = func.dfg.resolve_aliases(addr);
-    // NB: Addresses in a slot are sums of few terms.
-    for _ in 0..4 {
-        let ValueDef::Result(inst, _) = func.dfg.value_def(addr) else {
-            return None;
-        };
-        match func.dfg.insts[inst] {
-            InstructionData::StackAddr { stack_slot, .. } => return Some(stack_slot),
-            InstructionData::Binary {
-                opcode: Opcode::Iadd,
-                args: [base, offset],
-            } if constant(func, offset).is_some() => addr = func.dfg.resolve_aliases(base),
-            _ => return None,
-        }
-    }
-    None
 }
 
 /// Does `inst` do more than to compute, so that its operands decide what the function does?

@@ -145,7 +145,7 @@ impl<'a> Facts<'a> {
 
     fn demand(&self) -> &Demand {
         self.demand
-            .get_or_init(|| Demand::new(self.func, &self.cfg, &self.slots))
+            .get_or_init(|| Demand::new(self.func, &self.cfg, &self.body, &self.slots))
     }
 
     /// The arguments for each block parameter.

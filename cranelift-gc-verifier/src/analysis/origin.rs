@@ -428,13 +428,13 @@ impl Run<'_, '_> {
         if let Some(bits) = lanes(data, ty, arg_types, args) {
             return Some(bits);
         }
-        let question = Operation {
+        let operation = Operation {
             data,
             arg_types,
             result: number,
             ty,
         };
-        match eval(&question, args) {
+        match eval(&operation, args) {
             Outcome::Is(bits) => Some(bits),
             Outcome::Undefined => None,
             // NB: A function that is not known is some function.

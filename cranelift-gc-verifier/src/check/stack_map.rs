@@ -13,7 +13,7 @@ use crate::analysis::facts::Facts;
 use crate::analysis::origin::Origin;
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::entry;
-use crate::analysis::slots::{Hold, Location, Root};
+use crate::analysis::slots::{Hold, Location, Root, is_put_together};
 use crate::analysis::sources::{self, Sources, folded, is_zero, why_no_reference_by_making};
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{Flaw, NOT_OURS, starts_at_entry, stores_to};
@@ -21,7 +21,7 @@ use crate::evidence::slot_path;
 use crate::finding::error::{GcError, Held, NonReference};
 use crate::finding::report::Inconclusive;
 use crate::finding::witness::Step;
-use cranelift_codegen::ir::{Function, Inst, Opcode, Type, Value, types};
+use cranelift_codegen::ir::{Function, Inst, Type, Value, types};
 use smallvec::SmallVec;
 
 /// Check all stack maps.
@@ -157,33 +157,13 @@ fn check_root(
     }
 }
 
-/// Does `inst` put a value together of others in a way that slots follow?
-fn is_put_together(func: &Function, inst: Inst) -> bool {
-    matches!(
-        func.dfg.insts[inst].opcode(),
-        Opcode::Uextend
-            | Opcode::Ireduce
-            | Opcode::Bitcast
-            | Opcode::Iconcat
-            | Opcode::Bor
-            | Opcode::Bxor
-            | Opcode::Iadd
-            | Opcode::Ishl
-            | Opcode::Ushr
-            | Opcode::Splat
-            | Opcode::ScalarToVector
-            | Opcode::Insertlane
-    )
-}
-
 /// What is stored in `root` and around it, if all that is stored like that is made of references in a way that is not followed.
 fn opaque_store(facts: &Facts, root: &Root) -> Option<Value> {
     let Location { offset, ty, .. } = facts.slots.locations[root.loc as usize];
     let (start, end) = (i64::from(offset), i64::from(offset) + i64::from(ty.bytes()));
     let mut found = None;
     for inst in facts.slots.clobbers(root.loc) {
-        let mut accesses = facts.body.slot_accesses.iter();
-        let at = accesses.find(|at| at.inst == inst)?;
+        let at = facts.body.slot_access(inst)?;
         let access = facts.body.access_at(at);
         let data = access.data?;
         let covers = at.offset <= start && end <= at.offset + i64::from(access.size);

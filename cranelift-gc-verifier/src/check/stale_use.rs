@@ -103,8 +103,7 @@ impl Uses<'_> {
             return false;
         }
         let body = &facts.body;
-        let mut accesses = body.slot_accesses.iter();
-        let slot = accesses.find(|at| at.inst == inst).map(|at| at.slot);
+        let slot = body.slot_access(inst).map(|at| at.slot);
         slot.is_some_and(|slot| {
             let is_followed = facts.slots.locations.iter().any(|at| at.slot == slot);
             let is_judged = !is_followed || class == Class::Opaque;

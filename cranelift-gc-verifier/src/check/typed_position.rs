@@ -26,6 +26,7 @@ use crate::analysis::kind::given::given_to;
 use crate::analysis::kind::path::Target;
 use crate::analysis::kind::thing::{Fits, Things, Universe, fits, named_types};
 use crate::analysis::kind::{Kinds, Source, is_in_heap, object_of};
+use crate::analysis::nullness::eval::is_loaded;
 use crate::analysis::origin::Origin;
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::{Hold, Slots};
@@ -594,6 +595,8 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
     let mut kinds = Kinds::new(context);
     let is_first = !facts.history.proofs.is_later;
     for position in open {
+        // NB: A slot that is a variable may hold something else where a load of it feeds nothing but slots: what is loaded of
+        // those is judged in its turn, and so is what stack maps name.
         if let Typed::Made(value) = position.what
             && is_loaded(func, value)
             && !facts.leaves_slots(value)
@@ -668,15 +671,6 @@ fn is_another(facts: &Facts, kinds: &mut Kinds, position: &Position, outside: Th
     } = *position;
     let things = kinds.at(of, node, inst, along, Some(outside));
     things.is_some_and(|things| things.is_empty())
-}
-
-/// Is `value` loaded? A slot that is a variable may hold something else where a load of it feeds nothing but slots: what is loaded
-/// of those is judged in its turn, and so is what stack maps name.
-fn is_loaded(func: &Function, value: Value) -> bool {
-    match func.dfg.value_def(value) {
-        ValueDef::Result(inst, _) => func.dfg.insts[inst].opcode().can_load(),
-        ValueDef::Param(..) | ValueDef::Union(..) => false,
-    }
 }
 
 fn all_things(universe: &Universe) -> Things {

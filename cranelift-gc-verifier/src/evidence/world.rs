@@ -21,7 +21,7 @@ use crate::analysis::kind::given::given;
 use crate::analysis::kind::header::{Headers, Word as HeaderWord};
 use crate::analysis::kind::is_in_heap;
 use crate::analysis::kind::thing::named_types;
-use crate::ir::arithmetic::{Operation, Outcome, eval};
+use crate::ir::arithmetic::{Outcome, eval_inst};
 use crate::ir::cfg::{Cfg, Node, destinations};
 use crate::ir::constant::constant;
 use crate::ir::instruction::{Access, Kind, access};
@@ -982,19 +982,7 @@ impl World {
             return Ok(VAGUE);
         }
         let bits: SmallVec<[u128; 4]> = args.iter().map(|arg| arg.bits).collect();
-        let arg_types: SmallVec<[_; 4]> = func
-            .dfg
-            .inst_args(inst)
-            .iter()
-            .map(|&arg| func.dfg.value_type(arg))
-            .collect();
-        let question = Operation {
-            data,
-            arg_types: &arg_types,
-            result: index,
-            ty: func.dfg.value_type(result),
-        };
-        match eval(&question, &bits) {
+        match eval_inst(func, inst, index, &bits) {
             Outcome::Is(bits) => Ok(Word { bits, tag }),
             Outcome::Undefined if opcode.can_trap() => Err(End::Trapped),
             Outcome::Opaque | Outcome::Unknown if args.is_empty() => {

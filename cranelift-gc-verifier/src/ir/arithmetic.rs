@@ -13,7 +13,8 @@
 use crate::ir::integer::Computed;
 use crate::ir::integer::wide::{binary, compare, mask, signed, unary};
 use cranelift_codegen::ir::condcodes::FloatCC;
-use cranelift_codegen::ir::{InstructionData, Opcode, Type, types};
+use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Type, types};
+use smallvec::SmallVec;
 
 /// What an instruction computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,18 +43,31 @@ fn truth(x: bool) -> Outcome {
     Is(u128::from(x))
 }
 
-/// The result of `question` when its operands are `args`.
-pub(crate) fn eval(question: &Operation<'_>, args: &[u128]) -> Outcome {
-    let opcode = question.data.opcode();
+/// The result of `operation` when its operands are `args`.
+pub(crate) fn eval(operation: &Operation<'_>, args: &[u128]) -> Outcome {
+    let opcode = operation.data.opcode();
     match class(opcode) {
         Class::Opaque => Opaque,
         Class::Unknown => Unknown,
-        Class::Whole => whole(question, args),
-        Class::Int => int(question, args),
-        Class::Wide => wide(question, args),
-        Class::Float => float(question, args),
-        Class::Convert => convert(question, args),
+        Class::Whole => whole(operation, args),
+        Class::Int => int(operation, args),
+        Class::Wide => wide(operation, args),
+        Class::Float => float(operation, args),
+        Class::Convert => convert(operation, args),
     }
+}
+
+/// The result with this number of `inst` when its operands are `args`.
+pub(crate) fn eval_inst(func: &Function, inst: Inst, result: usize, args: &[u128]) -> Outcome {
+    let operands = func.dfg.inst_args(inst).iter();
+    let arg_types: SmallVec<[Type; 4]> = operands.map(|&arg| func.dfg.value_type(arg)).collect();
+    let operation = Operation {
+        data: &func.dfg.insts[inst],
+        arg_types: &arg_types,
+        result,
+        ty: func.dfg.value_type(func.dfg.inst_results(inst)[result]),
+    };
+    eval(&operation, args)
 }
 
 /// Is the instruction no function of its operands?
@@ -129,13 +143,13 @@ fn class(opcode: Opcode) -> Class {
     }
 }
 
-fn whole(question: &Operation<'_>, args: &[u128]) -> Outcome {
+fn whole(operation: &Operation<'_>, args: &[u128]) -> Outcome {
     let Operation {
         data,
         arg_types,
         ty,
         ..
-    } = *question;
+    } = *operation;
     if ty.bits() > 128 {
         return Unknown;
     }
@@ -164,13 +178,13 @@ fn whole(question: &Operation<'_>, args: &[u128]) -> Outcome {
     }
 }
 
-fn int(question: &Operation<'_>, args: &[u128]) -> Outcome {
+fn int(operation: &Operation<'_>, args: &[u128]) -> Outcome {
     let Operation {
         data,
         arg_types,
         ty,
         ..
-    } = *question;
+    } = *operation;
     let Some(&arg_ty) = arg_types.first() else {
         return Unknown;
     };
@@ -195,13 +209,13 @@ fn outcome(computed: Computed<u128>) -> Outcome {
     }
 }
 
-fn wide(question: &Operation<'_>, args: &[u128]) -> Outcome {
+fn wide(operation: &Operation<'_>, args: &[u128]) -> Outcome {
     let Operation {
         data,
         arg_types,
         result,
         ty,
-    } = *question;
+    } = *operation;
     let arg_ty = arg_types[0];
     if !arg_ty.is_int() {
         return Unknown;
@@ -283,10 +297,10 @@ fn number64(x: f64) -> Outcome {
     }
 }
 
-fn float(question: &Operation<'_>, args: &[u128]) -> Outcome {
+fn float(operation: &Operation<'_>, args: &[u128]) -> Outcome {
     let Operation {
         data, arg_types, ..
-    } = *question;
+    } = *operation;
     let ty = arg_types[0];
     if !ty.is_float() {
         return Unknown;
@@ -355,13 +369,13 @@ fn compare_floats(cond: FloatCC, order: Option<core::cmp::Ordering>) -> bool {
     }
 }
 
-fn convert(question: &Operation<'_>, args: &[u128]) -> Outcome {
+fn convert(operation: &Operation<'_>, args: &[u128]) -> Outcome {
     let Operation {
         data,
         arg_types,
         ty,
         ..
-    } = *question;
+    } = *operation;
     let (&[a], &[from]) = (args, arg_types) else {
         return Unknown;
     };

@@ -150,13 +150,13 @@ impl Evaluation<'_> {
             arg_types.push(func.dfg.value_type(arg));
             args.push(self.value(arg)?);
         }
-        let question = Operation {
+        let operation = Operation {
             data,
             arg_types: &arg_types,
             result,
             ty,
         };
-        match eval(&question, &args) {
+        match eval(&operation, &args) {
             Outcome::Is(bits) => Some(bits),
             Outcome::Undefined | Outcome::Opaque | Outcome::Unknown => None,
         }

@@ -23,10 +23,21 @@ pub(crate) fn is_untraced(func: &Function, value: Value) -> bool {
 pub(crate) fn accessed_kind(func: &Function, inst: Inst) -> Option<GcKind> {
     let info = &func.dfg.gc_info;
     let kind = info.object(inst)?;
-    let region = func.dfg.insts[inst].alias_region(&func.dfg);
-    let user_id = region.map(|region| func.dfg.alias_regions[region].user_id);
-    match user_id.and_then(|user_id| info.type_id(user_id)) {
+    match region_of(func, inst).and_then(|region| info.type_id(region)) {
         Some(_) => None,
         None => Some(kind),
     }
+}
+
+/// The `user_id` of the alias region that `inst` accesses.
+pub(crate) fn region_of(func: &Function, inst: Inst) -> Option<u32> {
+    let region = func.dfg.insts[inst].alias_region(&func.dfg)?;
+    Some(func.dfg.alias_regions[region].user_id)
+}
+
+/// What the signature of the call `inst` says of the result with this number.
+pub(crate) fn returned(func: &Function, inst: Inst, number: usize) -> Option<GcFact> {
+    let signature = func.dfg.call_signature(inst)?;
+    let facts = func.dfg.gc_info.signature(signature)?;
+    facts.returns.get(number).copied().flatten()
 }

@@ -2,14 +2,13 @@
 
 use crate::ir::cfg::{Cfg, Node, constant, destinations};
 use crate::ir::constant::{always_traps, may_always_trap};
+use crate::ir::gc_info::returned;
 use crate::ir::instruction::{
     Access, Kind, Passed, access_of, guarded_address, kinds, passed_by, relies_on, tells_few_bits,
 };
 use crate::ir::safepoint::{Safepoint, collects};
 use crate::ir::view::{Answer, BlockPass, Body, Item, Memory, Returned, SlotAccess, Watched};
-use cranelift_codegen::ir::{
-    BlockArg, Function, GcFact, Inst, InstructionData, Opcode, StackSlot, Value,
-};
+use cranelift_codegen::ir::{BlockArg, Function, Inst, InstructionData, Opcode, StackSlot, Value};
 use cranelift_codegen::packed_option::ReservedValue;
 
 /// Read `func`.
@@ -27,13 +26,6 @@ pub(crate) fn read(func: &Function, cfg: &Cfg) -> Box<Body> {
     body.pass_starts.push(body.block_passes.len() as u32);
     body.traps.end();
     body
-}
-
-/// What the signature of the call `inst` says of the result with this number.
-pub(crate) fn returned(func: &Function, inst: Inst, number: u32) -> Option<GcFact> {
-    let signature = func.dfg.call_signature(inst)?;
-    let facts = func.dfg.gc_info.signature(signature)?;
-    facts.returns.get(number as usize).copied().flatten()
 }
 
 /// Reads a function into a body.
@@ -198,7 +190,7 @@ impl Reader<'_> {
                     BlockArg::TryCallRet(number) => {
                         let is_only_way = cfg.preds(edge.to).count() == 1;
                         if func.dfg.gc_info.fact(param).is_none()
-                            && let Some(fact) = returned(func, last, number)
+                            && let Some(fact) = returned(func, last, number as usize)
                         {
                             self.body.returned.push(Returned {
                                 param,

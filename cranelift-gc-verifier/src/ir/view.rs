@@ -256,6 +256,11 @@ impl Body {
         &self.items[starts[0] as usize..starts[1] as usize]
     }
 
+    /// The access of `inst`, if that is to a stack slot.
+    pub(crate) fn slot_access(&self, inst: Inst) -> Option<&SlotAccess> {
+        self.slot_accesses.iter().find(|at| at.inst == inst)
+    }
+
     /// The index of the first of them.
     pub(crate) fn first_item_of(&self, node: Node) -> u32 {
         self.starts[node as usize]

@@ -97,7 +97,7 @@ fn of(func: &Function, signatures: &mut Signatures, inst: Inst) -> Option<Traps>
         {
             let [a, b] = [signatures.of(func, args[0])?, signatures.of(func, args[1])?];
             let arg_types: [Type; 2] = args.map(|arg| func.dfg.value_type(arg));
-            let question = Operation {
+            let operation = Operation {
                 data,
                 arg_types: &arg_types,
                 result: 0,
@@ -108,7 +108,7 @@ fn of(func: &Function, signatures: &mut Signatures, inst: Inst) -> Option<Traps>
                 valid: a.valid & b.valid,
             };
             Some(where_it_is(&both, |lane| {
-                eval(&question, &[a.bits[lane], b.bits[lane]]) == Outcome::Undefined
+                eval(&operation, &[a.bits[lane], b.bits[lane]]) == Outcome::Undefined
             }))
         }
         _ => (!data.opcode().can_trap() && !data.opcode().can_load() && !data.opcode().can_store())

@@ -233,13 +233,13 @@ impl Signatures {
             }
             arg_types.push(func.dfg.value_type(arg));
         }
-        let question = Operation {
+        let operation = Operation {
             data,
             arg_types: &arg_types,
             result,
             ty,
         };
-        lanewise(&question, &args)
+        lanewise(&operation, &args)
     }
 
     /// A load that yields the same from the same address, whenever it is made.
@@ -261,12 +261,12 @@ impl Signatures {
 }
 
 /// What is simple, and common: the same as [`lanewise`] makes of it.
-fn simple(question: &Operation<'_>, args: &[&Lanes]) -> Option<Lanes> {
-    let are_ints = question.ty.is_int() && question.arg_types.iter().all(|ty| ty.is_int());
+fn simple(operation: &Operation<'_>, args: &[&Lanes]) -> Option<Lanes> {
+    let are_ints = operation.ty.is_int() && operation.arg_types.iter().all(|ty| ty.is_int());
     if !are_ints {
         return None;
     }
-    let low = low_bits(question.ty);
+    let low = low_bits(operation.ty);
     let binary = |f: fn(u128, u128) -> u128| {
         let &[a, b] = args else { return None };
         Some(Lanes {
@@ -274,7 +274,7 @@ fn simple(question: &Operation<'_>, args: &[&Lanes]) -> Option<Lanes> {
             valid: a.valid & b.valid,
         })
     };
-    match question.data.opcode() {
+    match operation.data.opcode() {
         Opcode::Iadd => binary(u128::wrapping_add),
         Opcode::Isub => binary(u128::wrapping_sub),
         Opcode::Band => binary(|a, b| a & b),
@@ -287,7 +287,7 @@ fn simple(question: &Operation<'_>, args: &[&Lanes]) -> Option<Lanes> {
                 valid: a.valid,
             })
         }
-        Opcode::Iconst => match *question.data {
+        Opcode::Iconst => match *operation.data {
             InstructionData::UnaryImm { imm, .. } => Some(Lanes {
                 bits: [imm.bits() as u64 as u128 & low; LANES],
                 valid: u16::MAX,
@@ -303,8 +303,8 @@ fn has_lanes(ty: Type) -> bool {
     !ty.is_dynamic_vector() && ty.bits() <= 128
 }
 
-fn lanewise(question: &Operation<'_>, args: &[&Lanes]) -> Option<Lanes> {
-    if let Some(lanes) = simple(question, args) {
+fn lanewise(operation: &Operation<'_>, args: &[&Lanes]) -> Option<Lanes> {
+    if let Some(lanes) = simple(operation, args) {
         return Some(lanes);
     }
     let mut lanes = Lanes {
@@ -312,7 +312,7 @@ fn lanewise(question: &Operation<'_>, args: &[&Lanes]) -> Option<Lanes> {
         valid: 0,
     };
     let is_select = matches!(
-        question.data.opcode(),
+        operation.data.opcode(),
         Opcode::Select | Opcode::SelectSpectreGuard
     );
     let mut operands: SmallVec<[u128; 3]> = args.iter().map(|_| 0).collect();
@@ -326,7 +326,7 @@ fn lanewise(question: &Operation<'_>, args: &[&Lanes]) -> Option<Lanes> {
             true => holds(0) && holds(if operands[0] != 0 { 1 } else { 2 }),
             false => (0..args.len()).all(holds),
         };
-        match eval(question, &operands) {
+        match eval(operation, &operands) {
             Outcome::Is(bits) if all_hold => {
                 lanes.bits[lane] = bits;
                 lanes.valid |= 1 << lane;

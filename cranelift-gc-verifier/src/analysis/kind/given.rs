@@ -9,6 +9,7 @@
 //! signature; for a load, that of the field or of the other memory that it reads.
 
 use super::field::held;
+use crate::ir::gc_info;
 use crate::ir::instruction::access;
 use crate::ir::view::Body;
 use cranelift_codegen::ir::{Function, GcFact, Value, ValueDef};
@@ -25,9 +26,7 @@ pub(crate) fn given(func: &Function, value: Value) -> Option<GcFact> {
         ValueDef::Result(inst, number) => {
             let opcode = func.dfg.insts[inst].opcode();
             if opcode.is_call() {
-                let signature = func.dfg.call_signature(inst)?;
-                let returns = &info.signature(signature)?.returns;
-                return returns.get(number).copied().flatten();
+                return gc_info::returned(func, inst, number);
             }
             if opcode.can_load() && !opcode.can_store() {
                 return info.place(inst);

@@ -12,6 +12,7 @@
 
 use super::address::Address;
 use crate::ir::cfg::Cfg;
+use crate::ir::gc_info::region_of;
 use crate::ir::instruction::{Kind, access};
 use crate::ir::view::Body;
 use cranelift_codegen::FxHashMap;
@@ -121,12 +122,6 @@ fn loaded_by(func: &Function, value: Value) -> Option<Inst> {
     };
     let is_load = Kind::of_inst(func, inst).is(Kind::LOADS);
     (is_load && func.dfg.value_type(value) == types::I32).then_some(inst)
-}
-
-/// The `user_id` of the alias region that `inst` accesses.
-fn region_of(func: &Function, inst: Inst) -> Option<u32> {
-    let region = func.dfg.insts[inst].alias_region(&func.dfg)?;
-    Some(func.dfg.alias_regions[region].user_id)
 }
 
 /// Of which reference `inst` loads what word.

@@ -424,6 +424,12 @@ pub(crate) fn is_load(func: &Function, inst: Inst) -> bool {
     opcode.can_load() && !opcode.is_call()
 }
 
+/// Is `value` loaded?
+pub(crate) fn is_loaded(func: &Function, value: Value) -> bool {
+    let inst = func.dfg.value_def(value).inst();
+    inst.is_some_and(|inst| is_load(func, inst))
+}
+
 /// What `opcode` makes of one operand with these bits and any other one, if that is certain.
 fn absorb(opcode: Opcode, bits: Bits, ty: Type) -> Option<Bits> {
     let Bits::Const { n, .. } = bits else {

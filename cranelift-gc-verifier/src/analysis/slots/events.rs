@@ -385,6 +385,25 @@ fn part_of(func: &Function, value: Value, (start, size): (u32, u32), depth: u32)
     }
 }
 
+/// Does `inst` put a value together of others in a way of which [`part_of`] knows each part?
+pub(crate) fn is_put_together(func: &Function, inst: Inst) -> bool {
+    matches!(
+        func.dfg.insts[inst].opcode(),
+        Opcode::Uextend
+            | Opcode::Ireduce
+            | Opcode::Bitcast
+            | Opcode::Iconcat
+            | Opcode::Bor
+            | Opcode::Bxor
+            | Opcode::Iadd
+            | Opcode::Ishl
+            | Opcode::Ushr
+            | Opcode::Splat
+            | Opcode::ScalarToVector
+            | Opcode::Insertlane
+    )
+}
+
 /// The part of a vector that is in the lane `number`, or in whichever one, all of which are `lane`.
 fn part_of_lane(
     func: &Function,

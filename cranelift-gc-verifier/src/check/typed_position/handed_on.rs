@@ -14,7 +14,7 @@ use crate::finding::error::GcError;
 use crate::finding::typed::{TypeBroken, Typed};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Node;
-use crate::ir::reader::returned;
+use crate::ir::gc_info::returned;
 use cranelift_codegen::ir::{Function, GcFact, Inst};
 
 /// Collect those results of the tail call `inst` of which the type is not enough; those of which it is are counted.
@@ -22,7 +22,7 @@ pub(super) fn collect(func: &Function, node: Node, inst: Inst, found: &mut Found
     let info = &func.dfg.gc_info;
     let own = &info.own_signature().returns;
     for (index, promise) in (0..).zip(own) {
-        let given = returned(func, inst, index);
+        let given = returned(func, inst, index as usize);
         let (Some(given), Some(promise)) = (given, *promise) else {
             continue;
         };
@@ -83,7 +83,7 @@ pub(super) fn recheck(
 ) -> Result<(), Flaw> {
     let info = &func.dfg.gc_info;
     let own = info.own_signature().returns.get(index as usize);
-    let given = returned(func, inst, index).map(|given| universe.of(info, given));
+    let given = returned(func, inst, index as usize).map(|given| universe.of(info, given));
     let is_there = func.dfg.insts[inst].opcode().is_return()
         && own.copied().flatten() == Some(promise)
         && given.is_some_and(|given| given.contains(number));

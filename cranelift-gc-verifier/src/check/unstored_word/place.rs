@@ -10,6 +10,7 @@
 //! **Math.** An address is `o·object + b·base + c + Σ cᵢ·xᵢ`, modulo 2⁶⁴. It is the byte at `c` of the object
 //! if `o = b = 1` and the rest is empty.
 
+use crate::analysis::nullness::eval::is_loaded;
 use crate::ir::cfg::{Cfg, Edge, Node, constant, destinations};
 use crate::ir::path::Point;
 use crate::ir::view::{Body, Item};
@@ -269,7 +270,7 @@ impl Subject {
         for &(value, _) in &sum.rest {
             if self.is_older(context, value) {
                 older += 1;
-            } else if func.dfg.value_type(value) == types::I64 && is_loaded(context, value) {
+            } else if func.dfg.value_type(value) == types::I64 && is_loaded(func, value) {
                 pointers += 1;
             } else {
                 others += 1;
@@ -759,12 +760,4 @@ fn slot_of(func: &Function, value: Value) -> Option<(StackSlot, i64)> {
         } => Some((stack_slot, offset.into())),
         _ => None,
     }
-}
-
-fn is_loaded(context: Context, value: Value) -> bool {
-    let inst = context.func.dfg.value_def(value).inst();
-    inst.is_some_and(|inst| {
-        let opcode = context.func.dfg.insts[inst].opcode();
-        opcode.can_load() && !opcode.is_call()
-    })
 }

@@ -16,7 +16,7 @@
 
 use super::path_facts::PathFacts;
 use super::terms::{AtomKind, Byte, Bytes, Shape, Term, Terms};
-use crate::ir::arithmetic::{Operation, Outcome, eval};
+use crate::ir::arithmetic::{Outcome, eval_inst};
 use crate::ir::cfg::{Cfg, Node, destinations};
 use crate::ir::safepoint::may_collect;
 use cranelift_codegen::entity::EntitySet;
@@ -819,7 +819,7 @@ impl State {
         let result = func.dfg.inst_results(inst)[index];
         let ty = func.dfg.value_type(result);
         let width = width_of(ty);
-        if let Some(bits) = folded(context, terms, (inst, index), args, ty) {
+        if let Some(bits) = folded(context, terms, (inst, index), args) {
             return Some(terms.constant(width, bits));
         }
         let is_narrow = ty.is_int() && width <= 8;
@@ -1162,23 +1162,9 @@ fn folded(
     terms: &Terms,
     (inst, index): (Inst, usize),
     args: &[Term],
-    ty: Type,
 ) -> Option<u128> {
-    let func = context.func;
     let bits: Option<Vec<u128>> = args.iter().map(|&arg| terms.bits(arg)).collect();
-    let arg_types: Vec<Type> = func
-        .dfg
-        .inst_args(inst)
-        .iter()
-        .map(|&arg| func.dfg.value_type(arg))
-        .collect();
-    let question = Operation {
-        data: &func.dfg.insts[inst],
-        arg_types: &arg_types,
-        result: index,
-        ty,
-    };
-    match eval(&question, &bits?) {
+    match eval_inst(context.func, inst, index, &bits?) {
         Outcome::Is(bits) => Some(bits),
         Outcome::Undefined | Outcome::Opaque | Outcome::Unknown => None,
     }
