@@ -187,15 +187,15 @@ impl Bounds<'_, '_> {
             return;
         }
         let half = largest(bits) >> 1;
-        let (x, y) = (self.exact(a), self.exact(b));
         use IntCC::*;
-        let (cond, x, y) = match cond {
+        let (cond, a, b) = match cond {
             UnsignedGreaterThan
             | UnsignedGreaterThanOrEqual
             | SignedGreaterThan
-            | SignedGreaterThanOrEqual => (cond.swap_args(), y, x),
-            _ => (cond, x, y),
+            | SignedGreaterThanOrEqual => (cond.swap_args(), b, a),
+            _ => (cond, a, b),
         };
+        let (x, y) = (self.exact(a), self.exact(b));
         let less = |by: i128| y.minus(&x).and_then(|left| left.shifted(-by));
         match cond {
             Equal => self.equal(&x, &y),
