@@ -53,11 +53,15 @@ pub fn is_of_interest(func: &Function) -> bool {
         let is_known = !info.gc_mutable().is_empty() || !info.gc_late().is_empty();
         is_known && regions.any(|(_, data)| is_state(data.user_id))
     };
+    // NB: A call through a table names the type that it tests; without a supertype or a field, nothing is said of it.
+    let is_told = |(index, supertype): (u32, Option<u32>)| {
+        supertype.is_some() || info.fields(index).is_some_and(|fields| !fields.is_empty())
+    };
     // NB: What is not traced needs no root, and yet it may be dereferenced, and its fact may be wrong.
     !info.is_empty()
         || info.facts().next().is_some()
         || info.new_objects().next().is_some()
-        || info.types().next().is_some()
+        || info.types().any(is_told)
         // NB: What arrives at a typed position may be a number without a fact.
         || !info.own_signature().is_empty()
         || info.signatures().any(|(_, facts)| !facts.is_empty())
@@ -65,4 +69,22 @@ pub fn is_of_interest(func: &Function) -> bool {
         || info.places().next().is_some()
         || has_mutable_region()
         || has_stack_map()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_interest;
+    use crate::testing::parse;
+
+    #[test]
+    fn a_type_of_which_nothing_is_said_is_a_name() {
+        let of = |types: &str| {
+            is_of_interest(&parse(&format!(
+                "function %f() {{\n{types}\nblock0:\nreturn\n}}"
+            )))
+        };
+        assert!(!of("gctype 0"));
+        assert!(of("gctype 0\ngctype 1 <: 0"));
+        assert!(of("gctype 0 (8: 4)"));
+    }
 }
