@@ -23,7 +23,7 @@ mod suspect;
 
 use crate::analysis::class::Class;
 use crate::analysis::facts::Facts;
-use crate::analysis::kind::address::Address;
+use crate::analysis::kind::address::{Address, Unchecked};
 use crate::analysis::kind::header::Headers;
 use crate::analysis::kind::path::Target;
 use crate::analysis::kind::subject::Context;
@@ -48,10 +48,10 @@ use bounds::{Array, Bounds, MAX_SPLITS};
 use by_pointer::ByPointer;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::ir::{Function, GcFact, GcHeapType, GcKind, Inst, Value};
+use cranelift_codegen::ir::{Function, GcFact, GcHeapType, GcKind, Inst, Value, ValueDef};
 use form::Form;
 use std::cell::OnceCell;
-use suspect::{Suspect, What, is_at, is_field, is_inside};
+use suspect::{Suspect, What, is_at, is_field, is_inside, parts_of_elements};
 
 /// How many of the nearest tests are looked at, and how often what is to be proved is split: at first, and where that is not enough.
 const TESTS: [(usize, u32); 3] = [(8, 0), (32, 0), (128, MAX_SPLITS)];
@@ -113,6 +113,10 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
                     true => findings.counts.positions_proved += 1,
                     false => undecided.push(suspect),
                 }
+            }
+            What::Unclear => {
+                findings.counts.positions += 1;
+                undecided.push(suspect);
             }
             What::Loop { element } => {
                 is_open = true;
@@ -195,6 +199,15 @@ pub(crate) fn recheck(func: &Function, outside: &OutOfObject) -> Result<(), Flaw
             }
             _ => false,
         },
+        Outside::PartsOfElements {
+            index,
+            offset,
+            size,
+        } => match info.fields(index) {
+            Some([_, element]) => parts_of_elements(element, offset, size),
+            _ => false,
+        },
+        Outside::NoObject { address } => !world::is_null_page(address),
         Outside::PartOfElement { filled, size } => filled % u64::from(size.max(1)) != 0,
     };
     is_so.then_some(()).ok_or("it is inside")
@@ -231,7 +244,10 @@ fn suspect(
     if said.is_some_and(|kind| !is_in_heap(kind.heap) || !is_known(kind)) {
         return Judged::Nothing;
     }
-    let address = Address::of(func, &facts.body, access.addr);
+    let mut address = Address::of(func, &facts.body, access.addr);
+    if said.is_some() {
+        address = address.with_word();
+    }
     let fact = |value| match info.fact(value) {
         Some(GcFact::Ref { kind, .. }) => Some(kind),
         Some(GcFact::Derived { .. } | GcFact::HeapBase | GcFact::Scalar) | None => None,
@@ -245,7 +261,18 @@ fn suspect(
         return open(facts, access, &address, offset, kind);
     };
     let fields = kind.concrete.and_then(|index| info.fields(index));
+    // NB: A loop that walks over an array moves a pointer, and is executed.
+    let is_passed = address
+        .pointer
+        .is_some_and(|pointer| matches!(func.dfg.value_def(pointer), ValueDef::Param(..)));
     let what = match (address.reference, offset, kind.heap, fields) {
+        // NB: Far enough from null an access need not trap.
+        _ if !Unchecked::of(func, &facts.body, access.addr).traps_as_null(access.offset) => {
+            match is_first {
+                true => What::Unclear,
+                false => return Judged::Nothing,
+            }
+        }
         (Some(_), Some(offset), GcHeapType::Array, Some([length, _])) => {
             let is_header = is_at(length, offset, access.size)
                 || offset >= 0 && offset + i64::from(access.size) <= length.offset.into();
@@ -269,13 +296,15 @@ fn suspect(
         (_, _, GcHeapType::Array, Some(&[_, element])) if is_first => match address.reference {
             Some(_) => What::Element { kind },
             None if access.data.is_some() && access.size == element.size => What::Loop { element },
-            None => return Judged::Open,
+            None if is_passed => return Judged::Open,
+            None => What::Unclear,
         },
         (_, _, GcHeapType::Array, _) => return Judged::Nothing,
         (Some(_), Some(offset), ..) => What::Field { offset },
         (Some(_), None, ..) if is_first => What::Varying { kind },
-        (None, ..) => return Judged::Open,
-        (Some(_), None, ..) => return Judged::Nothing,
+        (None, ..) if is_first && is_passed => return Judged::Open,
+        (None, ..) if is_first => What::Unclear,
+        (None, ..) | (Some(_), None, ..) => return Judged::Nothing,
     };
     Judged::Suspect(Suspect {
         inst,
@@ -495,7 +524,15 @@ fn is_within(
         };
         if let Some(array) = array {
             let end = bounds.end();
-            return is_between(&mut bounds, array.start, end);
+            let is_whole = match fields {
+                [_, element] if matches!(element.fact, Some(GcFact::Ref { .. })) => {
+                    let from_start = distance.shifted(-array.start);
+                    access.size == element.size
+                        && from_start.is_some_and(|form| form.is_multiple_of(array.element))
+                }
+                _ => true,
+            };
+            return is_whole && is_between(&mut bounds, array.start, end);
         }
         // One of a few offsets, each of which is a field's.
         if let Some((low, high, step)) = bounds.range(&distance)

@@ -37,7 +37,9 @@ pub(crate) fn recheck(
         GcError::TrapLost { .. } => lost_trap::recheck(func, error),
         GcError::UninitializedObject { .. } => initialization::recheck(func, error, steps),
         GcError::UnstoredWord { .. } => unstored_word::recheck(func, cfg, error, steps),
-        GcError::FieldMoved { .. } => layout::recheck(func, error),
+        GcError::FieldMoved { .. }
+        | GcError::FieldOtherwise { .. }
+        | GcError::SupertypeCycle { .. } => layout::recheck(func, error),
         GcError::FactContradicted { .. } => fact::recheck(func, error),
         GcError::TypeBroken(broken) => typed_position::recheck(func, cfg, broken, steps),
         GcError::OutOfObject(outside) => out_of_object::recheck(func, outside),

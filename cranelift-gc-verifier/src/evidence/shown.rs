@@ -120,6 +120,8 @@ fn claims(func: &Function, error: &GcError) -> Option<Vec<Claim>> {
         | GcError::MovableLoad { .. }
         | GcError::TrapLost { .. }
         | GcError::FieldMoved { .. }
+        | GcError::FieldOtherwise { .. }
+        | GcError::SupertypeCycle { .. }
         | GcError::FactContradicted { .. }
         | GcError::UnsoundForwarding { .. }
         | GcError::RepresentationChanged { .. }

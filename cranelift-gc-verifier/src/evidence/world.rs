@@ -31,7 +31,7 @@ use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     BlockArg, Function, GcFact, GcHeapType, GcKind, GcNullability, Inst, InstructionData, Opcode,
-    Value, ValueDef, types,
+    Type, Value, ValueDef, types,
 };
 use cranelift_codegen::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -45,7 +45,7 @@ const GAP: u64 = 0x40;
 const OTHER: u128 = 1 << 62;
 const APART: u128 = 1 << 32;
 /// Below this nothing is.
-const NULL_PAGE: u128 = 1 << 16;
+const NULL_PAGE: u64 = 1 << 16;
 /// The number of a type is this and its index.
 const TYPE: u64 = 0x5_0000;
 /// How many numbers are taken from the function.
@@ -59,7 +59,7 @@ const MAX_ENTERED: usize = 96;
 pub(crate) struct Stage<'a> {
     pub(crate) func: &'a Function,
     cfg: &'a Cfg,
-    body: &'a Body,
+    pub(crate) body: &'a Body,
     headers: &'a Headers,
     /// The values that are the base of the heap.
     bases: EntitySet<Value>,
@@ -885,8 +885,9 @@ impl World {
             return Some(End::Vague);
         };
         let address = self.value(stage, access.addr);
-        // NB: An address that a bounds check makes null is not there.
-        if address.tag == Tag::Plain && address.bits < NULL_PAGE {
+        // NB: An address that a bounds check makes null is not there. What is added to it may lead out of that page.
+        let at = (address.bits as u64).wrapping_add(i64::from(access.offset) as u64);
+        if address.tag == Tag::Plain && is_null_page(at) {
             return Some(End::Trapped);
         }
         let Some(place) = self.place(address, access.offset) else {
@@ -977,6 +978,9 @@ impl World {
         if args.iter().any(|arg| arg.tag == Tag::Vague) {
             return Ok(VAGUE);
         }
+        if let Some(word) = unchanged(data, func.dfg.value_type(result), args) {
+            return Ok(word);
+        }
         let tag = tag_of(data, args);
         if tag == Tag::Vague {
             return Ok(VAGUE);
@@ -1044,14 +1048,68 @@ impl World {
     }
 }
 
+/// Is no memory at this address? The upper half belongs to the kernel.
+pub(crate) fn is_null_page(address: u64) -> bool {
+    (address as i64) < NULL_PAGE as i64
+}
+
 /// Is it other than zero, if that is known?
-fn is_true(word: Word) -> Option<bool> {
+pub(crate) fn is_true(word: Word) -> Option<bool> {
     match word.tag {
         Tag::Vague => None,
         Tag::Slot(_) => Some(true),
         Tag::Plain | Tag::Base | Tag::Reference(_) | Tag::Address(_) | Tag::Type => {
             Some(word.bits != 0)
         }
+    }
+}
+
+/// The word of which an instruction makes the same bits again, whatever these are.
+fn unchanged(data: &InstructionData, ty: Type, args: &[Word]) -> Option<Word> {
+    let ones = match ty.bits() {
+        bits @ 1..=64 => u128::from(u64::MAX >> (64 - bits)),
+        _ => return None,
+    };
+    let is = |word: Word, bits: u128| word.tag == Tag::Plain && word.bits == bits;
+    let opcode = data.opcode();
+    match (opcode, args) {
+        (Opcode::Bitcast, &[word]) => Some(word),
+        (Opcode::Bitselect, &[mask, yes, no]) => match () {
+            () if is(mask, ones) => Some(yes),
+            () if is(mask, 0) => Some(no),
+            () => None,
+        },
+        (Opcode::Umax | Opcode::Umin, &[a, b]) if a.bits != b.bits => {
+            let is_first = (a.bits > b.bits) == (opcode == Opcode::Umax);
+            Some(if is_first { a } else { b })
+        }
+        (_, &[a, b]) => {
+            let neutral = match opcode {
+                Opcode::Band => ones,
+                Opcode::Bor
+                | Opcode::Bxor
+                | Opcode::Ishl
+                | Opcode::Ushr
+                | Opcode::Sshr
+                | Opcode::Rotl
+                | Opcode::Rotr => 0,
+                Opcode::Imul | Opcode::Udiv => 1,
+                _ => return None,
+            };
+            let is_ordered = !matches!(
+                opcode,
+                Opcode::Band | Opcode::Bor | Opcode::Bxor | Opcode::Imul
+            );
+            match () {
+                () if is(b, neutral) => Some(a),
+                () if !is_ordered && is(a, neutral) => Some(b),
+                () if !is_ordered && opcode != Opcode::Bor && opcode != Opcode::Bxor => {
+                    (is(a, 0) || is(b, 0)).then_some(Word::plain(0))
+                }
+                () => None,
+            }
+        }
+        _ => None,
     }
 }
 

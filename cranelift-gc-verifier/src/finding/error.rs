@@ -336,6 +336,24 @@ pub enum GcError {
         /// The number of the first such field, as the supertype counts.
         field: u32,
     },
+    /// [`Code::Gcv13`]: objects of a type are taken for those of its supertype, and a field holds what the supertype's does not.
+    FieldOtherwise {
+        /// The function's first instruction: it is the types that are wrong.
+        inst: Inst,
+        /// The concrete type.
+        subtype: u32,
+        /// Its direct supertype.
+        supertype: u32,
+        /// The number of the first such field, as the supertype counts.
+        field: u32,
+    },
+    /// [`Code::Gcv13`]: a concrete type is below itself.
+    SupertypeCycle {
+        /// The function's first instruction: it is the types that are wrong.
+        inst: Inst,
+        /// The concrete type.
+        index: u32,
+    },
     /// [`Code::Gcv13`]: the fact of `value`, which `inst` defines, is contradicted.
     FactContradicted {
         /// The instruction that defines it, or the first one of the block that does.
@@ -371,6 +389,8 @@ impl GcError {
             GcError::UnsoundForwarding { .. } => Code::Gcv08,
             GcError::RepresentationChanged { .. }
             | GcError::FieldMoved { .. }
+            | GcError::FieldOtherwise { .. }
+            | GcError::SupertypeCycle { .. }
             | GcError::FactContradicted { .. } => Code::Gcv13,
             GcError::MembershipChanged { .. } => Code::Gcv14,
             GcError::UnequalRewrite { .. } => Code::Gcv15,
@@ -408,6 +428,8 @@ impl GcError {
             | GcError::UnsoundForwarding { inst, .. }
             | GcError::RepresentationChanged { inst, .. }
             | GcError::FieldMoved { inst, .. }
+            | GcError::FieldOtherwise { inst, .. }
+            | GcError::SupertypeCycle { inst, .. }
             | GcError::FactContradicted { inst, .. }
             | GcError::MembershipChanged { inst, .. }
             | GcError::UnequalRewrite { inst, .. }
@@ -446,6 +468,8 @@ impl GcError {
             GcError::UnequalRewrite { orig, new, .. } => new.or(orig),
             GcError::UninitializedRoot { .. }
             | GcError::FieldMoved { .. }
+            | GcError::FieldOtherwise { .. }
+            | GcError::SupertypeCycle { .. }
             | GcError::LostStackMap { .. } => None,
         }
     }
@@ -483,6 +507,8 @@ impl GcError {
             | GcError::UnsoundForwarding { .. }
             | GcError::RepresentationChanged { .. }
             | GcError::FieldMoved { .. }
+            | GcError::FieldOtherwise { .. }
+            | GcError::SupertypeCycle { .. }
             | GcError::FactContradicted { .. }
             | GcError::MembershipChanged { .. }
             | GcError::UnequalRewrite { .. } => "a collection can happen here".to_string(),
@@ -499,7 +525,11 @@ impl GcError {
             GcError::TrapLost { value, .. } => gcv16::at_check(value),
             GcError::FieldMoved {
                 subtype, supertype, ..
+            }
+            | GcError::FieldOtherwise {
+                subtype, supertype, ..
             } => gcv13::at_start(subtype, supertype),
+            GcError::SupertypeCycle { index, .. } => gcv13::at_start(index, index),
             GcError::FactContradicted { value, why, .. } => gcv13::at_definition(value, why),
             GcError::TypeBroken(ref broken) => gcv11::at_arrival(broken),
             _ => "the value is used here".to_string(),
@@ -620,6 +650,18 @@ impl fmt::Display for GcError {
                 f,
                 "objects of concrete type {subtype} do not have field {field} where those of its supertype {supertype} have it"
             ),
+            GcError::FieldOtherwise {
+                subtype,
+                supertype,
+                field,
+                ..
+            } => write!(
+                f,
+                "field {field} of objects of concrete type {subtype} can hold what field {field} of its supertype {supertype} cannot"
+            ),
+            GcError::SupertypeCycle { index, .. } => {
+                write!(f, "concrete type {index} is declared to be below itself")
+            }
             GcError::FactContradicted { value, why, .. } => {
                 write!(f, "the fact of {value} cannot hold: it {why}")
             }

@@ -27,6 +27,20 @@ pub enum Outside {
         /// The number of bytes.
         size: u32,
     },
+    /// Parts of two elements that are references.
+    PartsOfElements {
+        /// The index of the concrete type of the array.
+        index: u32,
+        /// The distance in bytes from the start of the object.
+        offset: i64,
+        /// The number of bytes.
+        size: u32,
+    },
+    /// A place at which no object is, and which need not trap.
+    NoObject {
+        /// The address for which it goes wrong.
+        address: u64,
+    },
     /// What is filled is no multiple of the size of an element.
     PartOfElement {
         /// The number of bytes that are filled.
@@ -66,6 +80,14 @@ impl fmt::Display for OutOfObject {
             Outside::NoElement { length, offset, .. } => write!(
                 f,
                 "{inst} accesses offset {offset} of the array of {value}, which is outside of it if its length is {length}"
+            ),
+            Outside::PartsOfElements { offset, .. } => write!(
+                f,
+                "{inst} can access offset {offset} of the array of {value}, where no reference begins"
+            ),
+            Outside::NoObject { address } => write!(
+                f,
+                "{inst} accesses an object at {value}, which can be the address {address:#x}, where no object is"
             ),
             Outside::PartOfElement { filled, size } => write!(
                 f,

@@ -20,6 +20,8 @@ use smallvec::SmallVec;
 
 /// How many values of an address are looked at.
 const MAX_TERMS: usize = 32;
+/// Below this address nothing is.
+const NULL_PAGE: i64 = 1 << 16;
 /// How many checks of bounds, and constants that are added to them, are looked through.
 const MAX_CHECKS: usize = 8;
 
@@ -48,12 +50,13 @@ impl Address {
                 ..Address::default()
             };
         }
-        let (addr, offset) = unchecked(func, body, addr);
+        let unchecked = Unchecked::of(func, body, addr);
         let mut parts = Parts {
-            offset,
+            offset: unchecked.offset,
             ..Parts::default()
         };
-        let mut pending = SmallVec::<[(Value, bool); 8]>::from_slice(&[(addr, true)]);
+        let mut pending = SmallVec::<[(Value, bool); 8]>::from_slice(&[(unchecked.addr, true)]);
+        pending.extend(unchecked.subtracted.iter().map(|&value| (value, false)));
         for _ in 0..MAX_TERMS {
             let Some((value, is_added)) = pending.pop() else {
                 break;
@@ -174,10 +177,6 @@ impl Parts {
                 opcode: Opcode::Uextend,
                 arg,
             }) if func.dfg.value_type(arg) == types::I32 => pending.push((arg, is_added)),
-            Some(&InstructionData::Ternary {
-                opcode: Opcode::SelectSpectreGuard,
-                args: [_, null, checked],
-            }) if constant(func, null) == Some(0) => pending.push((checked, is_added)),
             _ if ty == types::I64 && is_added => self.pointers.push(value),
             _ if ty == types::I32 && is_added => self.words.push(value),
             _ => self.is_other = true,
@@ -201,56 +200,88 @@ impl Parts {
     }
 }
 
-/// The address that is accessed as `addr` if a check of bounds does not make it null, and what is added to it.
-pub(crate) fn unchecked(func: &Function, body: &Body, addr: Value) -> (Value, i64) {
-    let (found, offset, _) = without_checks(func, body, addr);
-    (found, offset)
+/// An address without the checks of bounds that put null in its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Unchecked {
+    /// What is not null where the checks are passed.
+    pub(crate) addr: Value,
+    /// What is added to it.
+    pub(crate) offset: i64,
+    /// What is subtracted from it: numbers of 32 bits.
+    pub(crate) subtracted: SmallVec<[Value; 1]>,
+    /// The conditions of the checks, each with what it is where they are passed.
+    pub(crate) conditions: SmallVec<[(Value, bool); 2]>,
 }
 
-/// The conditions under which `addr` is not made null, each with what it is then.
-pub(crate) fn checks(func: &Function, body: &Body, addr: Value) -> SmallVec<[(Value, bool); 2]> {
-    without_checks(func, body, addr).2
-}
-
-/// The address without checks, what is added to it, and the conditions of these checks.
-fn without_checks(
-    func: &Function,
-    body: &Body,
-    addr: Value,
-) -> (Value, i64, SmallVec<[(Value, bool); 2]>) {
-    let (mut found, mut value, mut offset) = ((addr, 0), addr, 0i64);
-    let mut conditions = SmallVec::new();
-    for _ in 0..MAX_CHECKS {
-        value = body.resolve(func, value);
-        let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
-            break;
+impl Unchecked {
+    /// Look through the checks of `addr`.
+    pub(crate) fn of(func: &Function, body: &Body, addr: Value) -> Unchecked {
+        let mut found = Unchecked {
+            addr,
+            offset: 0,
+            subtracted: SmallVec::new(),
+            conditions: SmallVec::new(),
         };
-        let data = &func.dfg.insts[inst];
-        if func.dfg.value_type(value) != types::I64 {
-            break;
+        let (mut value, mut offset) = (addr, 0i64);
+        let mut subtracted = SmallVec::<[Value; 1]>::new();
+        for _ in 0..MAX_CHECKS {
+            value = body.resolve(func, value);
+            let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
+                break;
+            };
+            let data = &func.dfg.insts[inst];
+            if func.dfg.value_type(value) != types::I64 {
+                break;
+            }
+            if let Some((checked, condition, is)) = checked_address(func, data) {
+                value = checked;
+                found.addr = value;
+                found.offset = offset;
+                found.subtracted.clone_from(&subtracted);
+                found.conditions.push((condition, is));
+                continue;
+            }
+            let InstructionData::Binary {
+                opcode,
+                args: [a, b],
+            } = *data
+            else {
+                break;
+            };
+            match (opcode, constant(func, a), constant(func, b)) {
+                (Opcode::Iadd, None, Some(n)) => {
+                    (value, offset) = (a, offset.wrapping_add(n as i64))
+                }
+                (Opcode::Iadd, Some(n), None) => {
+                    (value, offset) = (b, offset.wrapping_add(n as i64))
+                }
+                (Opcode::Isub, None, Some(n)) => {
+                    (value, offset) = (a, offset.wrapping_sub(n as i64))
+                }
+                (Opcode::Isub, None, None) if is_narrow(func, body, b) => {
+                    value = a;
+                    subtracted.push(b);
+                }
+                _ => break,
+            }
         }
-        if let Some((checked, condition, is)) = checked_address(func, data) {
-            value = checked;
-            found = (value, offset);
-            conditions.push((condition, is));
-            continue;
-        }
-        let InstructionData::Binary {
-            opcode: Opcode::Iadd,
-            args: [a, b],
-        } = *data
-        else {
-            break;
-        };
-        let (term, added) = match (constant(func, a), constant(func, b)) {
-            (None, Some(n)) => (a, n),
-            (Some(n), None) => (b, n),
-            _ => break,
-        };
-        value = term;
-        offset = offset.wrapping_add(added as i64);
+        found
     }
-    (found.0, found.1, conditions)
+
+    /// Does an access, so far from the address, trap if a check makes it null? What is subtracted from null is where no program has
+    /// memory.
+    pub(crate) fn traps_as_null(&self, offset: i32) -> bool {
+        const LOWEST: i64 = -(1 << 40);
+        let offset = self.offset.wrapping_add(offset.into());
+        self.conditions.is_empty() || (LOWEST..NULL_PAGE).contains(&offset)
+    }
+}
+
+/// Is `value` a number of 32 bits or fewer, extended?
+fn is_narrow(func: &Function, body: &Body, value: Value) -> bool {
+    let inst = func.dfg.value_def(body.resolve(func, value)).inst();
+    let opcode = inst.map(|inst| func.dfg.insts[inst].opcode());
+    opcode == Some(Opcode::Uextend)
 }
 
 /// Is `value` known to be a reference?

@@ -236,11 +236,13 @@ fn group_agrees(
     // NB: Of references everything is tried; of numbers there are others.
     let is_number = |choices: &Vec<Choice>| matches!(choices[..], [Choice::Number(_), ..]);
     // NB: Most conditions look at no type.
-    let numberings = match group
+    let of_subject = [given.subject.1.numbering];
+    let is_of_types = group
         .iter()
-        .any(|&(condition, _)| is_of_types(context, condition))
-    {
-        true => &NUMBERINGS[..],
+        .any(|&(condition, _)| is_of_types(context, condition));
+    let numberings = match is_of_types {
+        true if NUMBERINGS.contains(&of_subject[0]) => &NUMBERINGS[..],
+        true => &of_subject,
         false => &NUMBERINGS[..1],
     };
     let is_all = || {

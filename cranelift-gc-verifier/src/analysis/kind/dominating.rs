@@ -272,7 +272,7 @@ impl DominatorWalk<'_, '_> {
             context, reference, ..
         } = self.subject;
         let thing = context.universe.thing(things.numbers().next()?);
-        Trial::of(context, reference, thing).next()
+        Trial::usual(context, reference, thing).next()
     }
 
     /// Those of `things` for which `with` says of a trial that the answer may be the first one, and the second one.
@@ -301,10 +301,14 @@ impl DominatorWalk<'_, '_> {
             let answers = known.unwrap_or_else(|| {
                 let looks = Looks::default();
                 let mut answers = [false; 2];
-                for trial in Trial::of(context, reference, thing) {
+                let mut attempt = |trial| {
                     for (answer, of_trial) in answers.iter_mut().zip(with(trial, &looks)) {
                         *answer |= of_trial;
                     }
+                };
+                Trial::usual(context, reference, thing).for_each(&mut attempt);
+                if looks.at_type.get() || looks.at_kind.get() {
+                    Trial::mistaken(context, reference, thing).for_each(attempt);
                 }
                 if let (Some(heap), false) = (heap, looks.at_type.get()) {
                     tried.push((looks, heap, answers));

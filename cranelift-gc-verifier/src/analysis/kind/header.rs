@@ -11,6 +11,8 @@
 //! `d`. A load from an alias region is the number of the type that the producer names for the region.
 
 use super::address::Address;
+use super::mistakable::Mistakable;
+use super::subject::Context;
 use crate::ir::cfg::Cfg;
 use crate::ir::gc_info::region_of;
 use crate::ir::instruction::{Kind, access};
@@ -19,7 +21,7 @@ use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{
     BlockArg, FuncRef, Function, Inst, InstructionData, Value, ValueDef, types,
 };
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 
 /// A word of an object's header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +37,8 @@ pub(crate) enum Word {
 pub(crate) struct Headers {
     /// For each value that was asked about and is loaded, of which reference it is what word, if it is one.
     words: RefCell<FxHashMap<Value, Option<(Value, Word)>>>,
+    /// What may be mistaken for what is looked for, once it was asked.
+    mistakable: OnceCell<Mistakable>,
     /// For what a comparison of types that can throw returned, its numbers: the parameter of a block that nothing else leads to.
     compared: FxHashMap<Value, [Value; 2]>,
 }
@@ -94,6 +98,11 @@ impl Headers {
         let word = word_of(func, body, inst);
         self.words.borrow_mut().insert(value, word);
         word
+    }
+
+    /// What may be mistaken for what the function of `context` looks for.
+    pub(crate) fn mistakable(&self, context: Context) -> &Mistakable {
+        self.mistakable.get_or_init(|| Mistakable::new(context))
     }
 
     /// The references of whose headers words are loaded, in order.

@@ -16,6 +16,7 @@ pub(crate) mod dominating;
 pub(crate) mod field;
 pub(crate) mod given;
 pub(crate) mod header;
+pub(crate) mod mistakable;
 pub(crate) mod path;
 pub(crate) mod subject;
 pub(crate) mod thing;

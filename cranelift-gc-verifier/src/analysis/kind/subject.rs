@@ -9,6 +9,7 @@
 //! **Math.** A thing is tried as a few words, each of which stands for it: one that only some of them pass is not excluded.
 
 use super::header::{Headers, Word};
+use super::mistakable::Mistakable;
 use super::thing::Universe;
 use crate::analysis::nullness::eval::{Assumptions, Bits, eval};
 use crate::analysis::nullness::reload_roots::Roots;
@@ -88,28 +89,39 @@ pub(crate) struct Trial {
     pub(crate) numbering: Numbering,
 }
 
-/// How types are numbered. Nobody knows: what tells types apart must do so with either numbering.
+/// How types are numbered. Nobody knows: what tells types apart must do so with any numbering.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Numbering {
     /// The numbers differ in their lower halves.
     Low,
     /// They differ in their upper halves.
     High,
+    /// As `Low`, with these two numbers exchanged.
+    Exchanged(u32, u32),
 }
 
 /// What may stand in the header beside the bits of the kind.
-const OTHERS: [u32; 2] = [0, 0x03ff_ffff];
+pub(super) const OTHERS: [u32; 2] = [0, 0x03ff_ffff];
 
 /// How types are numbered in turn.
 pub(crate) const NUMBERINGS: [Numbering; 2] = [Numbering::Low, Numbering::High];
 
 impl Trial {
     /// All trials of `thing`.
-    pub(crate) fn of(
-        context: Context,
+    pub(crate) fn of<'a>(
+        context: Context<'a>,
         reference: Value,
         thing: Thing,
-    ) -> impl Iterator<Item = Trial> {
+    ) -> impl Iterator<Item = Trial> + use<'a> {
+        Trial::usual(context, reference, thing).chain(Trial::mistaken(context, reference, thing))
+    }
+
+    /// The trials of `thing` that tell what the tests do that compilers make.
+    pub(crate) fn usual<'a>(
+        context: Context<'a>,
+        reference: Value,
+        thing: Thing,
+    ) -> impl Iterator<Item = Trial> + use<'a> {
         let words: &[u64] = match thing {
             Thing::Null => &[0],
             Thing::I31 => &[1, 0x7fff_ffff, 0xffff_ffff],
@@ -127,6 +139,29 @@ impl Trial {
             word,
             others: OTHERS[index % OTHERS.len()],
             numbering: NUMBERINGS[index % NUMBERINGS.len()],
+        })
+    }
+
+    /// The trials of `thing` as one that other tests take for another.
+    pub(crate) fn mistaken<'a>(
+        context: Context<'a>,
+        reference: Value,
+        thing: Thing,
+    ) -> impl Iterator<Item = Trial> + use<'a> {
+        let first = Trial::usual(context, reference, thing).next();
+        let Mistakable { numbers, others } = context.headers.mistakable(context);
+        let of_object = |list: &'a [u32]| match thing.heap() {
+            Some(_) => list,
+            None => &[],
+        };
+        let number = Numbering::Low.number_of(thing).unwrap_or_default() as u32;
+        let (numbers, others) = (of_object(numbers), of_object(others));
+        first.into_iter().flat_map(move |first| {
+            let numbered = numbers.iter().map(move |&other| Trial {
+                numbering: Numbering::Exchanged(number, other),
+                ..first
+            });
+            numbered.chain(others.iter().map(move |&others| Trial { others, ..first }))
         })
     }
 }
@@ -381,7 +416,7 @@ const FIRST_NUMBER: u32 = 0x1000;
 
 impl Numbering {
     /// The number of a concrete type, or of one below it that is not named.
-    fn number(self, index: u32, is_exact: bool) -> u64 {
+    pub(super) fn number(self, index: u32, is_exact: bool) -> u64 {
         let number = index
             .wrapping_mul(2)
             .wrapping_add(FIRST_NUMBER)
@@ -416,6 +451,11 @@ impl Numbering {
         match self {
             Numbering::Low => number,
             Numbering::High => number.rotate_left(16),
+            Numbering::Exchanged(a, b) => match number {
+                n if n == a => b,
+                n if n == b => a,
+                n => n,
+            },
         }
     }
 }

@@ -14,7 +14,7 @@
 mod assumptions;
 
 use super::form::{Form, gcd};
-use crate::analysis::kind::address::{checks, unchecked};
+use crate::analysis::kind::address::Unchecked;
 use crate::analysis::kind::dominating::argument;
 use crate::analysis::kind::subject::Context;
 use crate::ir::cfg::{Edge, Node, constant};
@@ -151,8 +151,11 @@ impl<'a, 's> Bounds<'a, 's> {
         offset: i32,
         bases: &EntitySet<Value>,
     ) -> Option<Form> {
-        let (address, added) = unchecked(self.context.func, self.context.body, address);
-        let form = self.modular(address).shifted(added.into())?;
+        let address = Unchecked::of(self.context.func, self.context.body, address);
+        let mut form = self.modular(address.addr).shifted(address.offset.into())?;
+        for value in address.subtracted {
+            form = form.minus(&self.modular(value))?;
+        }
         let reference = Form::atom(self.atom(Key::Value(self.object)));
         let mut form = form.minus(&reference)?;
         let own = reference.terms[0].0;
@@ -191,7 +194,8 @@ impl<'a, 's> Bounds<'a, 's> {
 
     /// Note what the checks say that put null in place of `address`, which is accessed and not null.
     pub(super) fn enter_checks(&mut self, address: Value) {
-        for (condition, is) in checks(self.context.func, self.context.body, address) {
+        let address = Unchecked::of(self.context.func, self.context.body, address);
+        for (condition, is) in address.conditions {
             self.assume(condition, is, MAX_DEPTH);
         }
     }
@@ -822,13 +826,6 @@ impl<'a, 's> Bounds<'a, 's> {
                 self.is_at_most(&form, half).then_some(form)
             }
             (_, InstructionData::IntAddTrap { .. }) => Some(self.exact(value)),
-            (
-                Opcode::SelectSpectreGuard,
-                InstructionData::Ternary {
-                    args: [_, null, checked],
-                    ..
-                },
-            ) if constant(func, null) == Some(0) => Some(self.modular(checked)),
             _ => None,
         }
     }

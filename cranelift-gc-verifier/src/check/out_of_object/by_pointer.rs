@@ -1,11 +1,11 @@
-//! Accesses of new objects, by the pointer that an allocation passes to the block that initializes them.
+//! Accesses by a pointer that is chosen, or that an allocation passes to the block that initializes an object.
 //!
 //! **Claim.** An access of which [`is_inside`] says so is inside of the object at which the pointer points.
 //!
-//! **Strength.** Whichever way the block is entered, the pointer is the base of the heap, one word that refers to the object, and a
+//! **Strength.** Whichever pointer is chosen, and whichever way the block is entered, it is the base of the heap, one word that refers to the object, and a
 //! constant. Of an array, the length is known that is stored by the same pointer, if it is a constant.
 //!
-//! **Math.** On each edge, the pointer is `base + word + s`. With the access at offset `o` from the pointer, `[s + o, s + o + size)` is
+//! **Math.** Each pointer that is chosen or passed is `base + word + s`. With the access at offset `o` from the pointer, `[s + o, s + o + size)` is
 //! inside of a field, of the header, or of `[start, start + length · element)`.
 
 use super::suspect::{is_at, is_inside as inside};
@@ -14,7 +14,10 @@ use crate::analysis::kind::address::Address;
 use crate::analysis::kind::dominating::argument;
 use crate::ir::cfg::constant;
 use crate::ir::instruction::Access;
-use cranelift_codegen::ir::{GcField, GcHeapType, GcKind, Value, ValueDef};
+use cranelift_codegen::ir::{
+    GcField, GcHeapType, GcKind, InstructionData, Opcode, Value, ValueDef,
+};
+use smallvec::SmallVec;
 use std::cell::OnceCell;
 
 /// The stores by pointers that blocks are passed, each with how far from the pointer it is, its size, and what is stored if that is a
@@ -60,7 +63,7 @@ impl ByPointer {
     }
 }
 
-/// Is the access, at `offset` from a block parameter, inside of an object of this kind, whichever way the block is entered?
+/// Is the access, at `offset` from a pointer, inside of an object of this kind, whichever pointer is chosen or passed?
 ///
 /// An allocation passes the address of a new object to the block that initializes it.
 pub(super) fn is_inside(
@@ -75,13 +78,25 @@ pub(super) fn is_inside(
     let Some(pointer) = address.pointer else {
         return false;
     };
-    let ValueDef::Param(block, number) = func.dfg.value_def(pointer) else {
-        return false;
-    };
     let cfg = &facts.cfg;
-    let Some(node) = cfg.node(block).filter(|&node| node != 0) else {
-        return false;
-    };
+    let mut sources: SmallVec<[Option<Value>; 4]> = SmallVec::new();
+    match func.dfg.value_def(pointer) {
+        ValueDef::Param(block, number) => {
+            let Some(node) = cfg.node(block).filter(|&node| node != 0) else {
+                return false;
+            };
+            let edges = cfg.preds(node);
+            sources.extend(edges.map(|edge| argument(func, cfg.block(edge.from), edge, number)));
+        }
+        ValueDef::Result(inst, 0) => match func.dfg.insts[inst] {
+            InstructionData::Ternary {
+                opcode: Opcode::Select | Opcode::SelectSpectreGuard,
+                args: [_, yes, no],
+            } => sources.extend([Some(yes), Some(no)]),
+            _ => return false,
+        },
+        ValueDef::Result(..) | ValueDef::Union(..) => return false,
+    }
     let is_there = |at: i64| {
         let fields = kind.concrete.and_then(|index| info.fields(index));
         let (GcHeapType::Array, Some([length, element])) = (kind.heap, fields) else {
@@ -99,9 +114,8 @@ pub(super) fn is_inside(
         let at = i128::from(at);
         start <= at && at + i128::from(access.size) <= end
     };
-    let mut edges = cfg.preds(node);
-    edges.all(|edge| {
-        let Some(arg) = argument(func, cfg.block(edge.from), edge, number) else {
+    sources.into_iter().all(|source| {
+        let Some(arg) = source else {
             return false;
         };
         let start = Address::of(func, &facts.body, arg).with_word();

@@ -96,6 +96,12 @@ impl Form {
         }
     }
 
+    /// Is it a multiple of `factor`, whatever its atoms are?
+    pub(super) fn is_multiple_of(&self, factor: i128) -> bool {
+        let mut parts = self.terms.iter().map(|term| term.1);
+        self.constant % factor == 0 && parts.all(|times| times % factor == 0)
+    }
+
     /// The form, if it is a number.
     pub(super) fn as_number(&self) -> Option<i128> {
         self.terms.is_empty().then_some(self.constant)

@@ -2,7 +2,7 @@
 
 use crate::ir::cfg::Node;
 use crate::ir::instruction::Access;
-use cranelift_codegen::ir::{GcField, GcInfo, GcKind, Inst, Value};
+use cranelift_codegen::ir::{GcFact, GcField, GcInfo, GcKind, Inst, Value};
 
 /// An access that its type alone does not allow.
 pub(super) struct Suspect {
@@ -21,6 +21,8 @@ pub(super) enum What {
     Element { kind: GcKind },
     /// Of another object, at an offset that varies.
     Varying { kind: GcKind },
+    /// By an address that is no sum of a reference and something else.
+    Unclear,
     /// Of an array, by an address that a loop moves.
     Loop { element: GcField },
 }
@@ -32,6 +34,13 @@ pub(super) fn is_at(field: &GcField, offset: i64, size: u32) -> bool {
         i64::from(field.offset) + i64::from(field.size),
     );
     offset >= start && offset.saturating_add(size.into()) <= end
+}
+
+/// Are so many bytes, `offset` from the start of an array, parts of two of its elements, which are references?
+pub(super) fn parts_of_elements(element: &GcField, offset: i64, size: u32) -> bool {
+    let each = i64::from(element.size.max(1));
+    let into = offset.wrapping_sub(element.offset.into()).rem_euclid(each);
+    matches!(element.fact, Some(GcFact::Ref { .. })) && into + i64::from(size) > each
 }
 
 /// Are so many bytes those of a field of this type?
