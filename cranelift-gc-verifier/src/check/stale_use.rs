@@ -4,8 +4,8 @@
 //! safepoint to the use.
 //!
 //! **Strength.** Relative to the references that [`provenance`](crate::analysis::provenance) finds. A
-//! comparison is reported if its operands are of different ages and its result is used; other arithmetic
-//! on a stale reference is not.
+//! comparison, or a difference, is reported if its operands are of different ages and its result is used; other
+//! arithmetic on a stale reference is not.
 //!
 //! **Math.** Let `version(p)` be the safepoint last passed at `p` (see
 //! [`version`](crate::analysis::version)), and `age(v)` the version at which `v` is fresh (see
@@ -28,7 +28,7 @@ use crate::finding::witness::Step;
 use crate::ir::cfg::Node;
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::view::{BlockPass, Item};
-use cranelift_codegen::ir::{Function, GcCollector, Inst, Value};
+use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Opcode, Value};
 use std::cell::{OnceCell, RefCell};
 
 /// Check all uses.
@@ -89,9 +89,22 @@ impl Uses<'_> {
             for &arg in func.dfg.inst_args(item.inst) {
                 self.check_use(item.inst, arg, now);
             }
-        } else if item.kind.is(Kind::COMPARES) {
+        } else if item.kind.is(Kind::COMPARES) || self.is_difference(item) {
             self.check_comparison(item, now);
         }
+    }
+
+    /// Does it compute what is zero exactly if two references are equal?
+    fn is_difference(&self, item: &Item) -> bool {
+        let is_difference = matches!(
+            self.facts.func.dfg.insts[item.inst],
+            InstructionData::Binary {
+                opcode: Opcode::Isub | Opcode::Bxor,
+                ..
+            }
+        );
+        let is_reference = |&arg: &Value| self.facts.values.class(arg) == Class::Reference;
+        is_difference && self.facts.body.operands(item).iter().all(is_reference)
     }
 
     /// Is it a store to a stack slot of something stale that is computed of references? It does no harm before it is

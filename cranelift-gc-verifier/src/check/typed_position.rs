@@ -16,8 +16,9 @@
 mod found;
 mod handed_on;
 mod made;
+mod variables;
 
-use self::found::Found;
+use self::found::{Found, Position};
 use super::fact::contradiction;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
@@ -46,24 +47,6 @@ use cranelift_codegen::ir::{
     ValueDef, types,
 };
 use made::{is_computed_otherwise, is_made_of_reference, references_of, word_of};
-
-/// Something arrives.
-#[derive(Clone, Copy)]
-struct Position {
-    inst: Inst,
-    node: Node,
-    /// What arrives.
-    value: Value,
-    /// What is relied upon.
-    promise: GcFact,
-    what: Typed,
-    /// The edge that passes it, if it is passed to a block.
-    along: Option<Edge>,
-    /// The condition under which it arrives, and what that is then.
-    condition: Option<(Value, bool)>,
-    /// Does it arrive only if it is chosen, or handed on, by its address?
-    is_one_of_several: bool,
-}
 
 /// Judge the positions of a function.
 pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
@@ -104,6 +87,9 @@ fn positions(facts: &Facts) -> Found {
     handed_on::judge(facts, &mut found);
     if !open.is_empty() {
         judge(facts, &open, &mut found);
+    }
+    if !facts.history.proofs.is_later {
+        variables::judge(facts, &open, &mut found);
     }
     found
 }

@@ -24,6 +24,7 @@ use crate::analysis::kind::thing::named_types;
 use crate::ir::arithmetic::{Outcome, eval_inst};
 use crate::ir::cfg::{Cfg, Node, destinations};
 use crate::ir::constant::constant;
+use crate::ir::gc_info::returned;
 use crate::ir::instruction::{Access, Kind, access};
 use crate::ir::steps::{self, Analysis};
 use crate::ir::view::Body;
@@ -177,9 +178,14 @@ pub(crate) trait Watch {
     /// An access happens. Returns whether the execution is to end.
     fn access(&mut self, world: &mut World, stage: &Stage, seen: &Seen) -> bool;
 
+    /// An instruction is executed next.
+    fn before(&mut self, world: &World, stage: &Stage, inst: Inst) {
+        let _ = (world, stage, inst);
+    }
+
     /// Something was loaded.
-    fn loaded(&mut self, world: &World, seen: &Seen, word: Word) {
-        let _ = (world, seen, word);
+    fn loaded(&mut self, world: &World, stage: &Stage, seen: &Seen, word: Word) {
+        let _ = (world, stage, seen, word);
     }
 
     /// A function is called with these.
@@ -250,6 +256,11 @@ impl<'a> Stage<'a> {
 }
 
 impl Object {
+    /// A reference to it.
+    pub(crate) fn word(&self) -> u128 {
+        self.at.into()
+    }
+
     /// The kind of its type.
     pub(crate) fn kind_of(&self, stage: &Stage) -> GcHeapType {
         let of_type = self.index.and_then(|index| stage.types.get(&index));
@@ -767,6 +778,7 @@ impl World {
                 };
                 *fuel = left;
                 steps::count(Analysis::Evidence, 1);
+                watch.before(self, stage, inst);
                 if let Some(end) = self.step(stage, inst, watch) {
                     return end;
                 }
@@ -951,7 +963,7 @@ impl World {
             }
             _ => found,
         };
-        watch.loaded(self, &seen, found);
+        watch.loaded(self, stage, &seen, found);
         (!self.define(stage, result, found)).then_some(End::Vague)
     }
 
@@ -1027,13 +1039,20 @@ impl World {
         };
         let block = dests[dest].block(&func.dfg.value_lists);
         let to = stage.cfg.node(block).ok_or(End::Vague)?;
-        let args: SmallVec<[Option<Word>; 4]> = dests[dest]
-            .args(&func.dfg.value_lists)
-            .map(|arg| match arg {
+        let mut args = SmallVec::<[Option<Word>; 4]>::new();
+        for arg in dests[dest].args(&func.dfg.value_lists) {
+            args.push(match arg {
                 BlockArg::Value(arg) => Some(self.value(stage, arg)),
-                BlockArg::TryCallRet(_) | BlockArg::TryCallExn(_) => None,
-            })
-            .collect();
+                // NB: The parameter may have no fact of its own.
+                BlockArg::TryCallRet(index) => match returned(func, last, index as usize) {
+                    Some(GcFact::Ref {
+                        kind, nullability, ..
+                    }) if is_in_heap(kind.heap) => Some(self.reference(stage, kind, nullability)),
+                    _ => None,
+                },
+                BlockArg::TryCallExn(_) => None,
+            });
+        }
         self.path.push(to);
         for (word, &param) in args.into_iter().zip(func.dfg.block_params(block)) {
             let word = match word {

@@ -108,6 +108,9 @@ impl fmt::Display for TypeBroken {
             Typed::Result(number) => write!(f, "{inst} returns {value} as result {number}"),
             Typed::Returned(number) => write!(f, "{inst} returns {value} as result {number}"),
             Typed::Param(param) => write!(f, "{inst} passes {value} for {param}"),
+            Typed::Made(made) if Some(made) == self.value.as_ref() => {
+                write!(f, "{inst} makes {made}")
+            }
             Typed::Made(made) => write!(f, "{inst} makes {made} of {value}"),
             Typed::Place => write!(f, "{inst} finds {value} in memory, or stores it"),
             Typed::Field(offset) => write!(

@@ -12,7 +12,6 @@
 
 use super::address::Address;
 use super::mistakable::Mistakable;
-use super::subject::Context;
 use crate::ir::cfg::Cfg;
 use crate::ir::gc_info::region_of;
 use crate::ir::instruction::{Kind, access};
@@ -100,9 +99,9 @@ impl Headers {
         word
     }
 
-    /// What may be mistaken for what the function of `context` looks for.
-    pub(crate) fn mistakable(&self, context: Context) -> &Mistakable {
-        self.mistakable.get_or_init(|| Mistakable::new(context))
+    /// What may be mistaken for what the function looks for, which is found once.
+    pub(crate) fn mistakable(&self, find: impl FnOnce() -> Mistakable) -> &Mistakable {
+        self.mistakable.get_or_init(find)
     }
 
     /// The references of whose headers words are loaded, in order.

@@ -9,11 +9,9 @@
 //!
 //! **Math.** Numbers of types are an injection from types to 2³², and nobody knows which.
 
-use super::header::Word;
-use super::subject::{Context, Numbering, OTHERS};
-use crate::ir::cfg::constant;
+use crate::ir::cfg::{Cfg, constant};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{InstructionData, Value};
+use cranelift_codegen::ir::{Function, InstructionData, Value};
 
 /// What may be mistaken for what a function looks for in a header. Both are empty where each test is one of equality with the number
 /// of a type, and no constant has bits besides those of a kind.
@@ -29,21 +27,34 @@ pub(crate) struct Mistakable {
 const MAX_TESTED: usize = 4;
 const MAX_CONSTANTS: usize = 8;
 
+/// What a function looks for in headers.
+pub(super) struct Tests<'a> {
+    pub(super) func: &'a Function,
+    pub(super) cfg: &'a Cfg,
+    /// Is this the number of the type of an object?
+    pub(super) is_type: &'a dyn Fn(Value) -> bool,
+    /// The number of which concrete type this is, among those that are told apart.
+    pub(super) tested: &'a dyn Fn(Value) -> Option<u32>,
+    /// How concrete types are numbered.
+    pub(super) number: &'a dyn Fn(u32) -> u32,
+    /// Which bits stand beside those of a kind.
+    pub(super) others: u32,
+}
+
 impl Mistakable {
-    /// What may be mistaken in the function of `context`.
-    pub(super) fn new(context: Context) -> Mistakable {
-        let (func, body) = (context.func, context.body);
-        let is_type = |value: Value| {
-            let value = body.resolve(func, value);
-            matches!(context.word(value), Some((_, Word::Type)))
-        };
-        let tested = |value: Value| {
-            let index = context.type_id(body.resolve(func, value))?;
-            context.universe.has_type(index).then_some(index)
-        };
+    /// What may be mistaken for what is looked for.
+    pub(super) fn new(tests: &Tests) -> Mistakable {
+        let Tests {
+            func,
+            cfg,
+            is_type,
+            tested,
+            number,
+            others: beside,
+        } = *tests;
         let (mut types, mut constants) = (Vec::new(), Vec::new());
         let mut is_computed = false;
-        let blocks = context.cfg.nodes().map(|node| context.cfg.block(node));
+        let blocks = cfg.nodes().map(|node| cfg.block(node));
         for inst in blocks.flat_map(|block| func.layout.block_insts(block)) {
             let data = &func.dfg.insts[inst];
             let args = func.dfg.inst_args(inst);
@@ -70,9 +81,9 @@ impl Mistakable {
             list.dedup();
         }
         let mut of_kinds = constants.clone();
-        of_kinds.retain(|&n| n & !OTHERS[1] != 0 && !OTHERS.contains(&(n & OTHERS[1])));
+        of_kinds.retain(|&n| n & !beside != 0 && ![0, beside].contains(&(n & beside)));
         of_kinds.truncate(MAX_CONSTANTS);
-        let others = of_kinds.into_iter().map(|n| n & OTHERS[1]).collect();
+        let others = of_kinds.into_iter().map(|n| n & beside).collect();
         if !is_computed {
             return Mistakable {
                 numbers: Vec::new(),
@@ -81,13 +92,12 @@ impl Mistakable {
         }
         types.truncate(MAX_TESTED);
         constants.truncate(MAX_CONSTANTS);
-        let of_type = |index: u32| Numbering::Low.number(index, true) as u32;
         let mut numbers: Vec<u32> = Vec::new();
         for (at, &index) in types.iter().enumerate() {
-            let number = of_type(index);
-            numbers.extend([number.wrapping_add(1), number.wrapping_sub(1)]);
-            numbers.extend((0..32).map(|bit| number ^ 1 << bit));
-            numbers.extend(types[..at].iter().map(|&other| number ^ of_type(other)));
+            let of_type = number(index);
+            numbers.extend([of_type.wrapping_add(1), of_type.wrapping_sub(1)]);
+            numbers.extend((0..32).map(|bit| of_type ^ 1 << bit));
+            numbers.extend(types[..at].iter().map(|&other| of_type ^ number(other)));
         }
         numbers.extend(constants);
         Mistakable { numbers, others }

@@ -9,7 +9,7 @@
 //! **Math.** A thing is tried as a few words, each of which stands for it: one that only some of them pass is not excluded.
 
 use super::header::{Headers, Word};
-use super::mistakable::Mistakable;
+use super::mistakable::{Mistakable, Tests};
 use super::thing::Universe;
 use crate::analysis::nullness::eval::{Assumptions, Bits, eval};
 use crate::analysis::nullness::reload_roots::Roots;
@@ -33,7 +33,7 @@ pub(crate) struct Context<'a> {
     pub(crate) universe: &'a Universe,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
     /// What `value` is an alias of and a reload for, or itself.
     pub(crate) fn root(&self, value: Value) -> Value {
         self.roots.of(self.body.resolve(self.func, value))
@@ -59,6 +59,29 @@ impl Context<'_> {
                 of_reference: false,
             },
             false => Bits::Unsure,
+        })
+    }
+
+    /// What the function may mistake for what it looks for in headers.
+    fn mistakable(&self) -> &'a Mistakable {
+        let (func, body) = (self.func, self.body);
+        let is_type = |value: Value| {
+            let word = self.word(body.resolve(func, value));
+            matches!(word, Some((_, Word::Type)))
+        };
+        let tested = |value: Value| {
+            let index = self.type_id(body.resolve(func, value))?;
+            self.universe.has_type(index).then_some(index)
+        };
+        self.headers.mistakable(|| {
+            Mistakable::new(&Tests {
+                func,
+                cfg: self.cfg,
+                is_type: &is_type,
+                tested: &tested,
+                number: &|index| Numbering::Low.number(index, true) as u32,
+                others: OTHERS[1],
+            })
         })
     }
 
@@ -101,7 +124,7 @@ pub(crate) enum Numbering {
 }
 
 /// What may stand in the header beside the bits of the kind.
-pub(super) const OTHERS: [u32; 2] = [0, 0x03ff_ffff];
+const OTHERS: [u32; 2] = [0, 0x03ff_ffff];
 
 /// How types are numbered in turn.
 pub(crate) const NUMBERINGS: [Numbering; 2] = [Numbering::Low, Numbering::High];
@@ -149,7 +172,7 @@ impl Trial {
         thing: Thing,
     ) -> impl Iterator<Item = Trial> + use<'a> {
         let first = Trial::usual(context, reference, thing).next();
-        let Mistakable { numbers, others } = context.headers.mistakable(context);
+        let Mistakable { numbers, others } = context.mistakable();
         let of_object = |list: &'a [u32]| match thing.heap() {
             Some(_) => list,
             None => &[],
@@ -416,7 +439,7 @@ const FIRST_NUMBER: u32 = 0x1000;
 
 impl Numbering {
     /// The number of a concrete type, or of one below it that is not named.
-    pub(super) fn number(self, index: u32, is_exact: bool) -> u64 {
+    fn number(self, index: u32, is_exact: bool) -> u64 {
         let number = index
             .wrapping_mul(2)
             .wrapping_add(FIRST_NUMBER)

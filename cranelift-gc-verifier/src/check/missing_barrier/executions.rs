@@ -189,7 +189,7 @@ impl Watch for Ledger<'_, '_> {
         false
     }
 
-    fn loaded(&mut self, _: &World, seen: &Seen, word: Word) {
+    fn loaded(&mut self, _: &World, _: &Stage, seen: &Seen, word: Word) {
         let Some(number) = word.object() else { return };
         let is_first = number as usize >= self.objects;
         if is_first && self.place(seen).is_some() {

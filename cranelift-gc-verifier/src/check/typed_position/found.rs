@@ -2,9 +2,28 @@
 
 use crate::finding::error::GcError;
 use crate::finding::report::Inconclusive;
+use crate::finding::typed::Typed;
 use crate::finding::witness::Step;
-use crate::ir::cfg::Node;
-use cranelift_codegen::ir::{GcFact, Inst};
+use crate::ir::cfg::{Edge, Node};
+use cranelift_codegen::ir::{GcFact, Inst, Value};
+
+/// Something arrives.
+#[derive(Clone, Copy)]
+pub(super) struct Position {
+    pub(super) inst: Inst,
+    pub(super) node: Node,
+    /// What arrives.
+    pub(super) value: Value,
+    /// What is relied upon.
+    pub(super) promise: GcFact,
+    pub(super) what: Typed,
+    /// The edge that passes it, if it is passed to a block.
+    pub(super) along: Option<Edge>,
+    /// The condition under which it arrives, and what that is then.
+    pub(super) condition: Option<(Value, bool)>,
+    /// Does it arrive only if it is chosen, or handed on, by its address?
+    pub(super) is_one_of_several: bool,
+}
 
 /// What is found.
 #[derive(Default)]

@@ -326,7 +326,8 @@ impl Claim {
         if opcode.is_call() || opcode.is_return() {
             return args.iter().any(|&arg| holds(terms, arg));
         }
-        if opcode == Opcode::Icmp && context.collector == GcCollector::Moving {
+        let is_comparison = matches!(opcode, Opcode::Icmp | Opcode::Isub | Opcode::Bxor);
+        if is_comparison && context.collector == GcCollector::Moving {
             let result = func.dfg.first_result(inst);
             if !context.observed.contains(result) || !args.iter().any(|&arg| holds(terms, arg)) {
                 return false;
