@@ -24,8 +24,8 @@ use smallvec::SmallVec;
 const MAX_BLOCKS: u32 = 600;
 const MAX_NESTED: u32 = 64;
 
-/// How many traps of each.
-const MAX_TRAPS: usize = 12;
+/// How many traps of each, and how many where those do not suffice.
+const MAX_TRAPS: [usize; 2] = [12, 512];
 
 /// How many ways into the block of a parameter.
 const MAX_WAYS: usize = 12;
@@ -69,12 +69,9 @@ pub(crate) fn left(
     if !subject.context.cfg.dominates(subject.start.node, node) {
         return things;
     }
-    let mut walk = DominatorWalk {
-        subject,
-        memory,
-        budget: MAX_BLOCKS,
-    };
-    walk.left(node, until, things, MAX_DEPTH)
+    DominatorWalk::walk(subject, memory, |walk| {
+        walk.left(node, until, things, MAX_DEPTH)
+    })
 }
 
 /// Those of `things` as which the reference may take `edge`, and get there.
@@ -87,22 +84,45 @@ pub(crate) fn left_along(
     if !subject.context.cfg.dominates(subject.start.node, edge.from) {
         return things;
     }
-    let mut walk = DominatorWalk {
-        subject,
-        memory,
-        budget: MAX_BLOCKS,
-    };
-    let along = walk.along(edge, things, MAX_DEPTH);
-    walk.left(edge.from, None, along, MAX_DEPTH)
+    DominatorWalk::walk(subject, memory, |walk| {
+        let along = walk.along(edge, things, MAX_DEPTH);
+        walk.left(edge.from, None, along, MAX_DEPTH)
+    })
 }
 
 struct DominatorWalk<'a, 'm> {
     subject: Subject<'a>,
     memory: &'m mut Memory,
     budget: u32,
+    /// How many traps of each block are looked at.
+    most: usize,
+    /// Were there more?
+    are_more: bool,
 }
 
-impl DominatorWalk<'_, '_> {
+impl<'a, 'm> DominatorWalk<'a, 'm> {
+    /// What `find` leaves, with more of the traps if something is left and there are more.
+    fn walk(
+        subject: Subject<'a>,
+        memory: &'m mut Memory,
+        find: impl Fn(&mut Self) -> Things,
+    ) -> Things {
+        let mut walk = DominatorWalk {
+            subject,
+            memory,
+            budget: MAX_BLOCKS,
+            most: MAX_TRAPS[0],
+            are_more: false,
+        };
+        let left = find(&mut walk);
+        if left.is_empty() || !walk.are_more {
+            return left;
+        }
+        walk.budget = MAX_BLOCKS;
+        walk.most = MAX_TRAPS[1];
+        find(&mut walk)
+    }
+
     fn left(
         &mut self,
         mut node: Node,
@@ -155,7 +175,8 @@ impl DominatorWalk<'_, '_> {
             traps.partition_point(|&trap| func.layout.pp_cmp(trap, until).is_lt())
         });
         let traps = traps.get(begin..end).unwrap_or_default();
-        for &trap in traps.iter().rev().take(MAX_TRAPS) {
+        self.are_more |= traps.len() > self.most;
+        for &trap in traps.iter().rev().take(self.most) {
             if let InstructionData::CondTrap { opcode, arg, .. } = func.dfg.insts[trap] {
                 things = self.with(arg, opcode == Opcode::Trapz, things, depth);
             }
@@ -504,10 +525,7 @@ pub(crate) fn with_condition(
     is: bool,
     things: Things,
 ) -> Things {
-    let mut walk = DominatorWalk {
-        subject,
-        memory,
-        budget: MAX_BLOCKS,
-    };
-    walk.with(condition, is, things, MAX_DEPTH)
+    DominatorWalk::walk(subject, memory, |walk| {
+        walk.with(condition, is, things, MAX_DEPTH)
+    })
 }

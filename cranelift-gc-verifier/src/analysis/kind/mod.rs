@@ -214,6 +214,18 @@ impl<'a> Kinds<'a> {
         Some(self.left(root, node, inst, along, things))
     }
 
+    /// Those of `things` as which `arm` may get to where `choice` is defined.
+    fn left_at(&mut self, arm: Value, choice: Value, things: Things) -> Things {
+        let point = Point::of_value(self.context.func, self.context.cfg, choice);
+        match point {
+            Some(Point {
+                node,
+                inst: Some(inst),
+            }) if arm != choice => self.left(arm, node, inst, None, things),
+            _ => things,
+        }
+    }
+
     fn left(
         &mut self,
         root: Value,
@@ -252,7 +264,7 @@ impl<'a> Kinds<'a> {
                         None => self.by_facts(arm),
                     };
                     let things = self.with_condition(arm, condition, is, things?);
-                    all = all.or(things);
+                    all = all.or(self.left_at(arm, root, things));
                 }
                 Some(within.map_or(all, |within| all.and(within)))
             }

@@ -239,7 +239,7 @@ impl Eval<'_> {
 
     fn binary(&mut self, opcode: Opcode, args: [Value; 2], ty: Type) -> Bits {
         let a = self.value(args[0]);
-        if let Some(bits) = absorb(opcode, a, ty) {
+        if let Some(bits) = absorb(opcode, a, ty).or_else(|| stays_zero(opcode, a, ty)) {
             return bits;
         }
         // NB: This keeps the cost of what does not depend on the reference low.
@@ -428,6 +428,27 @@ pub(crate) fn is_load(func: &Function, inst: Inst) -> bool {
 pub(crate) fn is_loaded(func: &Function, value: Value) -> bool {
     let inst = func.dfg.value_def(value).inst();
     inst.is_some_and(|inst| is_load(func, inst))
+}
+
+/// What `opcode` makes of zero as its first operand, whatever the second one is: zero, or a trap.
+fn stays_zero(opcode: Opcode, bits: Bits, ty: Type) -> Option<Bits> {
+    let Bits::Const { n: 0, .. } = bits else {
+        return None;
+    };
+    let stays = fits(ty)
+        && matches!(
+            opcode,
+            Opcode::Ishl
+                | Opcode::Ushr
+                | Opcode::Sshr
+                | Opcode::Rotl
+                | Opcode::Rotr
+                | Opcode::Udiv
+                | Opcode::Sdiv
+                | Opcode::Urem
+                | Opcode::Srem
+        );
+    stays.then_some(bits)
 }
 
 /// What `opcode` makes of one operand with these bits and any other one, if that is certain.

@@ -18,7 +18,7 @@
 use crate::analysis::provenance::{Class, Values};
 use crate::finding::report::Unjudged;
 use crate::ir::cfg::{Cfg, Node, constant};
-use crate::ir::instruction::Kind;
+use crate::ir::instruction::{Kind, passed_on};
 use crate::ir::view::{BlockPass, Body, Def};
 use cranelift_codegen::ir::{Function, GcFact, Inst, Value, ValueDef, types};
 use smallvec::SmallVec;
@@ -140,6 +140,8 @@ impl<'a> Terms<'a> {
         match self.func.dfg.gc_info.fact(value) {
             Some(GcFact::Ref { .. }) if self.is_choice(value) => {}
             Some(GcFact::Ref { .. }) => return self.add(term),
+            // NB: What it is computed of is there to see.
+            Some(GcFact::Derived { .. }) if self.is_made_of_references(value) => {}
             Some(GcFact::Derived { base }) => {
                 let base = self.body.resolve(self.func, base);
                 let is_there = self.func.dfg.value_type(base) != types::INVALID;
@@ -168,6 +170,19 @@ impl<'a> Terms<'a> {
             }
             Def::Elsewhere => {}
         }
+    }
+
+    /// Is `value` computed of something that is a reference, or has to do with one?
+    fn is_made_of_references(&self, value: Value) -> bool {
+        let Def::Item(index) = self.body.def(value) else {
+            return false;
+        };
+        let item = &self.body.items()[index as usize];
+        let mut operands = passed_on(self.func, item.inst).operands().into_iter();
+        item.kind.is(Kind::MAKES)
+            && operands.any(|operand| {
+                self.values.class(self.body.resolve(self.func, operand)) > Class::Payload
+            })
     }
 
     /// Is `value` a choice between two that are not constants?

@@ -656,6 +656,10 @@ impl PathFacts {
         if let Some(word) = self.word(terms, reference) {
             return word == 0 || word % 2 == 1;
         }
+        // NB: No object is at 1, and below it is null.
+        if self.range(terms, reference).unsigned.1 <= 1 {
+            return true;
+        }
         let one = terms.constant(terms.width(reference), 1);
         let tag = terms.bits_of(Opcode::Band, reference, one);
         let mut odd = self.clone();
