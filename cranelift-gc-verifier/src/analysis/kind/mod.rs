@@ -196,7 +196,7 @@ impl<'a> Kinds<'a> {
         let start = match (within, outside) {
             (Some(within), Some(outside)) => {
                 // NB: Most of what the type does not tell is told by a test of the value itself.
-                let left = self.left(root, node, inst, along, within.and(outside));
+                let left = self.left((root, value), node, inst, along, within.and(outside));
                 if left.is_empty() {
                     return Some(left);
                 }
@@ -211,7 +211,7 @@ impl<'a> Kinds<'a> {
             (None, None) => return None,
         };
         let things = outside.map_or(things, |outside| things.and(outside));
-        Some(self.left(root, node, inst, along, things))
+        Some(self.left((root, value), node, inst, along, things))
     }
 
     /// Those of `things` as which `arm` may get to where `choice` is defined.
@@ -221,20 +221,31 @@ impl<'a> Kinds<'a> {
             Some(Point {
                 node,
                 inst: Some(inst),
-            }) if arm != choice => self.left(arm, node, inst, None, things),
+            }) if arm != choice => self.left((arm, arm), node, inst, None, things),
             _ => things,
         }
     }
 
+    /// Those of `things` as which `value`, with this root, may get there. A pass may have removed the root, a constant; the value has
+    /// been what it is since it was loaded.
     fn left(
         &mut self,
-        root: Value,
+        (root, value): (Value, Value),
         node: Node,
         inst: Inst,
         along: Option<Edge>,
         things: Things,
     ) -> Things {
-        let Some(subject) = self.subject(root) else {
+        let of_value = || {
+            let value = self.context.body.resolve(self.context.func, value);
+            let start = Point::of_value(self.context.func, self.context.cfg, value)?;
+            Some(Subject {
+                context: self.context,
+                reference: root,
+                start,
+            })
+        };
+        let Some(subject) = self.subject(root).or_else(of_value) else {
             return things;
         };
         match along {
