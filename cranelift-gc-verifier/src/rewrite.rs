@@ -1,6 +1,7 @@
 //! Single rewrites, judged before they are done.
 
 pub(crate) mod certain;
+mod choice;
 pub(crate) mod classes;
 pub(crate) mod context;
 pub(crate) mod dead_store;

@@ -5,6 +5,7 @@ use crate::analysis::freshness::Freshness;
 use crate::analysis::graph::{Graph, Snapshot};
 use crate::analysis::history::History;
 use crate::analysis::kind::header::Headers;
+use crate::analysis::kind::number::is_number;
 use crate::analysis::kind::subject::Context;
 use crate::analysis::kind::thing::{Universe, named_types};
 use crate::analysis::nullness::reload_roots::Roots;
@@ -13,9 +14,10 @@ use crate::analysis::provenance::{Class, Values};
 use crate::analysis::slots::Slots;
 use crate::analysis::version::{Safepoints, Version};
 use crate::ir::cfg::Cfg;
-use crate::ir::instruction::{Passed, passed_on};
+use crate::ir::instruction::{Kind, Passed, passed_on};
 use crate::ir::reader::read;
 use crate::ir::view::Body;
+use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{Function, GcCollector, GcFact, Inst, Value};
 use std::cell::OnceCell;
 
@@ -164,6 +166,33 @@ impl<'a> Facts<'a> {
     pub(crate) fn headers(&self) -> &Headers {
         self.headers
             .get_or_init(|| Headers::new(self.func, &self.cfg))
+    }
+
+    /// Is `value` a number, and no reference, by what the producer declares?
+    pub(crate) fn is_number(&self, value: Value) -> bool {
+        let value = self.body.resolve(self.func, value);
+        is_number(self.func, &self.body, self.headers(), value)
+    }
+
+    /// All values that are numbers by what the producer declares.
+    pub(crate) fn numbers(&self) -> EntitySet<Value> {
+        let mut numbers = EntitySet::with_capacity(self.func.dfg.num_values());
+        let mut add = |value: Value| {
+            if self.is_number(value) {
+                numbers.insert(value);
+            }
+        };
+        for node in self.cfg.nodes() {
+            let params = self.func.dfg.block_params(self.cfg.block(node));
+            params.iter().for_each(|&param| add(param));
+            for item in self.body.items_of(node) {
+                if item.kind.is(Kind::CALLS.or(Kind::LOADS)) {
+                    let results = self.func.dfg.inst_results(item.inst);
+                    results.iter().for_each(|&result| add(result));
+                }
+            }
+        }
+        numbers
     }
 
     /// What it takes to tell what references are; nothing, if there are too many types.

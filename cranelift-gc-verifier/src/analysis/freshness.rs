@@ -5,7 +5,7 @@
 //!
 //! **Strength.** Relative to the references that [`provenance`](crate::analysis::provenance) finds. Under the
 //! null collector nothing ages. Under a collector that does not move, what is loaded from memory that is
-//! never written stays valid for good.
+//! never written, and is in no object, stays valid for good.
 //!
 //! **Math.** What comes from elsewhere has the version of its definition, and what is made of references the
 //! meet of theirs.
@@ -13,9 +13,11 @@
 use crate::analysis::provenance::{Class, Values};
 use crate::analysis::version::{Safepoints, Version};
 use crate::ir::cfg::Cfg;
-use crate::ir::instruction::Kind;
+use crate::ir::instruction::{Access, Kind};
 use crate::ir::view::{Body, Item};
+use cranelift_codegen::FxHashSet;
 use cranelift_codegen::ir::{Function, GcCollector, GcFact, Value};
+use std::cell::OnceCell;
 
 /// The version at which each value is fresh.
 pub(crate) struct Freshness(Vec<Version>);
@@ -40,6 +42,7 @@ impl Freshness {
             values,
             collector,
             ages,
+            stored: OnceCell::new(),
         };
         // NB: The safepoints are numbered in the order of this walk.
         let mut passed = 0;
@@ -75,6 +78,8 @@ struct Walk<'a> {
     values: &'a Values,
     collector: GcCollector,
     ages: Vec<Version>,
+    /// Where something is stored: bases of addresses, with offsets.
+    stored: OnceCell<FxHashSet<(Value, i32)>>,
 }
 
 impl Walk<'_> {
@@ -157,11 +162,29 @@ impl Walk<'_> {
     }
 
     /// Does `item` load a reference from where it stays for good, so that it is alive for good?
+    ///
+    /// A field stays what it is as long as its object is there, and no longer. What is stored to in this function is not what
+    /// `readonly` says.
     fn stays_valid(&self, item: &Item) -> bool {
-        self.collector == GcCollector::NonMoving
-            && self
-                .body
-                .access(item)
-                .is_some_and(|access| access.result.is_some() && access.flags.readonly())
+        if self.collector != GcCollector::NonMoving {
+            return false;
+        }
+        let access = self.body.access(item);
+        access.is_some_and(|access| {
+            access.result.is_some()
+                && access.flags.readonly()
+                && self.values.class(access.addr) == Class::Plain
+                && !self.is_stored_to(access)
+        })
+    }
+
+    /// Is something stored to where `access` loads from?
+    fn is_stored_to(&self, access: &Access) -> bool {
+        let stored = self.stored.get_or_init(|| {
+            let accesses = self.body.accesses().iter().map(|memory| &memory.access);
+            let stores = accesses.filter(|access| access.data.is_some());
+            stores.map(|access| (access.addr, access.offset)).collect()
+        });
+        stored.contains(&(access.addr, access.offset))
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod graph;
 pub(crate) mod history;
 pub(crate) mod keepalive;
 pub(crate) mod kind;
+pub(crate) mod known_bits;
 pub(crate) mod nullness;
 pub(crate) mod origin;
 pub(crate) mod provenance;

@@ -28,7 +28,9 @@
 
 pub(crate) use crate::analysis::class::Class;
 use crate::analysis::history::History;
+use crate::analysis::kind::address::Address;
 use crate::analysis::kind::given::{given, loaded};
+use crate::analysis::kind::is_in_heap;
 use crate::analysis::reshaped::Reshaped;
 use crate::analysis::slots::{Hold, Slots};
 use crate::ir::cfg::{Cfg, Node};
@@ -37,7 +39,9 @@ use crate::ir::instruction::{Kind, payload_of};
 use crate::ir::steps::{self, Analysis};
 use crate::ir::view::{BlockPass, Body, Def, Item};
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::ir::{Function, GcFact, Inst, InstructionData, Opcode, Value, ValueDef};
+use cranelift_codegen::ir::{
+    Function, GcFact, GcField, Inst, InstructionData, Opcode, Value, ValueDef,
+};
 use cranelift_codegen::packed_option::PackedOption;
 use smallvec::SmallVec;
 
@@ -108,7 +112,38 @@ impl Values {
             values.follow(func, cfg, body, slots);
             again = values.reshape(func, cfg, body);
         }
+        if values.seed_accessed(func, body) {
+            again = true;
+            while again {
+                values.follow(func, cfg, body, slots);
+                again = values.reshape(func, cfg, body);
+            }
+        }
         values
+    }
+
+    /// What callers give, and an access takes for the reference to its object, is one. Returns whether there is such.
+    fn seed_accessed(&mut self, func: &Function, body: &Body) -> bool {
+        let entry = func.layout.entry_block();
+        let mut raised = false;
+        for memory in body.accesses() {
+            let kind = accessed_kind(func, memory.inst);
+            // NB: Most are found by the reference.
+            if self.class(memory.access.addr) != Class::Plain
+                || !kind.is_some_and(|kind| is_in_heap(kind.heap))
+            {
+                continue;
+            }
+            let address = Address::of(func, body, memory.access.addr);
+            if let (None, Some((word, _))) = (address.reference, address.word)
+                && let ValueDef::Param(block, _) = func.dfg.value_def(word)
+                && Some(block) == entry
+                && func.dfg.gc_info.fact(word).is_none()
+            {
+                raised |= self.seed_one(func, body, word);
+            }
+        }
+        raised
     }
 
     /// Raise what is made of what was raised, value after value.
@@ -183,6 +218,9 @@ impl Values {
                 self.seed_one(func, body, returned.param);
             }
         }
+        let are_fields = info
+            .types()
+            .any(|(index, _)| info.fields(index).is_some_and(has_references));
         for item in body.items() {
             if item.kind.is(Kind::CALLS) {
                 for &result in func.dfg.inst_results(item.inst) {
@@ -194,10 +232,17 @@ impl Values {
             } else if item.kind.is(Kind::LOADS)
                 && let Some(result) = item.result.expand()
                 && !has_fact(result)
-                && holds_references(func, item.inst)
+                && holds_references(func, item.inst, are_fields)
                 && loaded(func, body, result).is_some_and(GcFact::is_traced)
             {
-                self.seed_one(func, body, result);
+                match func.dfg.value_type(result).is_float() {
+                    // NB: The bits of a reference, as those of a float.
+                    true => {
+                        self.seeds.insert(result);
+                        self.raise(result, Class::Reference);
+                    }
+                    false => _ = self.seed_one(func, body, result),
+                }
             }
         }
     }
@@ -428,11 +473,22 @@ fn is_opaque(data: &InstructionData) -> bool {
         )
 }
 
-/// Does the memory hold references, or some field of the object, that `inst` accesses?
-fn holds_references(func: &Function, inst: Inst) -> bool {
+/// Does the memory hold references, or some field of the object, that `inst` accesses? `are_fields` says whether there are such
+/// fields at all.
+fn holds_references(func: &Function, inst: Inst, are_fields: bool) -> bool {
     let info = &func.dfg.gc_info;
-    let index = accessed_kind(func, inst).and_then(|kind| kind.concrete);
-    let fields = index.and_then(|index| info.fields(index));
-    info.place(inst).is_some()
-        || fields.is_some_and(|fields| fields.iter().any(|field| field.fact.is_some()))
+    if info.place(inst).is_some() {
+        return true;
+    }
+    let Some(kind) = accessed_kind(func, inst).filter(|_| are_fields) else {
+        // NB: The type of the object is that of the reference in the address.
+        return are_fields;
+    };
+    let fields = kind.concrete.and_then(|index| info.fields(index));
+    fields.is_some_and(has_references)
+}
+
+/// Does one of these fields hold references?
+fn has_references(fields: &[GcField]) -> bool {
+    fields.iter().any(|field| field.fact.is_some())
 }

@@ -14,10 +14,12 @@
 use super::class::Class;
 use super::slots::Slots;
 use crate::ir::cfg::{Cfg, Node};
+use crate::ir::instruction::{Stored, stored_by};
 use crate::ir::view::{Body, SlotAccess};
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{Function, Inst, Opcode, StackSlot, Value};
 use smallvec::SmallVec;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 /// More bytes than a load has.
@@ -31,6 +33,8 @@ pub(crate) struct Reshaped {
     /// What is stored to each slot, somewhere.
     stored: BTreeMap<StackSlot, Vec<Value>>,
     loads: BTreeMap<Value, Found>,
+    /// The same as `candidates`, sorted.
+    by_value: OnceCell<Vec<(Value, u32)>>,
 }
 
 /// What is at one byte: a byte of a stored value.
@@ -141,7 +145,47 @@ impl Reshaped {
         all.filter_map(|(&value, found)| Some((value, found.whole().filter(|_| found.is_exact)?)))
     }
 
-    /// What the load of `value` finds.
+    /// The same, whether or not it is of interest.
+    pub(crate) fn find(
+        &self,
+        func: &Function,
+        cfg: &Cfg,
+        body: &Body,
+        value: Value,
+    ) -> Option<Found> {
+        if let Some(found) = self.loads.get(&value) {
+            return Some(found.clone());
+        }
+        let index = self.index_of(value)?;
+        Some(Walk::new(func, cfg, body, index as usize).run())
+    }
+
+    /// Is there a way to the load of `value` on which nothing is stored to some byte that it loads? Nothing is said of slots whose
+    /// addresses are handed on.
+    pub(crate) fn may_be_unset(
+        &self,
+        func: &Function,
+        cfg: &Cfg,
+        body: &Body,
+        value: Value,
+    ) -> bool {
+        let index = self.index_of(value);
+        index.is_some_and(|index| Walk::new(func, cfg, body, index as usize).reaches_entry())
+    }
+
+    /// The access that loads `value`, by its index.
+    fn index_of(&self, value: Value) -> Option<u32> {
+        let by_value = self.by_value.get_or_init(|| {
+            let mut by_value = self.candidates.clone();
+            by_value.sort_unstable();
+            by_value
+        });
+        let at = by_value.partition_point(|&(known, _)| known < value);
+        let &(_, index) = by_value.get(at).filter(|&&(known, _)| known == value)?;
+        Some(index)
+    }
+
+    /// What the load of `value` finds, if that is of interest.
     pub(crate) fn get(&self, value: Value) -> Option<&Found> {
         self.loads.get(&value)
     }
@@ -249,6 +293,55 @@ impl<'a> Walk<'a> {
         self.finish()
     }
 
+    /// Is some byte stored on no way from the entry?
+    fn reaches_entry(&self) -> bool {
+        let (load, body) = (self.load, self.body);
+        if body.escapes.contains_key(&load.slot) {
+            return false;
+        }
+        // The bytes that were missing at the end of a block before.
+        let mut seen = BTreeMap::<Node, u64>::new();
+        let all = u64::MAX >> (64 - self.size.max(1));
+        let mut pending = vec![(load.node, self.index, all)];
+        while let Some((node, end, mut missing)) = pending.pop() {
+            let start = body.slot_accesses.partition_point(|at| at.node < node);
+            for at in body.slot_accesses[start..end].iter().rev() {
+                let access = body.access_at(at);
+                if at.slot == load.slot && access.data.is_some() {
+                    missing &= !self.covered(at, access.size);
+                }
+            }
+            if missing == 0 {
+                continue;
+            }
+            if node == 0 {
+                return true;
+            }
+            for edge in self.cfg.preds(node) {
+                let seen = seen.entry(edge.from).or_default();
+                let new = missing & !*seen;
+                if new != 0 {
+                    *seen |= new;
+                    let end = body
+                        .slot_accesses
+                        .partition_point(|at| at.node <= edge.from);
+                    pending.push((edge.from, end, new));
+                }
+            }
+        }
+        false
+    }
+
+    /// The bytes of the load that an access at `at` of so many bytes covers.
+    fn covered(&self, at: &SlotAccess, size: u32) -> u64 {
+        let skew = self.load.offset - at.offset;
+        let covered = (0..self.size).filter(|&byte| {
+            let stored = skew + i64::from(byte);
+            (0..i64::from(size)).contains(&stored)
+        });
+        covered.fold(0u64, |bits, byte| bits | 1 << byte)
+    }
+
     /// Walk to the start of the block. Returns whether all bytes were found on the way.
     fn block(&mut self, place: &mut Place) -> bool {
         loop {
@@ -288,19 +381,16 @@ impl<'a> Walk<'a> {
             return false;
         };
         let skew = self.load.offset - at.offset;
-        let covered = (0..self.size).filter(|&byte| {
-            let stored = skew + i64::from(byte);
-            (0..i64::from(access.size)).contains(&stored)
-        });
-        let covered = covered.fold(0u64, |bits, byte| bits | 1 << byte);
-        let found = covered & place.missing;
+        let found = self.covered(at, access.size) & place.missing;
         if found == 0 {
             return false;
         }
         self.stored.push(data);
-        let opcode = self.func.dfg.insts[at.inst].opcode();
-        // NB: What an atomic operation leaves there is made of what was there, too.
-        let is_modified = matches!(opcode, Opcode::AtomicRmw | Opcode::AtomicCas);
+        // NB: What an atomic operation leaves there may be made of what was there, too.
+        let is_modified = match stored_by(self.func, at.inst, access) {
+            Some(Stored::Value(_)) | None => false,
+            Some(Stored::Perhaps(_) | Stored::Computed) => true,
+        };
         self.is_certain &= !is_modified;
         let byte_of = |byte: u32| Some((data, (skew + i64::from(byte)) as u32));
         self.find(found, byte_of, place.renewed);
@@ -353,14 +443,13 @@ impl<'a> Walk<'a> {
             _ => false,
         };
         let opcode = self.func.dfg.insts[self.load.inst].opcode();
-        let is_atomic = matches!(opcode, Opcode::AtomicRmw | Opcode::AtomicCas);
         Found {
-            is_exact: is_whole && access.ty.bytes() == self.size && !is_atomic,
+            is_exact: is_whole && access.ty.bytes() == self.size,
             is_extended: is_whole && opcode == Opcode::Uload32,
             bytes,
             stored: self.stored,
             renewed: self.renewed.flatten(),
-            is_certain: self.is_certain && !is_atomic,
+            is_certain: self.is_certain,
         }
     }
 }

@@ -26,7 +26,7 @@ use super::provenance::{Class, Values};
 use super::slots::{Content, Slots};
 use super::version::{Safepoints, Version};
 use crate::ir::cfg::{Cfg, Edge, Node, destinations};
-use crate::ir::instruction::{Passed, passed_on};
+use crate::ir::instruction::{Passed, access, passed_on};
 use crate::ir::path::Point;
 use crate::ir::steps::{self, Analysis};
 use cranelift_codegen::entity::EntitySet;
@@ -233,6 +233,17 @@ impl<'a> Context<'a> {
         (!operands.is_empty()).then_some(operands)
     }
 
+    /// What `value` is loaded from, if that is a field that does not change: it is alive as long as its object is.
+    fn object_of(&self, value: Value) -> Option<Value> {
+        let inst = self.func.dfg.value_def(value).inst()?;
+        let access = access(self.func, inst)?;
+        let object = self.func.dfg.resolve_aliases(access.addr);
+        let is_field = access.data.is_none()
+            && access.flags.readonly()
+            && self.values.class(object) == Class::Derived;
+        is_field.then_some(object)
+    }
+
     fn thing(&self, content: Content) -> Option<Thing> {
         match content {
             Content::Value(value) => Some(self.root(Thing::Value(value))),
@@ -323,6 +334,9 @@ impl<'a> Context<'a> {
                     return parts
                         .into_iter()
                         .all(|part| self.kept(Thing::Value(part), held, asked, left));
+                }
+                if let Some(object) = self.object_of(value) {
+                    return self.kept(Thing::Value(object), held, asked, left);
                 }
                 match self.func.dfg.value_def(value) {
                     ValueDef::Param(block, _) => match self.cfg.node(block) {

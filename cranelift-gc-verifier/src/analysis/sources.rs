@@ -14,7 +14,7 @@ use crate::ir::cfg::{Cfg, constant, destinations};
 use crate::ir::integer::narrow;
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{
-    BlockArg, Function, GcFact, GcHeapType, InstructionData, Opcode, Value, ValueDef,
+    BlockArg, Function, GcFact, GcHeapType, Inst, InstructionData, Opcode, Value, ValueDef,
 };
 use smallvec::SmallVec;
 
@@ -137,6 +137,9 @@ pub(crate) fn why_no_reference_by_making(func: &Function, value: Value) -> Optio
     {
         return Some(NonReference::StoredType(func.dfg.value_type(arg)));
     }
+    if is_count(func, inst) {
+        return Some(NonReference::Scalar);
+    }
     let is_address = matches!(
         func.dfg.insts[inst].opcode(),
         Opcode::FuncAddr
@@ -159,6 +162,50 @@ pub(crate) fn why_no_reference_by_making(func: &Function, value: Value) -> Optio
     is_address.then_some(NonReference::Address)
 }
 
+/// Does `inst` count bits, of which there may be more than one?
+pub(crate) fn is_count(func: &Function, inst: Inst) -> bool {
+    match func.dfg.insts[inst] {
+        InstructionData::Unary {
+            opcode: Opcode::Popcnt,
+            arg,
+        } => most_bits(func, arg, MAX_MASKS) > 1,
+        InstructionData::Unary {
+            opcode: Opcode::Clz | Opcode::Ctz | Opcode::Cls,
+            arg,
+        } => constant(func, arg).is_none(),
+        _ => false,
+    }
+}
+
+/// How many masks and extensions are looked through.
+const MAX_MASKS: u32 = 4;
+
+/// How many bits of `value` may be set.
+fn most_bits(func: &Function, value: Value, depth: u32) -> u32 {
+    let value = func.dfg.resolve_aliases(value);
+    let all = func.dfg.value_type(value).bits();
+    let inst = func.dfg.value_def(value).inst();
+    let (Some(inst), Some(depth)) = (inst, depth.checked_sub(1)) else {
+        return all;
+    };
+    match func.dfg.insts[inst] {
+        InstructionData::UnaryImm { .. } => 0,
+        InstructionData::IntCompare { .. } => 1,
+        InstructionData::Unary {
+            opcode: Opcode::Uextend | Opcode::Ireduce,
+            arg,
+        } => most_bits(func, arg, depth),
+        InstructionData::Binary {
+            opcode: Opcode::Band,
+            args,
+        } => {
+            let masks = args.map(|arg| constant(func, arg).map(u64::count_ones));
+            masks.into_iter().flatten().min().unwrap_or(all)
+        }
+        _ => all,
+    }
+}
+
 /// Values of scalars that are tried.
 pub(crate) const SAMPLES: [u64; 6] = [1, 2, 3, 6, 1 << 20, u64::MAX - 1];
 /// More instructions are not evaluated for one value.
@@ -168,7 +215,11 @@ const MAX_EVALUATED: usize = 64;
 ///
 /// Scalars are what a fact says is one, and what is loaded of fewer bytes than a reference has. What is a sum may be the
 /// address of a new object, and nothing is said of it.
-pub(crate) fn even_number(func: &Function, value: Value) -> Option<u64> {
+pub(crate) fn even_number(
+    func: &Function,
+    value: Value,
+    is_number: &dyn Fn(Value) -> bool,
+) -> Option<u64> {
     let inst = func.dfg.value_def(value).inst()?;
     let is_computed = matches!(
         func.dfg.insts[inst],
@@ -190,7 +241,7 @@ pub(crate) fn even_number(func: &Function, value: Value) -> Option<u64> {
     let samples = SAMPLES.iter().chain(&[0]);
     let mut numbers = samples.filter_map(|&sample| {
         let mut left = MAX_EVALUATED;
-        evaluated(func, value, sample, &mut left)
+        evaluated(func, value, sample, is_number, &mut left)
     });
     numbers.find(|&n| n != 0 && n % 2 == 0)
 }
@@ -206,24 +257,38 @@ fn loaded_bits(func: &Function, value: Value) -> Option<u64> {
 }
 
 /// May each word of these bits be what `value`, which is not computed, is?
-pub(crate) fn scalar_bits(func: &Function, value: Value) -> Option<u64> {
+///
+/// `is_number` says of a value without a fact whether it is a number by what the producer declares.
+pub(crate) fn scalar_bits(
+    func: &Function,
+    value: Value,
+    is_number: &dyn Fn(Value) -> bool,
+) -> Option<u64> {
+    let all = || {
+        let bits = func.dfg.value_type(value).bits();
+        (1..=64).contains(&bits).then(|| u64::MAX >> (64 - bits))
+    };
     match func.dfg.gc_info.fact(value) {
-        Some(GcFact::Scalar) => {
-            let bits = func.dfg.value_type(value).bits();
-            (1..=64).contains(&bits).then(|| u64::MAX >> (64 - bits))
-        }
+        Some(GcFact::Scalar) => all(),
         Some(_) => None,
+        None if is_number(value) => all(),
         None => loaded_bits(func, value),
     }
 }
 
-fn evaluated(func: &Function, value: Value, sample: u64, left: &mut usize) -> Option<u64> {
+fn evaluated(
+    func: &Function,
+    value: Value,
+    sample: u64,
+    is_number: &dyn Fn(Value) -> bool,
+    left: &mut usize,
+) -> Option<u64> {
     *left = left.checked_sub(1)?;
     let value = func.dfg.resolve_aliases(value);
     if let Some(n) = constant(func, value) {
         return Some(n & narrow::mask(func.dfg.value_type(value)));
     }
-    if let Some(bits) = scalar_bits(func, value) {
+    if let Some(bits) = scalar_bits(func, value, is_number) {
         return Some(sample & bits);
     }
     if func.dfg.gc_info.fact(value).is_some() {
@@ -233,20 +298,20 @@ fn evaluated(func: &Function, value: Value, sample: u64, left: &mut usize) -> Op
     let inst = func.dfg.value_def(value).inst()?;
     match func.dfg.insts[inst] {
         InstructionData::Unary { opcode, arg } => {
-            let n = evaluated(func, arg, sample, left)?;
+            let n = evaluated(func, arg, sample, is_number, left)?;
             narrow::unary(opcode, func.dfg.value_type(arg), ty, n).bits()
         }
         InstructionData::Binary { opcode, args } => {
-            let a = evaluated(func, args[0], sample, left)?;
-            let b = evaluated(func, args[1], sample, left)?;
+            let a = evaluated(func, args[0], sample, is_number, left)?;
+            let b = evaluated(func, args[1], sample, is_number, left)?;
             narrow::binary(opcode, func.dfg.value_type(args[0]), a, b).bits()
         }
         InstructionData::Ternary {
             opcode: Opcode::Select,
             args,
-        } => match evaluated(func, args[0], sample, left)? {
-            0 => evaluated(func, args[2], sample, left),
-            _ => evaluated(func, args[1], sample, left),
+        } => match evaluated(func, args[0], sample, is_number, left)? {
+            0 => evaluated(func, args[2], sample, is_number, left),
+            _ => evaluated(func, args[1], sample, is_number, left),
         },
         _ => None,
     }

@@ -18,6 +18,7 @@
 //! is unless the collector moves.
 
 use crate::analysis::facts::Facts;
+use crate::analysis::kind::given::given_to;
 use crate::analysis::version::{Safepoints, Version};
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{Flaw, NOT_OURS, crosses};
@@ -52,7 +53,7 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         })
         .collect();
     for Memory { inst, access } in body.accesses() {
-        let Some(what) = source(func, *inst, access, collector, &regions) else {
+        let Some(what) = source(func, body, (*inst, access), collector, &regions) else {
             continue;
         };
         findings.counts.rewritten_loads += 1;
@@ -130,8 +131,8 @@ enum Region {
 
 fn source(
     func: &Function,
-    inst: Inst,
-    access: &Access,
+    body: &Body,
+    (inst, access): (Inst, &Access),
     collector: GcCollector,
     regions: &[Region],
 ) -> Option<Source> {
@@ -152,6 +153,13 @@ fn source(
         }
         // NB: What was declared to be a reference need have no fact.
         None if collector == GcCollector::Moving && func.dfg.gc_info.is_declared(result) => {
+            Some(Source::Reference)
+        }
+        // NB: Few loads may be moved, and memory says what they load.
+        None if collector == GcCollector::Moving
+            && (access.flags.readonly() || access.flags.can_move())
+            && given_to(func, body, result).is_some_and(GcFact::is_traced) =>
+        {
             Some(Source::Reference)
         }
         Some(GcFact::Ref { .. } | GcFact::Derived { .. } | GcFact::Scalar) | None => None,

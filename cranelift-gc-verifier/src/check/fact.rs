@@ -10,8 +10,8 @@
 //! * is said to be a reference, a derived pointer or a heap base, and has a type that these do not have;
 //! * is a constant that no reference of its kind and nullability is: 0 that is said not to be null, something else
 //!   that is said to be null, or an even number that is said to be an i31;
-//! * is computed to be odd, and is said to be an object or null, or to be even, and is said to be an i31, as the producer
-//!   makes it;
+//! * is computed to have [bits](crate::analysis::known_bits) that nothing has which the fact allows, as the producer makes it: it
+//!   is odd and said to be an object or null, even and said to be an i31, or never zero and said to be null;
 //! * is said to be derived of itself, or of what is said to be no reference;
 //! * is said to have nothing to do with references, and is one by its making.
 //!
@@ -22,6 +22,7 @@ use crate::analysis::facts::Facts;
 use crate::analysis::kind::dominating::argument;
 use crate::analysis::kind::given::{given, loaded};
 use crate::analysis::kind::is_in_heap;
+use crate::analysis::known_bits::{self, Known};
 use crate::analysis::origin::{self, Origin};
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::Hold;
@@ -35,8 +36,7 @@ use crate::ir::cfg::{Cfg, constant};
 use crate::ir::instruction::{Passed, passed_on};
 use crate::ir::path::Point;
 use cranelift_codegen::ir::{
-    Function, GcFact, GcHeapType, GcKind, GcNullability, Inst, InstructionData, Opcode, Type,
-    Value, ValueDef, types,
+    Function, GcFact, GcHeapType, GcKind, GcNullability, Inst, Type, Value, ValueDef, types,
 };
 
 /// Check all facts of `func`.
@@ -51,9 +51,9 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
             continue;
         }
         let otherwise = || made_otherwise(facts, value, fact);
-        let parity = || is_first.then(|| parity(func, value, fact)).flatten();
+        let by_bits = || is_first.then(|| by_bits(func, cfg, value, fact)).flatten();
         let why = contradiction(func, value, fact)
-            .or_else(parity)
+            .or_else(by_bits)
             .or_else(otherwise);
         if let Some(why) = why {
             findings.extend(finding(func, cfg, value, why));
@@ -117,16 +117,21 @@ fn defining(func: &Function, value: Value) -> Option<Inst> {
 }
 
 /// Is what `error` says so? From the function alone.
-pub(super) fn recheck(func: &Function, error: &GcError) -> Result<(), Flaw> {
+pub(super) fn recheck(func: &Function, cfg: &Cfg, error: &GcError) -> Result<(), Flaw> {
     let GcError::FactContradicted { inst, value, why } = *error else {
         return Err(NOT_OURS);
     };
-    is_contradicted(func, inst, value, why)
+    is_contradicted(func, cfg, (inst, value), why)
         .then_some(())
         .ok_or("the fact may hold")
 }
 
-fn is_contradicted(func: &Function, inst: Inst, value: Value, why: Contradiction) -> bool {
+fn is_contradicted(
+    func: &Function,
+    cfg: &Cfg,
+    (inst, value): (Inst, Value),
+    why: Contradiction,
+) -> bool {
     let Some(fact) = func.dfg.gc_info.fact(value) else {
         return false;
     };
@@ -149,11 +154,16 @@ fn is_contradicted(func: &Function, inst: Inst, value: Value, why: Contradiction
             }
             is_unrelated(fact) && made_of == of
         }
-        Contradiction::Parity(_) => parity(func, value, fact) == Some(why),
-        Contradiction::Type(_)
-        | Contradiction::Constant(_)
-        | Contradiction::OfItself
-        | Contradiction::OfNoReference(_) => contradiction(func, value, fact) == Some(why),
+        Contradiction::Parity(_) | Contradiction::NotNull | Contradiction::Bits => {
+            by_bits(func, cfg, value, fact) == Some(why)
+        }
+        Contradiction::Constant(_) => {
+            contradiction(func, value, fact).or_else(|| by_bits(func, cfg, value, fact))
+                == Some(why)
+        }
+        Contradiction::Type(_) | Contradiction::OfItself | Contradiction::OfNoReference(_) => {
+            contradiction(func, value, fact) == Some(why)
+        }
     };
     is_so && defining(func, value) == Some(inst)
 }
@@ -188,8 +198,26 @@ pub(super) fn contradiction(func: &Function, value: Value, fact: GcFact) -> Opti
     }
 }
 
-/// What the lowest bit of `value` has to do with its `fact`, if that contradicts it.
-fn parity(func: &Function, value: Value, fact: GcFact) -> Option<Contradiction> {
+/// What in the bits of `value`, which is computed, contradicts its `fact`.
+fn by_bits(func: &Function, cfg: &Cfg, value: Value, fact: GcFact) -> Option<Contradiction> {
+    let inst = func.dfg.value_def(value).inst()?;
+    let opcode = func.dfg.insts[inst].opcode();
+    let is_computed =
+        !opcode.is_call() && !opcode.can_load() && !func.dfg.inst_args(inst).is_empty();
+    let point = Point::of_value(func, cfg, value)?;
+    is_computed
+        .then(|| contradicted_by_bits(func, cfg, value, point, fact))
+        .flatten()
+}
+
+/// What in the bits that `value` has at `point`, whatever it is computed of, contradicts `fact`.
+pub(super) fn contradicted_by_bits(
+    func: &Function,
+    cfg: &Cfg,
+    value: Value,
+    point: Point,
+    fact: GcFact,
+) -> Option<Contradiction> {
     let GcFact::Ref {
         kind, nullability, ..
     } = fact
@@ -199,63 +227,61 @@ fn parity(func: &Function, value: Value, fact: GcFact) -> Option<Contradiction> 
     if func.dfg.value_type(value) != types::I32 || !is_in_heap(kind.heap) {
         return None;
     }
-    let is_odd = lowest_bit(func, value, MAX_DEPTH)?;
-    let is_contradicted = match is_odd {
-        true => !kind.heap.may_be_i31() || nullability == GcNullability::Null,
-        false => kind.heap == GcHeapType::I31 && nullability == GcNullability::NonNull,
-    };
-    is_contradicted.then_some(Contradiction::Parity(is_odd))
+    let judge = |known: Known| contradicted(known, kind, nullability);
+    let known = known_bits::of(func, cfg, &Vec::new(), value)?;
+    let is_known = known.lowest().is_some() || func.dfg.gc_info.new_object(value).is_some();
+    judge(known).or_else(|| {
+        let tests = (!is_known).then(|| known_bits::tests_before(func, cfg, point))?;
+        let is_tested = !tests.is_empty();
+        judge(is_tested.then(|| known_bits::of(func, cfg, &tests, value))??)
+    })
 }
 
-/// How deep computations are followed.
-const MAX_DEPTH: u32 = 6;
-
-/// The lowest bit of `value`, if it is the same whatever that is computed of.
-fn lowest_bit(func: &Function, value: Value, depth: u32) -> Option<bool> {
-    let value = func.dfg.resolve_aliases(value);
-    if let Some(n) = constant(func, value) {
-        return Some(n % 2 == 1);
+/// What in `known` bits contradicts this kind and nullability, which some other bits do not.
+fn contradicted(known: Known, kind: GcKind, nullability: GcNullability) -> Option<Contradiction> {
+    let (may_be_something, may_be_i31) = (
+        nullability != GcNullability::Null,
+        kind.heap.may_be_i31() && kind.concrete.is_none(),
+    );
+    let is_something = |known: Known| {
+        let is_i31 = may_be_i31 && known.lowest() != Some(false);
+        let is_object = has_objects(kind.heap) && known.may_be_even(types::I32);
+        may_be_something && (is_i31 || is_object)
+    };
+    let is_null = |known: Known| nullability != GcNullability::NonNull && known.may_be_zero();
+    let may_be = |known| is_something(known) || is_null(known);
+    // NB: What nothing is is in code that is not reached.
+    if may_be(known) || !may_be(Known::default()) {
+        return None;
     }
-    let depth = depth.checked_sub(1)?;
-    let inst = func.dfg.value_def(value).inst()?;
-    let of = |value| lowest_bit(func, value, depth);
-    match func.dfg.insts[inst] {
-        InstructionData::Unary {
-            opcode: Opcode::Uextend | Opcode::Sextend | Opcode::Ireduce | Opcode::Ineg,
-            arg,
-        } => of(arg),
-        InstructionData::Unary {
-            opcode: Opcode::Bnot,
-            arg,
-        } => of(arg).map(|bit| !bit),
-        InstructionData::Binary { opcode, args } => {
-            let [a, b] = args;
-            match opcode {
-                Opcode::Bor => match (of(a), of(b)) {
-                    (Some(true), _) | (_, Some(true)) => Some(true),
-                    (a, b) => a.zip(b).map(|(a, b)| a | b),
-                },
-                Opcode::Band | Opcode::Imul => match (of(a), of(b)) {
-                    (Some(false), _) | (_, Some(false)) => Some(false),
-                    (a, b) => a.zip(b).map(|(a, b)| a & b),
-                },
-                Opcode::Bxor | Opcode::Iadd | Opcode::Isub => Some(of(a)? ^ of(b)?),
-                Opcode::Ishl => {
-                    let bits = u64::from(func.dfg.value_type(value).bits());
-                    let amount = constant(func, b)? % bits;
-                    match amount {
-                        0 => of(a),
-                        _ => Some(false),
-                    }
-                }
-                _ => None,
-            }
-        }
-        InstructionData::Ternary {
-            opcode: Opcode::Select,
-            args: [_, yes, no],
-        } => of(yes).filter(|&bit| of(no) == Some(bit)),
-        _ => None,
+    let is_null_alone =
+        nullability == GcNullability::Null || !has_objects(kind.heap) && !may_be_i31;
+    Some(match known.lowest() {
+        _ if known.is_all(types::I32) => Contradiction::Constant(known.ones),
+        Some(true) => Contradiction::Parity(true),
+        Some(false) if kind.heap == GcHeapType::I31 => Contradiction::Parity(false),
+        _ if is_null_alone => Contradiction::NotNull,
+        _ => Contradiction::Bits,
+    })
+}
+
+/// Are there objects of this kind?
+fn has_objects(heap: GcHeapType) -> bool {
+    match heap {
+        GcHeapType::I31
+        | GcHeapType::None
+        | GcHeapType::NoExtern
+        | GcHeapType::NoFunc
+        | GcHeapType::NoExn
+        | GcHeapType::NoCont => false,
+        GcHeapType::Any
+        | GcHeapType::Eq
+        | GcHeapType::Struct
+        | GcHeapType::Array
+        | GcHeapType::Extern
+        | GcHeapType::Func
+        | GcHeapType::Exn
+        | GcHeapType::Cont => true,
     }
 }
 

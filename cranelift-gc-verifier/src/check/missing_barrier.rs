@@ -20,7 +20,7 @@ mod executions;
 use super::out_of_object::Fallback;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
-use crate::analysis::kind::field::held;
+use crate::analysis::kind::field::{held, kind_of_object};
 use crate::analysis::kind::subject::Context;
 use crate::analysis::kind::thing::{Things, Universe};
 use crate::analysis::kind::{Kinds, dominating};
@@ -33,15 +33,15 @@ use crate::finding::object::{Barrier, MissingBarrier};
 use crate::finding::report::Inconclusive;
 use crate::finding::typed::Thing;
 use crate::finding::witness::Role;
-use crate::ir::cfg::{Node, constant};
+use crate::ir::cfg::{Cfg, Node, constant};
 use crate::ir::gc_info::accessed_kind;
-use crate::ir::instruction::{Access, Kind};
+use crate::ir::instruction::{Access, Kind, Stored, stored_by};
 use crate::ir::path::Point;
 use crate::ir::steps::{self, Analysis};
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{
-    Function, GcCollector, GcFact, Inst, InstructionData, Opcode, Value, ValueDef,
+    AtomicRmwOp, Function, GcCollector, GcFact, Inst, InstructionData, Opcode, Value, ValueDef,
 };
 
 /// Check all accesses of memory that holds references.
@@ -65,10 +65,15 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
                     findings.counts.positions += 1;
                     missing(func, inst, None, Barrier::WrittenByCallee, findings);
                 }
-            } else if let Some(access) = facts.body.access(item)
-                && held(facts.func, &facts.body, inst, access).is_some_and(GcFact::is_traced)
-            {
-                accesses.push((node, inst, *access));
+            } else if let Some(access) = facts.body.access(item) {
+                let held = held(facts.func, &facts.body, inst, access);
+                match held {
+                    Some(fact) if fact.is_traced() => accesses.push((node, inst, *access, true)),
+                    None if is_to_object(facts, inst, access, count) => {
+                        accesses.push((node, inst, *access, false));
+                    }
+                    Some(_) | None => {}
+                }
             }
         }
     }
@@ -87,11 +92,12 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         objects: objects(context.universe),
         suspects: Vec::new(),
     };
-    for (node, inst, access) in accesses {
-        match (access.data, access.result) {
-            (Some(data), None) => barriers.store(node, inst, &access, data),
-            (None, Some(result)) => barriers.load(inst, result),
-            _ => {}
+    for (node, inst, access, is_said) in accesses {
+        if let Some(Stored::Value(data) | Stored::Perhaps(data)) = stored_by(func, inst, &access) {
+            barriers.store((node, inst), &access, data, is_said);
+        }
+        if let Some(result) = access.result.filter(|_| is_said) {
+            barriers.load(inst, result);
         }
     }
     let suspects = barriers.suspects;
@@ -124,8 +130,29 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
     }
 }
 
+/// Is a reference stored to a word of an object that is none of its header, and of which nobody says what it holds?
+fn is_to_object(facts: &Facts, inst: Inst, access: &Access, count: u32) -> bool {
+    let func = facts.func;
+    let Some(Stored::Value(data)) = stored_by(func, inst, access) else {
+        return false;
+    };
+    let fact = func.dfg.gc_info.fact(facts.body.resolve(func, data));
+    if access.size != 4 || !fact.is_some_and(GcFact::is_traced) {
+        return false;
+    }
+    // What comes after the count is the list of what the stack holds.
+    let header_end = i64::from(count) + 16;
+    let address = Address::of(func, &facts.body, access.addr);
+    let kind = kind_of_object(func, inst, &address);
+    let is_known = kind.is_some_and(|kind| kind.concrete.is_some());
+    let offset = address
+        .offset
+        .map(|offset| offset.wrapping_add(access.offset.into()));
+    address.reference.is_some() && !is_known && offset.is_some_and(|at| at >= header_end)
+}
+
 /// Is `missing` of an instruction that writes or reads references?
-pub(crate) fn recheck(func: &Function, missing: &MissingBarrier) -> Result<(), Flaw> {
+pub(crate) fn recheck(func: &Function, cfg: &Cfg, missing: &MissingBarrier) -> Result<(), Flaw> {
     let info = &func.dfg.gc_info;
     let is_counted = info.header.is_some_and(|header| header.count.is_some());
     // NB: What is counted and held nowhere is told where it is counted.
@@ -133,9 +160,22 @@ pub(crate) fn recheck(func: &Function, missing: &MissingBarrier) -> Result<(), F
         let access = crate::ir::instruction::access(func, missing.inst);
         access.is_some_and(|access| access.data.is_some())
     };
+    let is_held = || {
+        let access = crate::ir::instruction::access(func, missing.inst);
+        access.is_some_and(|access| {
+            let body = crate::ir::reader::read(func, cfg);
+            let held = held(func, &body, missing.inst, &access);
+            body.put_back();
+            held.is_some_and(GcFact::is_traced)
+        })
+    };
     let is_said = info.place(missing.inst).is_some()
         || accessed_kind(func, missing.inst).is_some()
-        || missing.barrier == Barrier::Miscounted && stores();
+        || matches!(
+            missing.barrier,
+            Barrier::Miscounted | Barrier::NewNotCounted
+        ) && stores()
+        || is_held();
     (is_counted && is_said)
         .then_some(())
         .ok_or("nothing says that there are references")
@@ -169,8 +209,16 @@ fn objects(universe: &Universe) -> Things {
 }
 
 /// What `data` is more than what is loaded from where it is stored.
-fn amount(context: Context, access: &Access, data: Value) -> Option<i64> {
+fn amount(context: Context, inst: Inst, access: &Access, data: Value) -> Option<i64> {
     let (func, body) = (context.func, context.body);
+    if let InstructionData::AtomicRmw { op, .. } = func.dfg.insts[inst] {
+        let n = constant(func, data)? as i64;
+        return match op {
+            AtomicRmwOp::Add => Some(n),
+            AtomicRmwOp::Sub => Some(n.wrapping_neg()),
+            _ => None,
+        };
+    }
     let made = |value: Value| func.dfg.value_def(body.resolve(func, value)).inst();
     let InstructionData::Binary { opcode, args } = func.dfg.insts[made(data)?] else {
         return None;
@@ -262,34 +310,31 @@ impl Uses {
 
     fn access(&mut self, context: Context, point: Point, access: &Access, count: u32) {
         let address = Address::of(context.func, context.body, access.addr);
-        match (access.data, access.result, point.inst) {
-            (Some(data), _, _) => {
-                self.handed_on.insert(context.root(data));
-                let (Some(reference), Some(offset)) = (address.reference, address.offset) else {
-                    return;
-                };
-                let root = context.root(reference);
-                self.changed.insert(root);
-                if offset.wrapping_add(access.offset.into()) != i64::from(count) {
-                    return;
-                }
-                match amount(context, access, data) {
-                    Some(1) => self.counted.entry(root).or_default().push(point),
-                    Some(-1) => {
-                        self.released.insert(root);
-                    }
-                    _ => {}
-                }
+        let Some(inst) = point.inst else { return };
+        if let Some(result) = access.result {
+            let root = context.root(result);
+            let size = access.size;
+            let by = Place::By(access.addr, access.offset);
+            let at = address.offset.map(|_| Place::At(address, access.offset));
+            for place in [Some(by), at].into_iter().flatten() {
+                let load = Load { inst, root, size };
+                self.loads.entry(place).or_default().push(load);
             }
-            (None, Some(result), Some(inst)) => {
-                let root = context.root(result);
-                let size = access.size;
-                let by = Place::By(access.addr, access.offset);
-                let at = address.offset.map(|_| Place::At(address, access.offset));
-                for place in [Some(by), at].into_iter().flatten() {
-                    let load = Load { inst, root, size };
-                    self.loads.entry(place).or_default().push(load);
-                }
+        }
+        let Some(data) = access.data else { return };
+        self.handed_on.insert(context.root(data));
+        let (Some(reference), Some(offset)) = (address.reference, address.offset) else {
+            return;
+        };
+        let root = context.root(reference);
+        self.changed.insert(root);
+        if offset.wrapping_add(access.offset.into()) != i64::from(count) {
+            return;
+        }
+        match amount(context, inst, access, data) {
+            Some(1) => self.counted.entry(root).or_default().push(point),
+            Some(-1) => {
+                self.released.insert(root);
             }
             _ => {}
         }
@@ -314,7 +359,8 @@ impl Barriers<'_> {
         self.suspects.push((missing, is_sure));
     }
 
-    fn store(&mut self, node: Node, inst: Inst, access: &Access, data: Value) {
+    /// `is_said` says that the producer says what the memory holds.
+    fn store(&mut self, (node, inst): (Node, Inst), access: &Access, data: Value, is_said: bool) {
         let context = self.kinds.context;
         let func = context.func;
         let root = context.root(data);
@@ -332,7 +378,7 @@ impl Barriers<'_> {
             };
             self.suspect(inst, data, Barrier::NewNotCounted, !is_made);
         }
-        if !self.is_initializing(access) && !self.is_old_released(inst, access) {
+        if is_said && !self.is_initializing(access) && !self.is_old_released(inst, access) {
             self.suspect(inst, data, Barrier::OldNotReleased, true);
         }
     }
@@ -417,13 +463,22 @@ impl Barriers<'_> {
         let Some(at) = Point::at(func, cfg, inst) else {
             return true;
         };
+        // What is exchanged only for something else is released if that is.
+        if let InstructionData::AtomicCas { args, .. } = func.dfg.insts[inst]
+            && (constant(func, args[1]) == Some(0)
+                || self.uses.released.contains(context.root(args[1])))
+        {
+            return true;
+        }
         let address = Address::of(func, body, access.addr);
         let is_released = |place: Place| {
             let loads = self.uses.loads.get(&place).map_or(&[][..], Vec::as_slice);
             loads.iter().any(|load| {
                 steps::count(Analysis::Barriers, 1);
-                let is_before = Point::at(func, cfg, load.inst)
-                    .is_some_and(|point| point.dominates(func, cfg, at));
+                // NB: What an exchange takes out is what was there.
+                let is_before = load.inst == inst
+                    || Point::at(func, cfg, load.inst)
+                        .is_some_and(|point| point.dominates(func, cfg, at));
                 is_before && load.size == access.size && self.uses.released.contains(load.root)
             })
         };

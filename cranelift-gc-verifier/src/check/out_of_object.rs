@@ -24,6 +24,7 @@ mod suspect;
 use crate::analysis::class::Class;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::{Address, Unchecked};
+use crate::analysis::kind::field::kind_of_object;
 use crate::analysis::kind::header::Headers;
 use crate::analysis::kind::path::Target;
 use crate::analysis::kind::subject::Context;
@@ -32,7 +33,7 @@ use crate::analysis::kind::{Kinds, is_in_heap};
 use crate::evidence::arrival::{self, Arrival};
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::Flaw;
-use crate::evidence::steps::{push_path, through};
+use crate::evidence::steps::{push_path, step, through};
 use crate::evidence::world;
 use crate::finding::code::Code;
 use crate::finding::error::GcError;
@@ -48,7 +49,9 @@ use bounds::{Array, Bounds, MAX_SPLITS};
 use by_pointer::ByPointer;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::ir::{Function, GcFact, GcHeapType, GcKind, Inst, Value, ValueDef};
+use cranelift_codegen::ir::{
+    Function, GcFact, GcField, GcHeapType, GcInfo, GcKind, Inst, Value, ValueDef,
+};
 use form::Form;
 use std::cell::OnceCell;
 use suspect::{Suspect, What, is_at, is_field, is_inside, parts_of_elements};
@@ -78,6 +81,9 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
                         findings.counts.positions_typed += 1;
                     }
                     Judged::Suspect(suspect) => suspects.push(suspect),
+                    Judged::Foreign(offset) => {
+                        foreign(facts, item.inst, access, offset, findings);
+                    }
                     Judged::Open => is_open = true,
                     Judged::Nothing => {}
                 }
@@ -213,11 +219,52 @@ pub(crate) fn recheck(func: &Function, outside: &OutOfObject) -> Result<(), Flaw
     is_so.then_some(()).ok_or("it is inside")
 }
 
+/// Report a store to what is the collector's.
+fn foreign(facts: &Facts, inst: Inst, access: &Access, offset: i64, findings: &mut Findings) {
+    let func = facts.func;
+    let address = Address::of(func, &facts.body, access.addr);
+    let kind = kind_of_object(func, inst, &address);
+    let (Some(value), Some(index)) = (address.reference, kind.and_then(|kind| kind.concrete))
+    else {
+        return;
+    };
+    let error = GcError::OutOfObject(OutOfObject {
+        inst,
+        value,
+        outside: Outside::NoField {
+            index,
+            offset,
+            size: access.size,
+        },
+    });
+    findings.reject(error, || step(func, Role::Use, inst).map(|step| vec![step]));
+}
+
+/// Are so many bytes before the fields of an object, and none of those that the producer says what they are?
+///
+/// After the count comes what a collector that counts has of an object, and barriers write that.
+fn is_of_collector(info: &GcInfo, fields: Option<&[GcField]>, offset: i64, size: u32) -> bool {
+    let (Some(header), Some(fields)) = (info.header, fields) else {
+        return false;
+    };
+    let Some(end) = fields.iter().map(|field| i64::from(field.offset)).min() else {
+        return false;
+    };
+    let (first, last) = (offset, offset.saturating_add(size.into()));
+    let is_in = |start: u32, size: i64| first < i64::from(start) + size && i64::from(start) < last;
+    let is_known = is_in(header.kind, 4)
+        || is_in(header.type_index, 4)
+        || header.count.is_some_and(|count| is_in(count, 16));
+    first >= 0 && last <= end && !is_known
+}
+
 /// What was found of an access at once.
 enum Judged {
     /// It is inside of its object.
     Inside,
     Suspect(Suspect),
+    /// It stores to what is the collector's, at this offset.
+    Foreign(i64),
     /// It is of an object of which no fact says what it is.
     Open,
     /// It is none of an object of which that is known.
@@ -272,6 +319,14 @@ fn suspect(
                 true => What::Unclear,
                 false => return Judged::Nothing,
             }
+        }
+        (Some(reference), Some(offset), ..)
+            if is_first
+                && access.data.is_some()
+                && info.new_object(reference).is_none()
+                && is_of_collector(info, fields, offset, access.size) =>
+        {
+            return Judged::Foreign(offset);
         }
         (Some(_), Some(offset), GcHeapType::Array, Some([length, _])) => {
             let is_header = is_at(length, offset, access.size)

@@ -40,10 +40,10 @@ pub(crate) fn recheck(
         GcError::FieldMoved { .. }
         | GcError::FieldOtherwise { .. }
         | GcError::SupertypeCycle { .. } => layout::recheck(func, error),
-        GcError::FactContradicted { .. } => fact::recheck(func, error),
+        GcError::FactContradicted { .. } => fact::recheck(func, cfg, error),
         GcError::TypeBroken(broken) => typed_position::recheck(func, cfg, broken, steps),
         GcError::OutOfObject(outside) => out_of_object::recheck(func, outside),
-        GcError::MissingBarrier(missing) => missing_barrier::recheck(func, missing),
+        GcError::MissingBarrier(missing) => missing_barrier::recheck(func, cfg, missing),
         GcError::MembershipChanged { .. }
         | GcError::UnsoundForwarding { .. }
         | GcError::RepresentationChanged { .. }

@@ -24,6 +24,15 @@ use crate::finding::witness::Step;
 use cranelift_codegen::ir::{Function, Inst, Type, Value, types};
 use smallvec::SmallVec;
 
+/// What can be a copy of what, for two questions.
+#[derive(Default)]
+struct Searches {
+    /// Is it a reference?
+    references: Sources,
+    /// Was it stored?
+    unset: Sources,
+}
+
 /// Check all stack maps.
 pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
     check_entries(facts, findings);
@@ -47,7 +56,7 @@ fn check_entries(facts: &Facts, findings: &mut Findings) {
 fn check_roots(facts: &Facts, findings: &mut Findings) {
     // NB: Most maps see what others see; what it is need be found out once.
     let mut is_fine = vec![None; facts.slots.contents()];
-    let mut sources = Sources::default();
+    let mut sources = Searches::default();
     for (index, safepoint) in facts.safepoints.all.iter().enumerate() {
         for root in facts.slots.roots_of(index) {
             let is_fine = &mut is_fine[root.content as usize];
@@ -60,11 +69,13 @@ fn check_roots(facts: &Facts, findings: &mut Findings) {
 }
 
 /// Is what `root` names a reference on every path, as far as can be told?
-fn is_reference(facts: &Facts, sources: &mut Sources, root: &Root) -> bool {
+fn is_reference(facts: &Facts, sources: &mut Searches, root: &Root) -> bool {
     let ty = facts.slots.locations[root.loc as usize].ty;
     match root.hold {
         Hold::Is { .. } | Hold::Conflict(..) => {
-            culprit(facts, sources, root, ty).is_none() && unclear(facts, root, ty).is_none()
+            culprit(facts, sources, root, ty).is_none()
+                && unclear(facts, root, ty).is_none()
+                && !may_be_unset(facts, sources, root)
         }
         Hold::Unset | Hold::Partial | Hold::MaybeUnset => false,
     }
@@ -73,7 +84,7 @@ fn is_reference(facts: &Facts, sources: &mut Sources, root: &Root) -> bool {
 /// A value that was stored in what `root` names and that is no reference of type `ty`, with the reason.
 fn culprit(
     facts: &Facts,
-    sources: &mut Sources,
+    sources: &mut Searches,
     root: &Root,
     ty: Type,
 ) -> Option<(Value, NonReference)> {
@@ -84,6 +95,36 @@ fn culprit(
     };
     let mut stored = stored.into_iter();
     stored.find_map(|value| Some((value, why_no_reference(facts, sources, value, ty)?)))
+}
+
+/// Was what is stored in `root` loaded from a slot to which nothing was stored on some way there?
+///
+/// Of what is followed as a reload, that is said of the reload.
+fn may_be_unset(facts: &Facts, sources: &mut Searches, root: &Root) -> bool {
+    let body = &facts.body;
+    let stored: SmallVec<[Value; 2]> = match root.hold {
+        Hold::Is { data, .. } => SmallVec::from_slice(&[data]),
+        Hold::Conflict(..) => facts.slots.stored_in(root.content),
+        Hold::Partial => {
+            let stores = facts.slots.clobbers(root.loc);
+            let data = stores.filter_map(|inst| body.access_at(body.slot_access(inst)?).data);
+            data.collect()
+        }
+        Hold::Unset | Hold::MaybeUnset => return false,
+    };
+    let judge = |value: Value| {
+        let reshaped = &facts.values.reshaped;
+        reshaped
+            .may_be_unset(facts.func, &facts.cfg, body, value)
+            .then_some(())
+    };
+    let nothing = |_| SmallVec::new();
+    stored.into_iter().any(|value| {
+        let found = sources
+            .unset
+            .find(facts.func, &facts.cfg, value, nothing, judge);
+        found.is_some()
+    })
 }
 
 /// What was stored in what `root` names, and is computed of references in a way that is not understood.
@@ -110,7 +151,7 @@ fn is_unclear(facts: &Facts, data: Value, ty: Type) -> bool {
 fn check_root(
     facts: &Facts,
     findings: &mut Findings,
-    sources: &mut Sources,
+    sources: &mut Searches,
     inst: Inst,
     root: &Root,
 ) {
@@ -139,6 +180,10 @@ fn check_root(
     {
         let unclear = Inconclusive::OpaqueRoot { inst, value };
         return findings.inconclusive.push(unclear);
+    }
+    if may_be_unset(facts, sources, root) {
+        let steps = || slot_path::entry(facts, inst);
+        return findings.reject(uninitialized(Held::MaybeUnset), steps);
     }
     match root.hold {
         Hold::Unset => findings.reject_unset(facts, uninitialized(Held::Unset), root.loc),
@@ -192,12 +237,14 @@ fn is_reference_again(facts: &Facts, data: Value) -> bool {
 /// Why `data` cannot be a reference of type `ty`, if so.
 fn why_no_reference(
     facts: &Facts,
-    sources: &mut Sources,
+    sources: &mut Searches,
     data: Value,
     ty: Type,
 ) -> Option<NonReference> {
     let stored = facts.func.dfg.value_type(data);
-    if stored != ty {
+    // NB: The bits of a reference may be those of a float for a while.
+    let is_recast = stored.bits() == ty.bits() && facts.values.class(data) == Class::Reference;
+    if stored != ty && !is_recast {
         return (!is_zero(facts.func, data)).then_some(NonReference::StoredType(stored));
     }
     let stored = |value| {
@@ -207,7 +254,9 @@ fn why_no_reference(
         })
     };
     let judge = |value| why_not_itself(facts, value, ty);
-    sources.find(facts.func, &facts.cfg, data, stored, judge)
+    sources
+        .references
+        .find(facts.func, &facts.cfg, data, stored, judge)
 }
 
 /// The same of what `value` is made of, if it is not another value as it is.
@@ -221,13 +270,25 @@ fn why_not_itself(facts: &Facts, value: Value, ty: Type) -> Option<NonReference>
         }
         Class::Plain | Class::Payload | Class::Reference | Class::Derived | Class::Opaque => {}
     }
-    if let Some(why) = why_no_reference_by_making(facts.func, value) {
+    let is_recast = || {
+        let class = facts.values.class(value);
+        let mut recast = facts.body.recast.iter();
+        class == Class::Reference && recast.any(|&(of, _)| of == value)
+    };
+    if let Some(why) = why_no_reference_by_making(facts.func, value)
+        && !is_recast()
+    {
         return Some(why);
+    }
+    if facts.is_number(value) {
+        return Some(NonReference::Scalar);
     }
     if is_computed(facts, value) {
         return Some(NonReference::Derived);
     }
-    if ty == types::I32 && sources::even_number(facts.func, value).is_some() {
+    if ty == types::I32
+        && sources::even_number(facts.func, value, &|of| facts.is_number(of)).is_some()
+    {
         return Some(NonReference::Scalar);
     }
     // Null is 0, and i31s are odd, of the references that are indices into a heap.

@@ -22,12 +22,14 @@ use crate::evidence::recheck::{
     Flaw, NOT_OURS, crosses, defines, defines_part, is_not_repeated, passes,
 };
 use crate::evidence::stale_path::{self, StaleOrigin, StaleUse};
+use crate::finding::code::Code;
 use crate::finding::error::GcError;
 use crate::finding::report::Inconclusive;
 use crate::finding::witness::Step;
 use crate::ir::cfg::Node;
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::view::{BlockPass, Item};
+use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{Function, GcCollector, Inst, InstructionData, Opcode, Value};
 use std::cell::{OnceCell, RefCell};
 
@@ -38,6 +40,7 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         findings,
         comparisons: OnceCell::new(),
         rooted: RefCell::default(),
+        kept: FxHashMap::default(),
     };
     let mut passed = 0;
     for node in facts.cfg.nodes() {
@@ -51,6 +54,17 @@ struct Uses<'a> {
     findings: &'a mut Findings,
     comparisons: OnceCell<Vec<(Value, Value)>>,
     rooted: RefCell<Rooted>,
+    /// Where pointers into objects were stored outside of slots: by the base of the address and the offset.
+    kept: FxHashMap<(Value, i32), Kept>,
+}
+
+/// A pointer into an object that is kept in memory.
+struct Kept {
+    value: Value,
+    store: Inst,
+    node: Node,
+    /// Where it was stored.
+    now: Version,
 }
 
 impl Uses<'_> {
@@ -60,6 +74,7 @@ impl Uses<'_> {
         let mut now = facts.safepoints.at_start(node);
         for item in facts.body.items_of(node) {
             self.check_uses(item, now);
+            self.check_kept(node, item, now);
             if item.kind.is(Kind::SAFEPOINT) {
                 let next = facts.safepoints.all.get(*passed);
                 if next.is_some_and(|at| at.inst == item.inst) {
@@ -105,6 +120,56 @@ impl Uses<'_> {
         );
         let is_reference = |&arg: &Value| self.facts.values.class(arg) == Class::Reference;
         is_difference && self.facts.body.operands(item).iter().all(is_reference)
+    }
+
+    /// Nobody updates a pointer into an object that is kept in memory: what is loaded there after a collection is stale.
+    fn check_kept(&mut self, node: Node, item: &Item, now: Version) {
+        let facts = self.facts;
+        let Some(access) = facts.body.access(item) else {
+            return;
+        };
+        if facts.collector != GcCollector::Moving {
+            return;
+        }
+        let place = (access.addr, access.offset);
+        if let Some(data) = access.data {
+            let is_pointer = matches!(facts.values.class(data), Class::Derived | Class::Opaque)
+                && facts.func.dfg.value_type(data).bytes() == 8;
+            // NB: What is in a slot is followed otherwise.
+            if is_pointer && facts.body.slot_access(item.inst).is_none() {
+                let (value, store) = (data, item.inst);
+                let kept = Kept {
+                    value,
+                    store,
+                    node,
+                    now,
+                };
+                self.kept.insert(place, kept);
+            } else if !self.kept.is_empty() {
+                self.kept.remove(&place);
+            }
+            return;
+        }
+        if self.kept.is_empty() {
+            return;
+        }
+        let (Some(kept), Some(result)) = (self.kept.get(&place), access.result) else {
+            return;
+        };
+        let is_before = match kept.node == node {
+            true => facts.func.layout.pp_cmp(kept.store, item.inst).is_lt(),
+            false => facts.cfg.dominates(kept.node, node),
+        };
+        let is_same = access.size == 8 && is_before && kept.now != now;
+        if is_same && facts.is_relied_on(result) {
+            let of = kept.value;
+            let unclear = Inconclusive::OpaqueReference {
+                inst: item.inst,
+                value: result,
+                of,
+            };
+            self.findings.undecided(Code::Gcv06, unclear);
+        }
     }
 
     /// Is it a store to a stack slot of something stale that is computed of references? It does no harm before it is

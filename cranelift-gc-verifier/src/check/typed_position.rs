@@ -13,8 +13,10 @@
 //! right if `S ⊆ P`. For a thing in `S` and not in `P`, a path is sought from where it comes into being
 //! (see [`path`]).
 
+mod bits;
 mod found;
 mod handed_on;
+mod header;
 mod made;
 mod variables;
 
@@ -31,6 +33,7 @@ use crate::analysis::nullness::eval::is_loaded;
 use crate::analysis::origin::Origin;
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::{Hold, Slots};
+use crate::analysis::sources::is_zero;
 use crate::evidence::arrival::{self, Arrival};
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{Flaw, is_not_repeated};
@@ -40,11 +43,11 @@ use crate::finding::typed::{Thing, TypeBroken, Typed};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, Edge, Node, constant, destinations};
 use crate::ir::gc_info::accessed_kind;
-use crate::ir::instruction::{Access, Kind};
+use crate::ir::instruction::{Access, Kind, Stored, access, stored_by};
 use crate::ir::view::{Body, Item};
 use cranelift_codegen::ir::{
-    BlockArg, Function, GcFact, GcHeapType, GcKind, GcNullability, Inst, InstructionData, Value,
-    ValueDef, types,
+    BlockArg, Function, GcFact, GcField, GcHeapType, GcKind, GcNullability, Inst, InstructionData,
+    Value, ValueDef, types,
 };
 use made::{is_computed_otherwise, is_made_of_reference, references_of, word_of};
 
@@ -81,10 +84,12 @@ fn positions(facts: &Facts) -> Found {
     };
     positions.computed();
     positions.reloads(&facts.slots);
+    positions.loads(facts);
     for node in cfg.nodes() {
         positions.block(node);
     }
     handed_on::judge(facts, &mut found);
+    headers(facts, &mut found);
     if !open.is_empty() {
         judge(facts, &open, &mut found);
     }
@@ -92,6 +97,28 @@ fn positions(facts: &Facts) -> Found {
         variables::judge(facts, &open, &mut found);
     }
     found
+}
+
+/// Judge what is stored to the headers of objects.
+fn headers(facts: &Facts, found: &mut Found) {
+    let func = facts.func;
+    for (inst, node, kind, address) in core::mem::take(&mut found.headers) {
+        let Some(universe) = facts.context().map(|context| context.universe) else {
+            return;
+        };
+        let Some(access) = access(func, inst) else {
+            continue;
+        };
+        let at = (kind, &address);
+        if let Some(broken) = header::judge(func, &facts.cfg, universe, inst, &access, at) {
+            let step = Step {
+                role: Role::Use,
+                block: facts.cfg.block(node),
+                inst: Some(inst),
+            };
+            found.errors.push((GcError::TypeBroken(broken), vec![step]));
+        }
+    }
 }
 
 /// Does `error` name a position of `func` at which that is relied upon, and something that it does not allow?
@@ -118,6 +145,11 @@ pub(crate) fn recheck(
         return handed_on::recheck(func, &universe, inst, index, promise, number);
     }
     let body = crate::ir::reader::read(func, cfg);
+    if what == Typed::Header {
+        let checked = header::recheck(func, cfg, &body, &universe, error);
+        body.put_back();
+        return checked;
+    }
     let (mut found, mut open) = (Found::default(), Vec::new());
     let mut positions = Positions {
         func,
@@ -290,6 +322,32 @@ impl Positions<'_, '_> {
         }
     }
 
+    /// What is loaded from a slot that no stack map names is what was stored there.
+    fn loads(&mut self, facts: &Facts) {
+        let (func, cfg) = (self.func, self.cfg);
+        if !self.is_first {
+            return;
+        }
+        for at in &self.body.slot_accesses {
+            let access = self.body.access_at(at);
+            let result = access.result.filter(|_| access.data.is_none());
+            let Some((result, fact)) = result.and_then(|r| Some((r, func.dfg.gc_info.fact(r)?)))
+            else {
+                continue;
+            };
+            let is_followed = facts.slots.reload_of(result).is_some();
+            if is_followed || self.body.escapes.contains_key(&at.slot) {
+                continue;
+            }
+            let found = facts.values.reshaped.find(func, cfg, self.body, result);
+            if let Some(data) = found.and_then(|found| found.whole()) {
+                let data = word_of(func, self.body, data);
+                let what = Typed::Made(result);
+                self.arrives(at.node, at.inst, data, Some(fact), what);
+            }
+        }
+    }
+
     fn call(&mut self, node: Node, inst: Inst) {
         let func = self.func;
         let info = &func.dfg.gc_info;
@@ -375,6 +433,9 @@ impl Positions<'_, '_> {
             // NB: A new object is accessed by a pointer, too.
             self.chosen(node, inst, access, kind);
         }
+        if self.is_first && access.data.is_some() && info.header.is_some() {
+            self.found.headers.push((inst, node, kind, address));
+        }
         self.field(node, inst, access, kind, &address);
     }
 
@@ -404,10 +465,12 @@ impl Positions<'_, '_> {
     fn is_torn(&self, access: &Access, kind: GcKind, address: &Address) -> bool {
         let info = &self.func.dfg.gc_info;
         let fields = kind.concrete.and_then(|index| info.fields(index));
-        let (Some(data), Some(offset), Some(_), Some(fields)) =
-            (access.data, address.offset, address.reference, fields)
-        else {
+        let (Some(data), Some(_), Some(fields)) = (access.data, address.reference, fields) else {
             return false;
+        };
+        let Some(offset) = address.offset else {
+            let is_torn = kind.heap == GcHeapType::Array && is_torn_element(access, fields, None);
+            return is_torn && !is_zero(self.func, data);
         };
         let start = offset.wrapping_add(access.offset.into());
         let end = start.saturating_add(access.size.into());
@@ -415,7 +478,10 @@ impl Positions<'_, '_> {
             let first = i64::from(field.offset);
             field.fact.is_some() && start < first + i64::from(field.size) && first < end
         });
-        kind.heap != GcHeapType::Array && is_hit && constant(self.func, data) != Some(0)
+        match kind.heap == GcHeapType::Array {
+            true => is_torn_element(access, fields, Some(start)) && !is_zero(self.func, data),
+            false => is_hit && !is_zero(self.func, data),
+        }
     }
 
     fn field(&mut self, node: Node, inst: Inst, access: &Access, kind: GcKind, address: &Address) {
@@ -441,11 +507,17 @@ impl Positions<'_, '_> {
         if access.size != 4 {
             return;
         }
-        if let Some(data) = access.data {
-            let data = word_of(self.func, self.body, data);
-            self.arrives(node, inst, data, Some(fact), what);
+        match stored_by(self.func, inst, access) {
+            Some(Stored::Value(data) | Stored::Perhaps(data)) => {
+                let data = word_of(self.func, self.body, data);
+                self.arrives(node, inst, data, Some(fact), what);
+            }
+            Some(Stored::Computed) if self.is_first => {
+                self.undecided(inst, access.data.unwrap_or(access.addr));
+            }
+            Some(Stored::Computed) | None => {}
         }
-        if let (Some(result), None) = (access.result, access.data) {
+        if let Some(result) = access.result {
             self.result(node, inst, result, Some(fact), what);
         }
     }
@@ -551,6 +623,20 @@ impl Positions<'_, '_> {
     }
 }
 
+/// Does an access of an array, whose fields these are, write a part of an element that holds a reference?
+/// `start` is where it is, if there is no index in its address.
+fn is_torn_element(access: &Access, fields: &[GcField], start: Option<i64>) -> bool {
+    let [_, element] = fields else {
+        return false;
+    };
+    let (first, size) = (i64::from(element.offset), i64::from(element.size.max(1)));
+    let is_aligned = start.is_none_or(|start| (start - first) % size == 0);
+    let is_whole = is_aligned && i64::from(access.size) % size == 0;
+    element.fact.is_some_and(GcFact::is_traced)
+        && !is_whole
+        && start.is_none_or(|start| start + i64::from(access.size) > first)
+}
+
 /// Does `promise` allow the constant `n`?
 fn allows_constant(func: &Function, value: Value, n: u64, promise: GcFact) -> bool {
     let GcFact::Ref {
@@ -605,6 +691,13 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
                 continue;
             }
             _ => {}
+        }
+        if is_first
+            && let Some(thing) = bits::shown(facts, position)
+            && let Some(number) = universe.number(thing)
+        {
+            here(&kinds, position, number, found);
+            continue;
         }
         let Position {
             value,

@@ -1,6 +1,7 @@
 //! New objects that are handed on before all that a collector reads of them is stored.
 //!
-//! **Claim.** The producer said of every word that is reported that it has to be stored (`! gcnew`). There is a
+//! **Claim.** The producer said of every word that is reported that it has to be stored (`! gcnew`), or that it is a
+//! field of a struct that holds references. There is a
 //! path from the definition of the reference to an instruction that hands the object on, on which nothing
 //! stores some byte of the word. An object is handed on by a return, by a call that may collect, as an argument
 //! or in its stack map, and by a safepoint or a return after it was stored to memory.
@@ -29,13 +30,13 @@ use crate::finding::error::GcError;
 use crate::finding::report::Inconclusive;
 use crate::finding::witness::{Finding, Role, Step};
 use crate::ir::cfg::{Cfg, Node};
-use crate::ir::instruction::{Access, Kind};
+use crate::ir::instruction::{Access, Kind, Overwrites, access, overwrites};
 use crate::ir::path::Point;
 use crate::ir::safepoint::may_collect;
 use crate::ir::steps::{self, Analysis};
 use crate::ir::view::Item;
 use bytes::Bytes;
-use cranelift_codegen::ir::{Function, GcCollector, Inst, Opcode, Value};
+use cranelift_codegen::ir::{Function, GcCollector, GcFact, GcHeapType, Inst, Opcode, Value};
 use place::{Context, Held, Place, Subject};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, VecDeque};
@@ -51,15 +52,37 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         body: &facts.body,
         collector: facts.collector,
     };
-    for (reference, words) in context.func.dfg.gc_info.new_objects() {
+    let is_first = !facts.history.proofs.is_later;
+    for (reference, _) in context.func.dfg.gc_info.new_objects() {
+        let words = words_of(context.func, reference);
         if words.is_empty() {
             continue;
         }
-        if let Some(object) = Object::new(context, reference, words) {
+        let is_used = |value| is_first && facts.is_used(value);
+        if let Some(object) = Object::new(context, reference, words, &is_used) {
             findings.counts.objects += 1;
             object.check(findings);
         }
     }
+}
+
+/// The offsets of the words of a new object that have to be stored, sorted: what the producer says that a collector reads, and
+/// the fields of a struct that hold references by its type.
+fn words_of(func: &Function, reference: Value) -> SmallVec<[u32; 8]> {
+    let info = &func.dfg.gc_info;
+    let mut words = SmallVec::from_slice(info.new_object(reference).unwrap_or_default());
+    if let Some(GcFact::Ref { kind, .. }) = info.fact(reference)
+        && kind.heap == GcHeapType::Struct
+        && let Some(fields) = kind.concrete.and_then(|index| info.fields(index))
+    {
+        let references = fields
+            .iter()
+            .filter(|field| field.size == 4 && field.fact.is_some_and(GcFact::is_traced));
+        words.extend(references.map(|field| field.offset));
+    }
+    words.sort_unstable();
+    words.dedup();
+    words
 }
 
 /// A new object.
@@ -70,6 +93,8 @@ struct Object<'a> {
     start: Point,
     /// The offsets of the words that have to be stored; sorted.
     words: SmallVec<[u32; 8]>,
+    /// Does a value decide anything? Of a function that a pass had, nothing is asked of what is read.
+    is_used: &'a dyn Fn(Value) -> bool,
 }
 
 /// What is stored on all paths.
@@ -92,13 +117,17 @@ enum Walked {
     Done,
     /// Until the object is handed on.
     HandedOn(Inst),
+    /// Until a byte is read that was not stored, and used.
+    Read(Inst, usize),
 }
 
 impl<'a> Object<'a> {
-    fn new(context: Context<'a>, reference: Value, words: &[u32]) -> Option<Self> {
-        let mut words = SmallVec::from_slice(words);
-        words.sort_unstable();
-        words.dedup();
+    fn new(
+        context: Context<'a>,
+        reference: Value,
+        words: SmallVec<[u32; 8]>,
+        is_used: &'a dyn Fn(Value) -> bool,
+    ) -> Option<Self> {
         let Context { func, cfg, .. } = context;
         let reference = func.dfg.resolve_aliases(reference);
         let start = Point::of_value(func, cfg, reference)?;
@@ -108,6 +137,7 @@ impl<'a> Object<'a> {
             subject,
             start,
             words,
+            is_used,
         })
     }
 
@@ -135,6 +165,13 @@ impl<'a> Object<'a> {
                     }
                 }
                 Walked::Done => {}
+                Walked::Read(inst, byte) => {
+                    match self.finding(byte) {
+                        Some(finding) => findings.extend([finding]),
+                        None => self.undecided(inst, findings),
+                    }
+                    return;
+                }
                 Walked::HandedOn(inst) => {
                     if let Some(byte) = stored.possible.first_missing() {
                         match self.finding(byte) {
@@ -182,6 +219,11 @@ impl<'a> Object<'a> {
             }
             if !self.goes_on(item, held) {
                 return Walked::Done;
+            }
+            if let Some(read) = self.read(item, held)
+                && let Some(byte) = read.first_missing_in(&stored.possible)
+            {
+                return Walked::Read(item.inst, byte);
             }
             self.store(item, held, stored);
             self.subject.follow(self.context, item, held);
@@ -262,6 +304,21 @@ impl<'a> Object<'a> {
         entries.any(|entry| held.is_in(entry.slot, entry.offset.into(), entry.ty.bytes()))
     }
 
+    /// The bytes of the words that `item` reads, if it is a load of what is used.
+    fn read(&self, item: &Item, held: &Held) -> Option<Bytes> {
+        let access = self.context.body.access(item)?;
+        let result = access.result.filter(|_| access.data.is_none())?;
+        match self.subject.place(self.context, held, access.addr) {
+            Place::Object(start) if (self.is_used)(result) => {
+                let start = start.wrapping_add(access.offset.into());
+                let mut read = Bytes::none(self.words.len());
+                read.add(&self.words, start..start.saturating_add(access.size.into()));
+                Some(read)
+            }
+            Place::Object(_) | Place::Elsewhere | Place::Unknown => None,
+        }
+    }
+
     /// Add what `item` stores.
     fn store(&self, item: &Item, held: &Held, stored: &mut Stored) {
         let Context { func, body, .. } = self.context;
@@ -286,7 +343,10 @@ impl<'a> Object<'a> {
             Place::Object(start) => {
                 let start = start.wrapping_add(access.offset.into());
                 let range = start..start.saturating_add(access.size.into());
-                stored.possible.add(&self.words, range.clone());
+                let overwrites = overwrites(func, item.inst, access);
+                if overwrites != Some(Overwrites::Nothing) {
+                    stored.possible.add(&self.words, range.clone());
+                }
                 if self.is_certain(item.inst, access, data) {
                     stored.certain.add(&self.words, range);
                 }
@@ -299,7 +359,7 @@ impl<'a> Object<'a> {
     /// Is something stored for certain that may be a reference or a length: bits, and not a number?
     fn is_certain(&self, inst: Inst, access: &Access, data: Value) -> bool {
         let Context { func, .. } = self.context;
-        if func.dfg.insts[inst].opcode() == Opcode::AtomicCas {
+        if overwrites(func, inst, access) != Some(Overwrites::All) {
             return false;
         }
         if !access.ty.is_float() {
@@ -405,6 +465,7 @@ impl<'a> Object<'a> {
             inst,
             value: self.subject.reference,
             offset: self.words[byte / 4],
+            is_read: access(func, inst).is_some_and(|access| access.data.is_none()),
         };
         Some((error, steps))
     }
@@ -423,7 +484,7 @@ impl<'a> Object<'a> {
                 possible: Bytes::none(self.words.len()),
             };
             match self.walk_without(byte, node, is_first, &mut held, &mut stored) {
-                Walked::Done => {}
+                Walked::Done | Walked::Read(..) => {}
                 Walked::HandedOn(inst) => {
                     let mut nodes = vec![node];
                     let mut at = &state;
@@ -463,6 +524,9 @@ impl<'a> Object<'a> {
             }
             if !self.goes_on(item, held) {
                 return Walked::Done;
+            }
+            if self.read(item, held).is_some_and(|read| read.has(byte)) {
+                return Walked::HandedOn(item.inst);
             }
             self.store(item, held, stored);
             if stored.possible.has(byte) {
@@ -511,6 +575,7 @@ pub(super) fn recheck(
             inst,
             value,
             offset,
+            ..
         } => {
             defines(func, steps, value)?;
             is_not_repeated(steps)?;

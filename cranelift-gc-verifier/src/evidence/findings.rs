@@ -146,7 +146,8 @@ impl Findings {
         let context = || {
             context.get_or_init(|| {
                 let references = facts.values.certain().clone();
-                Context::new(facts.func, &facts.cfg, facts.collector, references)
+                let numbers = facts.numbers();
+                Context::new(facts.func, &facts.cfg, facts.collector, references, numbers)
             })
         };
         let lead = OnceCell::new();

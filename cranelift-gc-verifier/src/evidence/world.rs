@@ -25,14 +25,15 @@ use crate::ir::arithmetic::{Outcome, eval_inst};
 use crate::ir::cfg::{Cfg, Node, destinations};
 use crate::ir::constant::constant;
 use crate::ir::gc_info::returned;
-use crate::ir::instruction::{Access, Kind, access};
+use crate::ir::instruction::{Access, Kind, Stored, access, stored_by};
+use crate::ir::integer::narrow::{binary, fits};
 use crate::ir::steps::{self, Analysis};
 use crate::ir::view::Body;
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    BlockArg, Function, GcFact, GcHeapType, GcKind, GcNullability, Inst, InstructionData, Opcode,
-    Type, Value, ValueDef, types,
+    AtomicRmwOp, BlockArg, Function, GcFact, GcHeapType, GcKind, GcNullability, Inst,
+    InstructionData, Opcode, Type, Value, ValueDef, types,
 };
 use cranelift_codegen::{FxHashMap, FxHashSet};
 use smallvec::SmallVec;
@@ -890,10 +891,7 @@ impl World {
 
     fn access(&mut self, stage: &Stage, inst: Inst, watch: &mut dyn Watch) -> Option<End> {
         let func = stage.func;
-        let Some(access) = access(func, inst).filter(|access| {
-            // What does both is not followed.
-            !(access.data.is_some() && access.result.is_some())
-        }) else {
+        let Some(access) = access(func, inst) else {
             return Some(End::Vague);
         };
         let address = self.value(stage, access.addr);
@@ -909,33 +907,88 @@ impl World {
             }
             return Some(End::Vague);
         };
-        let data = access.data.map(|data| self.value(stage, data));
-        let seen = Seen {
+        let mut seen = Seen {
             inst,
             access,
             place,
-            data,
+            data: None,
         };
+        // NB: What does both loads first.
+        let mut found = None;
+        if let Some(result) = access.result {
+            match self.load(stage, &seen, result, watch) {
+                Ok(word) => found = Some(word),
+                Err(end) => return Some(end),
+            }
+        }
+        let data = match (stored_by(func, inst, &access)?, found) {
+            (Stored::Value(data), _) => self.value(stage, data),
+            (Stored::Perhaps(data), Some(found)) => {
+                let expected = self.value(stage, func.dfg.inst_args(inst)[1]);
+                match are_equal(found, expected) {
+                    Some(true) => self.value(stage, data),
+                    Some(false) => return None,
+                    None => return Some(End::Vague),
+                }
+            }
+            (Stored::Computed, Some(found)) => self.modified(stage, inst, &access, found),
+            (Stored::Perhaps(_) | Stored::Computed, None) => return Some(End::Vague),
+        };
+        seen.data = Some(data);
         if watch.access(self, stage, &seen) {
             return Some(End::Stopped);
         }
-        if let Some(mut data) = data {
-            if access.size < 16 {
-                let mask = (1u128 << (8 * access.size)) - 1;
-                if data.bits & !mask != 0 {
-                    data = Word {
-                        bits: data.bits & mask,
-                        tag: match data.tag {
-                            Tag::Plain => Tag::Plain,
-                            _ => Tag::Vague,
-                        },
-                    };
-                }
-            }
-            self.store(place, access.size, data);
-            return None;
+        self.store(place, access.size, cut(data, access.size));
+        None
+    }
+
+    /// What an atomic operation leaves where it found `found`.
+    fn modified(&self, stage: &Stage, inst: Inst, access: &Access, found: Word) -> Word {
+        let func = stage.func;
+        let (InstructionData::AtomicRmw { op, .. }, Some(data)) =
+            (func.dfg.insts[inst], access.data)
+        else {
+            return VAGUE;
+        };
+        let opcode = match op {
+            AtomicRmwOp::Add => Opcode::Iadd,
+            AtomicRmwOp::Sub => Opcode::Isub,
+            AtomicRmwOp::And => Opcode::Band,
+            AtomicRmwOp::Or => Opcode::Bor,
+            AtomicRmwOp::Xor => Opcode::Bxor,
+            AtomicRmwOp::Umin => Opcode::Umin,
+            AtomicRmwOp::Umax => Opcode::Umax,
+            AtomicRmwOp::Smin => Opcode::Smin,
+            AtomicRmwOp::Smax => Opcode::Smax,
+            AtomicRmwOp::Xchg | AtomicRmwOp::Nand => return VAGUE,
+        };
+        let data = self.value(stage, data);
+        let ty = access.ty;
+        let bits = binary(opcode, ty, found.bits as u64, data.bits as u64).bits();
+        match (found.tag, data.tag, bits) {
+            (Tag::Plain, Tag::Plain, Some(bits)) if fits(ty) => Word::plain(bits.into()),
+            _ => VAGUE,
         }
-        let result = access.result?;
+    }
+
+    /// Load `result`, and return what is found.
+    fn load(
+        &mut self,
+        stage: &Stage,
+        seen: &Seen,
+        result: Value,
+        watch: &mut dyn Watch,
+    ) -> Result<Word, End> {
+        let func = stage.func;
+        let Seen {
+            inst,
+            access,
+            place,
+            ..
+        } = *seen;
+        if watch.access(self, stage, seen) {
+            return Err(End::Stopped);
+        }
         let found = match self.header(stage, result, place) {
             Some(word) => word,
             None => match self.held(place, access.size) {
@@ -963,8 +1016,11 @@ impl World {
             }
             _ => found,
         };
-        watch.loaded(self, stage, &seen, found);
-        (!self.define(stage, result, found)).then_some(End::Vague)
+        watch.loaded(self, stage, seen, found);
+        match self.define(stage, result, found) {
+            true => Ok(found),
+            false => Err(End::Vague),
+        }
     }
 
     /// What an instruction computes of its operands.
@@ -1072,6 +1128,32 @@ pub(crate) fn is_null_page(address: u64) -> bool {
     (address as i64) < NULL_PAGE as i64
 }
 
+/// The bytes of `word` that are stored.
+fn cut(word: Word, size: u32) -> Word {
+    if size >= 16 {
+        return word;
+    }
+    let mask = (1u128 << (8 * size)) - 1;
+    match word.bits & !mask {
+        0 => word,
+        _ => Word {
+            bits: word.bits & mask,
+            tag: match word.tag {
+                Tag::Plain => Tag::Plain,
+                _ => Tag::Vague,
+            },
+        },
+    }
+}
+
+/// Are both the same, if that is known?
+fn are_equal(a: Word, b: Word) -> Option<bool> {
+    match (a.tag, b.tag) {
+        (Tag::Plain | Tag::Reference(_), Tag::Plain | Tag::Reference(_)) => Some(a.bits == b.bits),
+        _ => None,
+    }
+}
+
 /// Is it other than zero, if that is known?
 pub(crate) fn is_true(word: Word) -> Option<bool> {
     match word.tag {
@@ -1156,6 +1238,7 @@ fn tag_of(data: &InstructionData, args: &[Word]) -> Tag {
         },
         (Opcode::Uextend, &[tag @ (Reference(_) | Type)]) => tag,
         (Opcode::Ireduce, &[tag @ (Reference(_) | Type)]) => tag,
+        (Opcode::Bitcast, &[tag @ (Base | Reference(_) | Address(_))]) => tag,
         (Opcode::Icmp, &[a, b]) => {
             let is_equality = matches!(data.cond_code(), Some(IntCC::Equal | IntCC::NotEqual));
             match (a, b) {

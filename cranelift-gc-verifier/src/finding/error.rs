@@ -218,12 +218,14 @@ pub enum GcError {
     },
     /// [`Code::Gcv17`]: `inst` hands the object `value` on, and nothing was stored at `offset` in it.
     UnstoredWord {
-        /// What hands it on: a call or a return.
+        /// What hands it on, a call or a return, or reads the word.
         inst: Inst,
         /// The reference to the object.
         value: Value,
         /// The offset of a word that a collector reads, in bytes.
         offset: u32,
+        /// Does the instruction read the word?
+        is_read: bool,
     },
     /// [`Code::Gcv11`], and [`Code::Gcv12`] if it is null: something arrives at a typed position that is not what
     /// is relied upon there.
@@ -489,7 +491,15 @@ impl GcError {
             }
             GcError::StaleHeapBase { .. } => gcv06::HEAP_MOVES.to_string(),
             GcError::UninitializedObject { value, .. } => gcv17::at_safepoint(value),
-            GcError::UnstoredWord { value, offset, .. } => gcv17::at_hand_on(value, offset),
+            GcError::UnstoredWord {
+                value,
+                offset,
+                is_read,
+                ..
+            } => match is_read {
+                true => gcv17::at_read(value, offset),
+                false => gcv17::at_hand_on(value, offset),
+            },
             GcError::LostStackMap { .. } => gcv09::AT_SAFEPOINT.to_string(),
             GcError::UninitializedRoot { .. }
             | GcError::NonReferenceRoot { .. }
@@ -637,10 +647,17 @@ impl fmt::Display for GcError {
                 inst,
                 value,
                 offset,
-            } => write!(
-                f,
-                "{inst} hands on the new object of GC reference {value}, in which nothing was stored at offset {offset}"
-            ),
+                is_read,
+            } => {
+                let does = match is_read {
+                    true => "reads",
+                    false => "hands on",
+                };
+                write!(
+                    f,
+                    "{inst} {does} the new object of GC reference {value}, in which nothing was stored at offset {offset}"
+                )
+            }
             GcError::FieldMoved {
                 subtype,
                 supertype,

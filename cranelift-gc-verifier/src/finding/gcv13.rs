@@ -32,6 +32,10 @@ pub enum Contradiction {
     Constant(u64),
     /// It is an odd number, if so, or else an even one, for which it does not hold.
     Parity(bool),
+    /// It is never 0, and is said to be null.
+    NotNull,
+    /// It is one of the numbers that are no such reference.
+    Bits,
     /// It is said to be derived of itself.
     OfItself,
     /// It is said to be derived of this value, which is said to be no reference.
@@ -47,6 +51,8 @@ impl fmt::Display for Contradiction {
             Contradiction::Constant(n) => write!(f, "is the constant {n}"),
             Contradiction::Parity(true) => f.write_str("is an odd number"),
             Contradiction::Parity(false) => f.write_str("is an even number"),
+            Contradiction::NotNull => f.write_str("is never null"),
+            Contradiction::Bits => f.write_str("is a number that is no such reference"),
             Contradiction::OfItself => f.write_str("would be derived from itself"),
             Contradiction::OfNoReference(base) => {
                 write!(f, "would be derived from {base}, which is no reference")

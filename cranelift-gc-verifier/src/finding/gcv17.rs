@@ -27,6 +27,11 @@ pub(super) fn at_safepoint(value: Value) -> String {
     format!("a collection can happen here, before {value} is initialized")
 }
 
+/// What is seen where a word of the object is read.
+pub(super) fn at_read(value: Value, offset: u32) -> String {
+    format!("what is read here, at offset {offset} of the object of {value}, was not stored")
+}
+
 /// What is seen where the object is handed on.
 pub(super) fn at_hand_on(value: Value, offset: u32) -> String {
     format!(

@@ -75,6 +75,8 @@ pub enum Typed {
     Element,
     /// The object that an access takes it for.
     Object,
+    /// What the header of an object says that it is.
+    Header,
 }
 
 /// Something arrives that is not what is relied upon.
@@ -119,7 +121,11 @@ impl fmt::Display for TypeBroken {
             ),
             Typed::Element => write!(f, "{inst} accesses an element with {value}"),
             Typed::Object => write!(f, "{inst} accesses the object of {value}"),
+            Typed::Header => write!(f, "{inst} stores {value} to the header of an object"),
         }?;
-        write!(f, ", which can be {thing}, where {promise} is relied upon")
+        match what {
+            Typed::Header => write!(f, ", as {thing} has it, where {promise} is relied upon"),
+            _ => write!(f, ", which can be {thing}, where {promise} is relied upon"),
+        }
     }
 }

@@ -11,7 +11,9 @@
 //! [`arithmetic`](crate::ir::arithmetic).
 
 use crate::ir::cfg::constant;
-use cranelift_codegen::ir::{Function, Inst, InstructionData, MemFlagsData, Opcode, Type, Value};
+use cranelift_codegen::ir::{
+    AtomicRmwOp, Function, Inst, InstructionData, MemFlagsData, Opcode, Type, Value,
+};
 use smallvec::SmallVec;
 use std::sync::OnceLock;
 
@@ -34,6 +36,66 @@ pub(crate) struct Access {
     pub(crate) plain: bool,
     /// The flags.
     pub(crate) flags: MemFlagsData,
+}
+
+/// What an access leaves in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stored {
+    /// This.
+    Value(Value),
+    /// This, or what was there.
+    Perhaps(Value),
+    /// Something that is computed of what was there.
+    Computed,
+}
+
+/// What `inst`, which makes `access`, leaves in memory, if it stores anything.
+pub(crate) fn stored_by(func: &Function, inst: Inst, access: &Access) -> Option<Stored> {
+    let data = access.data?;
+    Some(match func.dfg.insts[inst] {
+        InstructionData::AtomicRmw {
+            op: AtomicRmwOp::Xchg,
+            ..
+        } => Stored::Value(data),
+        InstructionData::AtomicRmw { .. } => Stored::Computed,
+        InstructionData::AtomicCas { .. } => Stored::Perhaps(data),
+        _ => Stored::Value(data),
+    })
+}
+
+/// How much of what was in memory before an access is there afterwards.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Overwrites {
+    /// Nothing: something else is stored.
+    All,
+    /// Nothing, or everything, or what is computed of it; it depends.
+    Perhaps,
+    /// It is changed, if at all, into something that is as little known.
+    Nothing,
+}
+
+/// What the store `inst`, which makes `access`, overwrites.
+pub(crate) fn overwrites(func: &Function, inst: Inst, access: &Access) -> Option<Overwrites> {
+    let data = access.data?;
+    let InstructionData::AtomicRmw { op, .. } = func.dfg.insts[inst] else {
+        return Some(match stored_by(func, inst, access)? {
+            Stored::Value(_) => Overwrites::All,
+            Stored::Perhaps(_) | Stored::Computed => Overwrites::Perhaps,
+        });
+    };
+    let bits = access.ty.bits();
+    let ones = u64::MAX >> (64 - bits.clamp(1, 64));
+    Some(match (op, constant(func, data).map(|n| n & ones)) {
+        (AtomicRmwOp::Xchg, _) => Overwrites::All,
+        (AtomicRmwOp::And | AtomicRmwOp::Nand, Some(0)) => Overwrites::All,
+        (AtomicRmwOp::Or, Some(n)) if n == ones => Overwrites::All,
+        (AtomicRmwOp::Add | AtomicRmwOp::Sub | AtomicRmwOp::Xor, _) => Overwrites::Nothing,
+        (AtomicRmwOp::Or | AtomicRmwOp::Umax, Some(0)) => Overwrites::Nothing,
+        (AtomicRmwOp::And | AtomicRmwOp::Nand | AtomicRmwOp::Umin, Some(n)) if n == ones => {
+            Overwrites::Nothing
+        }
+        _ => Overwrites::Perhaps,
+    })
 }
 
 /// The memory access that `inst` makes, if it makes one.

@@ -8,7 +8,9 @@ use crate::ir::instruction::{
 };
 use crate::ir::safepoint::{Safepoint, collects};
 use crate::ir::view::{Answer, BlockPass, Body, Item, Memory, Returned, SlotAccess, Watched};
-use cranelift_codegen::ir::{BlockArg, Function, Inst, InstructionData, Opcode, StackSlot, Value};
+use cranelift_codegen::ir::{
+    BlockArg, Function, Inst, InstructionData, Opcode, StackSlot, Value, types,
+};
 use cranelift_codegen::packed_option::ReservedValue;
 
 /// Read `func`.
@@ -112,6 +114,14 @@ impl Reader<'_> {
         if kind.is(Kind::SAFEPOINT) && collects(func, &data) {
             self.body.safepoints.push(Safepoint { inst, node });
         }
+        if let InstructionData::LoadNoOffset {
+            opcode: Opcode::Bitcast,
+            arg,
+            ..
+        } = data
+        {
+            self.recast(first, arg);
+        }
         if kind.is(Kind::TRAPS) {
             self.body.traps.push(inst);
         }
@@ -132,6 +142,16 @@ impl Reader<'_> {
             operands,
             kind,
         });
+    }
+
+    /// `arg` becomes a word of another type.
+    fn recast(&mut self, result: Option<Value>, arg: Value) {
+        let dfg = &self.func.dfg;
+        let is_word = |value| matches!(dfg.value_type(value), types::I32 | types::F32);
+        if let Some(result) = result.filter(|&result| is_word(result) && is_word(arg)) {
+            let arg = self.body.resolve(self.func, arg);
+            self.body.recast.push((result, arg));
+        }
     }
 
     /// The access that an instruction makes, aliases resolved.

@@ -176,6 +176,8 @@ pub(crate) struct Body {
     pub(super) answers: Vec<Answer>,
     /// What calls that end their blocks return to parameters without a fact.
     pub(crate) returned: Vec<Returned>,
+    /// Words of 32 bits that are words of another type: each with what it is.
+    pub(crate) recast: Vec<(Value, Value)>,
 }
 
 /// A callee returns something for a block parameter that has no fact.
@@ -225,6 +227,7 @@ impl Body {
             watched,
             answers,
             returned,
+            recast,
         } = self;
         items.clear();
         starts.clear();
@@ -243,6 +246,7 @@ impl Body {
         watched.clear();
         answers.clear();
         returned.clear();
+        recast.clear();
     }
 
     /// All items.

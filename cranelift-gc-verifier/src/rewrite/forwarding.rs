@@ -17,6 +17,7 @@
 //! * a call, unless the memory is a slot or is never written;
 //! * the definition of `v`, with no other write on the way, unless that is a load of this memory.
 
+use super::choice;
 use super::context::{Context, Met, Refusal, alone, is_mapped, is_plain_store};
 use super::signature::{LANES, Lanes, Signatures, extended};
 use super::walks::{Key, Walked, last_access};
@@ -62,6 +63,28 @@ pub(crate) fn forward_load(
         }
     }
     Forwarding::new(context, signatures, load, &known, value)?.judge(refused)
+}
+
+/// May the result of `load`, which is said to load what never changes, be replaced by `kept`, that of a load before it?
+///
+/// Not far from it, a store is looked for that shows that it changes.
+pub(crate) fn merged_load(
+    context: Context<'_>,
+    signatures: &mut Signatures,
+    load: Inst,
+    kept: Value,
+) -> Option<Refusal> {
+    let refused = |other, why| GcError::UnsoundForwarding {
+        rewrite: MemoryRewrite::ForwardLoad,
+        inst: load,
+        value: Some(kept),
+        other,
+        why,
+    };
+    let known = access(context.func, load)?;
+    let mut forwarding = Forwarding::new(context, signatures, load, &known, kept)?;
+    forwarding.left = Some(NEARBY);
+    forwarding.judge(refused)
 }
 
 /// May `store` be removed because the memory holds already what it stores?
@@ -151,6 +174,9 @@ impl Bytes {
     }
 }
 
+/// So many instructions are looked at where loads of what is said never to change are merged.
+const NEARBY: u32 = 200;
+
 /// So many instructions of a block are passed one by one.
 const NEAR: u32 = 16;
 
@@ -175,6 +201,8 @@ struct Forwarding<'a, 's> {
     is_looked_up: Option<bool>,
     /// Where others walked that asked the same.
     walked: Walked,
+    /// How many instructions are looked at, if there is a limit.
+    left: Option<u32>,
 }
 
 impl<'a, 's> Forwarding<'a, 's> {
@@ -209,6 +237,7 @@ impl<'a, 's> Forwarding<'a, 's> {
             may_be_written: false,
             is_looked_up: None,
             walked: Walked::default(),
+            left: None,
         })
     }
 
@@ -287,7 +316,9 @@ impl<'a, 's> Forwarding<'a, 's> {
                 return None;
             }
             steps::count(Analysis::Forwarding, 1);
-            if steps::is_spent() {
+            let left = self.left.map(|left| left.saturating_sub(1));
+            self.left = left;
+            if left == Some(0) || steps::is_spent() {
                 return Some(None);
             }
             match self.meet(at) {
@@ -352,7 +383,11 @@ impl<'a, 's> Forwarding<'a, 's> {
             return self.meet_call(inst);
         }
         if self.is_elsewhere(inst) {
-            return Met::Go;
+            let chosen = access(func, inst).filter(|_| opcode == Opcode::Store);
+            return match chosen.is_some_and(|other| self.may_be_chosen(inst, &other)) {
+                true => Met::Conflict(inst, Unjustified::Overwritten, Role::Clobber),
+                false => Met::Go,
+            };
         }
         match access(func, inst) {
             Some(other) if other.data.is_some() => self.meet_store(inst, &other),
@@ -434,6 +469,9 @@ impl<'a, 's> Forwarding<'a, 's> {
         let distance = match place.relation(&self.place) {
             Relation::Disjoint => return Met::Go,
             Relation::Unknown => {
+                if self.may_be_chosen(inst, other) {
+                    return Met::Conflict(inst, Unjustified::Overwritten, Role::Clobber);
+                }
                 self.may_be_written = true;
                 return Met::Go;
             }
@@ -450,6 +488,27 @@ impl<'a, 's> Forwarding<'a, 's> {
             }
             Some(_) | None => Met::Stop,
         }
+    }
+
+    /// Is there a choice in the address of the store `inst`, with one arm of which it overwrites this memory with something else,
+    /// and does nothing but the choice depend on its condition?
+    fn may_be_chosen(&mut self, inst: Inst, other: &Access) -> bool {
+        let func = self.context.func;
+        let Some((condition, arms)) = choice::arms(func, other) else {
+            return false;
+        };
+        let (Some(data), true) = (other.data, is_plain_store(func, inst)) else {
+            return false;
+        };
+        let overwrites = arms.into_iter().any(|arm| {
+            let place = Place::of(func, &mut self.signatures.sums, &arm);
+            let Relation::Overlaps(distance) = place.relation(&self.place) else {
+                return false;
+            };
+            let bytes = Bytes::new(self.context, self.signatures, &arm, data);
+            bytes.is_some_and(|bytes| self.bytes.differs(func, self.signatures, &bytes, distance))
+        });
+        overwrites && choice::is_free(func, self.context.cfg, condition)
     }
 
     fn meet_load(&mut self, other: &Access) -> Met {

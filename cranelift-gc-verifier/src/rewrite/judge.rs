@@ -281,7 +281,10 @@ impl Rewrites {
         match rewrite {
             Rewrite::Simplify { orig, new, .. }
             | Rewrite::Subsume { orig, new, .. }
-            | Rewrite::Gvn { orig, kept: new } => self.pure_value(func, orig, new).map(plain),
+            | Rewrite::Gvn { orig, kept: new } => {
+                let unequal = self.pure_value(func, orig, new).map(plain);
+                unequal.or_else(|| self.merged_load(func, orig, new))
+            }
             Rewrite::GvnSkeleton { inst, kept: None } => self.merged_trap(func, inst).map(plain),
             Rewrite::GvnSkeleton {
                 inst,
@@ -386,6 +389,25 @@ impl Rewrites {
         preserved::representation(func, &self.classes, inst, orig, new)
             .filter(|error| self.options.checks.contains(error.code()))
             .or_else(|| equal_bits::values(func, &mut self.signatures, inst, orig, new))
+    }
+
+    /// Two loads of what is said never to change become one.
+    fn merged_load(
+        &mut self,
+        func: &Function,
+        orig: Value,
+        kept: Value,
+    ) -> Option<(GcError, Witness)> {
+        let load = func.dfg.value_def(orig).inst()?;
+        let is_load = |inst: Inst| matches!(func.dfg.insts[inst], InstructionData::Load { .. });
+        let before = func.dfg.value_def(self.signatures.root(func, kept)).inst();
+        if !is_load(load) || !before.is_some_and(is_load) || func.layout.inst_block(load).is_none()
+        {
+            return None;
+        }
+        self.with_scene(func, |context, _, signatures, _| {
+            forwarding::merged_load(context, signatures, load, kept)
+        })
     }
 
     fn merged(&mut self, func: &Function, inst: Inst, kept: Value) -> Option<(GcError, Witness)> {

@@ -90,6 +90,7 @@ fn is_made(func: &Function, value: Value) -> bool {
         InstructionData::UnaryImm { .. } | InstructionData::IntAddTrap { .. } => true,
         InstructionData::Binary { opcode, .. } => matches!(opcode, Opcode::Iadd | Opcode::Isub),
         InstructionData::Unary { opcode, .. } => *opcode == Opcode::Uextend,
+        InstructionData::LoadNoOffset { opcode, .. } => *opcode == Opcode::Bitcast,
         InstructionData::Ternary { opcode, .. } => {
             matches!(opcode, Opcode::Select | Opcode::SelectSpectreGuard)
         }
@@ -177,6 +178,17 @@ impl Parts {
                 opcode: Opcode::Uextend,
                 arg,
             }) if func.dfg.value_type(arg) == types::I32 => pending.push((arg, is_added)),
+            // NB: The bits may be those of a float on the way.
+            Some(&InstructionData::LoadNoOffset {
+                opcode: Opcode::Bitcast,
+                arg,
+                ..
+            }) if func.dfg.value_type(arg).bits() == ty.bits()
+                && matches!(ty, types::I64 | types::F64)
+                && !func.dfg.value_type(arg).is_vector() =>
+            {
+                pending.push((arg, is_added));
+            }
             _ if ty == types::I64 && is_added => self.pointers.push(value),
             _ if ty == types::I32 && is_added => self.words.push(value),
             _ => self.is_other = true,
@@ -250,13 +262,13 @@ impl Unchecked {
             };
             match (opcode, constant(func, a), constant(func, b)) {
                 (Opcode::Iadd, None, Some(n)) => {
-                    (value, offset) = (a, offset.wrapping_add(n as i64))
+                    (value, offset) = (a, offset.wrapping_add(n as i64));
                 }
                 (Opcode::Iadd, Some(n), None) => {
-                    (value, offset) = (b, offset.wrapping_add(n as i64))
+                    (value, offset) = (b, offset.wrapping_add(n as i64));
                 }
                 (Opcode::Isub, None, Some(n)) => {
-                    (value, offset) = (a, offset.wrapping_sub(n as i64))
+                    (value, offset) = (a, offset.wrapping_sub(n as i64));
                 }
                 (Opcode::Isub, None, None) if is_narrow(func, body, b) => {
                     value = a;

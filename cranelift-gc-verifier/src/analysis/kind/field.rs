@@ -52,11 +52,15 @@ pub(crate) fn field_of<'a>(
     (is_element && access.size == element.size).then_some((element, true))
 }
 
-/// The kind of the object that `inst` accesses: what the producer says, or that of the struct which the address is said to be in.
+/// The kind of the object that `inst` accesses: what the producer says, or that of the struct or array which the address is said to
+/// be in.
 pub(crate) fn kind_of_object(func: &Function, inst: Inst, address: &Address) -> Option<GcKind> {
     let info = &func.dfg.gc_info;
-    accessed_kind(func, inst).or_else(|| match info.fact(address.reference?)? {
-        GcFact::Ref { kind, .. } => (kind.heap == GcHeapType::Struct).then_some(kind),
+    let reference = address.reference;
+    accessed_kind(func, inst).or_else(|| match info.fact(reference?)? {
+        GcFact::Ref { kind, .. } => {
+            matches!(kind.heap, GcHeapType::Struct | GcHeapType::Array).then_some(kind)
+        }
         GcFact::Derived { .. } | GcFact::HeapBase | GcFact::Scalar => None,
     })
 }

@@ -28,7 +28,8 @@ pub(crate) fn given(func: &Function, value: Value) -> Option<GcFact> {
             if opcode.is_call() {
                 return gc_info::returned(func, inst, number);
             }
-            if opcode.can_load() && !opcode.can_store() {
+            // NB: An atomic operation returns what it found.
+            if opcode.can_load() && number == 0 {
                 return info.place(inst);
             }
             None
@@ -57,8 +58,7 @@ pub(crate) fn loaded(func: &Function, body: &Body, value: Value) -> Option<GcFac
         return None;
     };
     let access = access(func, inst)?;
-    match (access.result, access.data) {
-        (Some(_), None) if access.size == 4 => held(func, body, inst, &access),
-        _ => None,
-    }
+    // NB: An atomic operation returns what it found.
+    let is_loaded = access.result.is_some() && access.size == 4;
+    is_loaded.then(|| held(func, body, inst, &access)).flatten()
 }

@@ -17,6 +17,7 @@ pub(crate) mod field;
 pub(crate) mod given;
 pub(crate) mod header;
 pub(crate) mod mistakable;
+pub(crate) mod number;
 pub(crate) mod path;
 pub(crate) mod subject;
 pub(crate) mod thing;
@@ -31,6 +32,7 @@ use cranelift_codegen::ir::{
 };
 use dominating::{Memory, argument, left, left_along};
 use given::{given_to, returned};
+use number::is_number;
 use smallvec::SmallVec;
 use subject::{Context, Subject};
 use thing::Things;
@@ -115,6 +117,9 @@ impl<'a> Kinds<'a> {
                 let is_entry = func.layout.entry_block() == Some(block);
                 let is_new = func.dfg.gc_info.new_object(value).is_some();
                 let is_returned = returned(context.body, value).is_some();
+                if context.headers.compared(func, value).is_some() {
+                    return Source::Is(context.universe.only(Thing::Number));
+                }
                 match is_entry || is_new || is_returned {
                     true => self.by_facts(value).map_or(Source::Unknown, Source::Is),
                     false => Source::Param,
@@ -133,7 +138,9 @@ impl<'a> Kinds<'a> {
                     if let Some(things) = self.by_facts(value) {
                         return Source::Is(things);
                     }
-                    match self.computed(data) {
+                    let is_number = || is_number(func, context.body, context.headers, value);
+                    let number = || is_number().then_some(Thing::Number);
+                    match self.computed(data).or_else(number) {
                         Some(thing) => Source::Is(context.universe.only(thing)),
                         None => Source::Unknown,
                     }

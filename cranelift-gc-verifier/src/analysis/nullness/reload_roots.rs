@@ -4,6 +4,8 @@
 //! changes the bits of neither. Parameters of one block are the same value if each edge passes the same value
 //! for both.
 //!
+//! A word that is taken for one of another type is the same word.
+//!
 //! **Strength.** A reload is followed to what was spilled, and that to what it was reloaded for, for at most
 //! [`MAX_STEPS`] steps. A reload of a slot that holds different values on different paths is a reference of its
 //! own.
@@ -71,6 +73,7 @@ impl Roots {
         };
         for (reload, origin) in origins
             .chain(reshaped.wholes())
+            .chain(body.recast.iter().copied())
             .chain(equal_parameters(func, cfg, body))
         {
             roots.origins[reload] = origin.into();

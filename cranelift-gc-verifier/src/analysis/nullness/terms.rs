@@ -277,7 +277,9 @@ impl<'a> Terms<'a> {
         let found = self.values.reshaped.get(term.value);
         if let Some(stored) = found.and_then(|found| found.whole()) {
             self.push(term, stored);
-        } else if self.func.dfg.value_type(term.value) == types::I32 {
+        } else if self.func.dfg.value_type(term.value) == types::I32
+            || self.values.class(term.value) == Class::Reference
+        {
             self.add(term);
         } else if self.values.class(term.value) > Class::Payload {
             self.why = Some(Unjudged::UnknownAddress);

@@ -14,7 +14,8 @@ use crate::analysis::sources::is_zero;
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::instruction::Access;
 use crate::ir::view::{Body, SlotAccess};
-use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value};
+use cranelift_codegen::ir::{AtomicRmwOp, Function, Inst, InstructionData, Opcode, Value};
+use smallvec::SmallVec;
 
 /// What an instruction does to locations.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +98,7 @@ impl Events {
                         let made = body.access_at(access);
                         let locs = near(&by_slot[access.slot], locations, access.offset);
                         let locs = locs.map(|&loc| (loc, &locations[loc as usize]));
-                        let made = locs.filter_map(|at| event(func, (access, made), at, history));
+                        let made = locs.flat_map(|at| happens(func, (access, made), at, history));
                         for mut event in made {
                             if let Event::Load { index, .. } = &mut event {
                                 *index = loads;
@@ -214,7 +215,28 @@ fn near<'a>(
     locs[first..last].iter()
 }
 
-/// What the access does to the location `loc`.
+/// What the access does to the location `loc`: an exchange loads what was there, and stores something else.
+fn happens(
+    func: &Function,
+    (at, access): (&SlotAccess, &Access),
+    location: (Loc, &Location),
+    history: &History,
+) -> SmallVec<[Event; 2]> {
+    let mut events = SmallVec::new();
+    let is_exchange = access.data.is_some() && access.result.is_some();
+    if is_exchange {
+        let loaded = Access {
+            data: None,
+            plain: true,
+            ..*access
+        };
+        events.extend(event(func, (at, &loaded), location, history));
+    }
+    events.extend(event(func, (at, access), location, history));
+    events
+}
+
+/// What the access does to the location `loc`, if it loads or stores.
 fn event(
     func: &Function,
     (at, access): (&SlotAccess, &Access),
@@ -229,6 +251,13 @@ fn event(
     let covers = at.offset == start && access.size == location.ty.bytes();
     let opcode = func.dfg.insts[at.inst].opcode();
     let stores_it = access.plain
+        || matches!(
+            func.dfg.insts[at.inst],
+            InstructionData::AtomicRmw {
+                op: AtomicRmwOp::Xchg,
+                ..
+            }
+        )
         || matches!(
             opcode,
             Opcode::AtomicStore | Opcode::Istore8 | Opcode::Istore16 | Opcode::Istore32
@@ -263,6 +292,11 @@ fn event(
 
 /// How deep a value is looked into for its parts.
 const PARTS: u32 = 8;
+
+/// The value that has the word of `value` at byte `start`, if it is one.
+pub(crate) fn part(func: &Function, value: Value, start: u32) -> Option<Value> {
+    part_of(func, value, (start, 4), PARTS)
+}
 
 /// The value that has the bytes of `value` from the first one of the pair on, so many as the second one says.
 ///

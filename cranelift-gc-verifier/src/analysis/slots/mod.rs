@@ -36,7 +36,7 @@ mod table;
 mod tests;
 
 pub(crate) use contents::{Content, Hold};
-pub(crate) use events::is_put_together;
+pub(crate) use events::{is_put_together, part};
 pub(crate) use location::{Loc, Location, Reload, Root};
 pub(crate) use table::Slots;
 

@@ -1,11 +1,12 @@
 //! What is found of typed positions.
 
+use crate::analysis::kind::address::Address;
 use crate::finding::error::GcError;
 use crate::finding::report::Inconclusive;
 use crate::finding::typed::Typed;
 use crate::finding::witness::Step;
 use crate::ir::cfg::{Edge, Node};
-use cranelift_codegen::ir::{GcFact, Inst, Value};
+use cranelift_codegen::ir::{GcFact, GcKind, Inst, Value};
 
 /// Something arrives.
 #[derive(Clone, Copy)]
@@ -36,6 +37,8 @@ pub(crate) struct Found {
     pub(crate) unjudged: u64,
     /// Results of tail calls that are to be judged.
     pub(super) handed_on: Vec<HandedOn>,
+    /// Stores to objects, each of this kind: some are to headers.
+    pub(super) headers: Vec<(Inst, Node, GcKind, Address)>,
     pub(crate) errors: Vec<(GcError, Vec<Step>)>,
     pub(crate) inconclusive: Vec<Inconclusive>,
 }

@@ -74,6 +74,11 @@ impl Bytes {
         (index < self.len).then_some(index)
     }
 
+    /// The index of the first of these that is not in `other`.
+    pub(super) fn first_missing_in(&self, other: &Bytes) -> Option<usize> {
+        (0..self.len).find(|&index| self.has(index) && !other.has(index))
+    }
+
     /// Are all of them in it?
     pub(super) fn is_all(&self) -> bool {
         self.first_missing().is_none()

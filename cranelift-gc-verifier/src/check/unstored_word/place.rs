@@ -11,7 +11,9 @@
 //! if `o = b = 1` and the rest is empty.
 
 use crate::analysis::nullness::eval::is_loaded;
+use crate::analysis::slots::part;
 use crate::ir::cfg::{Cfg, Edge, Node, constant, destinations};
+use crate::ir::instruction::Access;
 use crate::ir::path::Point;
 use crate::ir::view::{Body, Item};
 use cranelift_codegen::ir::{
@@ -437,7 +439,8 @@ impl Subject {
             });
         if let Some(data) = access.data {
             let what = self.what(context, held, data);
-            let is_object = matches!(what, Some(What::Reference | What::Maybe));
+            let is_object = matches!(what, Some(What::Reference | What::Maybe))
+                || what == Some(What::Part) && self.has_object_in(context, held, access, data);
             match slot {
                 Some(bytes) => {
                     let what = what.map(|what| if access.plain { what } else { What::Part });
@@ -462,6 +465,14 @@ impl Subject {
             };
             held.set(result, what);
         }
+    }
+
+    /// Is some word of `data`, which is stored, the reference to the object?
+    fn has_object_in(&self, context: Context, held: &Held, access: &Access, data: Value) -> bool {
+        (0..access.size / 4).any(|word| {
+            let part = part(context.func, data, 4 * word);
+            part.is_some_and(|part| self.may_be_object(context, held, part))
+        })
     }
 
     /// What holds the object in `to`, into which an edge passes `passes`.

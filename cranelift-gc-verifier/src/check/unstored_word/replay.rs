@@ -15,7 +15,7 @@
 
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, constant, destinations};
-use crate::ir::instruction::access;
+use crate::ir::instruction::{Overwrites, access, overwrites};
 use cranelift_codegen::ir::{
     Block, BlockArg, Function, Inst, InstructionData, Opcode, StackSlot, Value,
 };
@@ -100,15 +100,20 @@ impl Replay<'_> {
             .wrapping_add(access.offset as i64 as u64);
         if let Some(data) = access.data {
             let data = self.value(data);
+            let is_stored = overwrites(self.func, inst, &access) != Some(Overwrites::Nothing);
             for byte in 0..4 {
                 let at = (self.word + byte).wrapping_sub(addr);
-                if at < access.size.into() {
+                if is_stored && at < access.size.into() {
                     self.missing &= !(1 << byte);
                 }
             }
             match addr >= SLOTS {
                 true => _ = self.memory.insert(addr, (data, access.size)),
-                false => self.is_published |= data == OBJECT,
+                false => {
+                    let halves = [data & u64::from(u32::MAX), data >> 32];
+                    let has_object = access.size > 4 && halves.contains(&OBJECT);
+                    self.is_published |= data == OBJECT || has_object;
+                }
             }
         }
         if let Some(result) = access.result {
@@ -176,13 +181,22 @@ impl Replay<'_> {
                     Opcode::Iadd => a.wrapping_add(b),
                     Opcode::Isub => a.wrapping_sub(b),
                     Opcode::Imul => a.wrapping_mul(b),
+                    Opcode::Bor => a | b,
+                    Opcode::Bxor => a ^ b,
+                    Opcode::Iconcat => a | b << 32,
                     Opcode::Ishl if b < 64 => a << b,
                     _ => 0,
                 }
             }
             InstructionData::IntAddTrap { args: [a, b], .. } => of(a).wrapping_add(of(b)),
+            // NB: One half of a vector is enough.
+            InstructionData::TernaryImm8 {
+                opcode: Opcode::Insertlane,
+                args: [vector, lane],
+                ..
+            } => of(vector).max(of(lane)),
             InstructionData::Unary {
-                opcode: Opcode::Uextend | Opcode::Ireduce,
+                opcode: Opcode::Uextend | Opcode::Ireduce | Opcode::Splat | Opcode::ScalarToVector,
                 arg,
             }
             | InstructionData::LoadNoOffset {
@@ -206,7 +220,14 @@ impl Replay<'_> {
         let entries = self.func.dfg.user_stack_map_entries(inst);
         let mut entries = entries.unwrap_or_default().iter();
         let is_object = |&(bits, _): &(u64, u32)| bits == OBJECT;
+        let reads = access(self.func, inst).is_some_and(|access| {
+            let addr = self.value(access.addr);
+            let addr = addr.wrapping_add(access.offset as i64 as u64);
+            let read = |byte: u64| (self.word + byte).wrapping_sub(addr) < access.size.into();
+            access.data.is_none() && (0..4).any(|byte| self.missing & 1 << byte != 0 && read(byte))
+        });
         self.is_published
+            || reads
             || args.iter().any(|&arg| self.value(arg) == OBJECT)
             || entries.any(|entry| {
                 let at = slot(entry.slot) + u64::from(entry.offset);

@@ -472,6 +472,10 @@ fn why_none(
                 Opcode::FuncAddr | Opcode::SymbolValue | Opcode::TlsValue | Opcode::DynamicStackAddr,
             ..
         } => Some(NonReference::Address),
+        Shape::Apply {
+            opcode: Opcode::Popcnt | Opcode::Clz | Opcode::Ctz | Opcode::Cls,
+            ..
+        } => Some(NonReference::Scalar),
         Shape::Apply { .. } | Shape::Select { .. } => state
             .has_reference_in(terms, term)
             .then_some(NonReference::Derived),
@@ -512,7 +516,7 @@ fn can_be_even(context: &Context<'_>, terms: &mut Terms, state: &State, term: Te
             let (AtomKind::Value(value) | AtomKind::Immortal(value)) = atom.kind else {
                 return false;
             };
-            let Some(bits) = scalar_bits(context.func, value) else {
+            let Some(bits) = scalar_bits(context.func, value, &|of| context.is_number(of)) else {
                 return false;
             };
             atoms.insert(part, bits);
@@ -553,6 +557,7 @@ fn can_be_even(context: &Context<'_>, terms: &mut Terms, state: &State, term: Te
 fn why_no_reference_by_fact(context: &Context<'_>, value: Value) -> Option<NonReference> {
     let ty = context.func.dfg.value_type(value);
     match ty.is_int() {
+        true if context.is_number(value) => Some(NonReference::Scalar),
         true => why_no_reference_by_making(context.func, value),
         false => Some(NonReference::StoredType(ty)),
     }

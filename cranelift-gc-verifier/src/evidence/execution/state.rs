@@ -12,12 +12,13 @@
 //! term, into each slot that its stack map names. A reference that came to be before a safepoint is stale after
 //! it, unless the collector leaves it in place and something keeps it.
 //!
-//! NB: Of the analyses, this knows which values are references, and nothing else: it reads the function.
+//! NB: Of the analyses, this knows which values are references, which are numbers, and nothing else: it reads the function.
 
 use super::path_facts::PathFacts;
 use super::terms::{AtomKind, Byte, Bytes, Shape, Term, Terms};
 use crate::ir::arithmetic::{Outcome, eval_inst};
 use crate::ir::cfg::{Cfg, Node, destinations};
+use crate::ir::instruction::{Overwrites, Stored, overwrites, stored_by};
 use crate::ir::safepoint::may_collect;
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -37,6 +38,8 @@ pub(crate) struct Context<'a> {
     declared: EntitySet<Value>,
     /// The values that are known to be references, whether or not a fact says so.
     references: EntitySet<Value>,
+    /// Those that are numbers by what the producer declares, and no references.
+    numbers: EntitySet<Value>,
     /// The values that decide what the function does.
     pub(super) observed: EntitySet<Value>,
     /// How many instructions may still be executed, for all claims together.
@@ -53,6 +56,11 @@ impl<'a> Context<'a> {
         self.left.set(self.left.get().saturating_sub(count));
     }
 
+    /// Is `value` a number by what the producer declares?
+    pub(super) fn is_number(&self, value: Value) -> bool {
+        self.numbers.contains(value)
+    }
+
     pub(crate) fn func(&self) -> &'a Function {
         self.func
     }
@@ -62,6 +70,7 @@ impl<'a> Context<'a> {
         cfg: &Cfg,
         collector: GcCollector,
         references: EntitySet<Value>,
+        numbers: EntitySet<Value>,
     ) -> Self {
         let mut declared = EntitySet::with_capacity(func.dfg.num_values());
         for &value in func.dfg.gc_info.declared() {
@@ -72,6 +81,7 @@ impl<'a> Context<'a> {
             collector,
             declared,
             references,
+            numbers,
             observed: observed(func, cfg),
             left: cell::Cell::new(BUDGET),
         }
@@ -184,6 +194,12 @@ pub(super) struct State {
     pub(super) path: Vec<Node>,
     /// Where something was stored outside of the slots: the address, and how many bytes.
     stores: Vec<(Term, u32)>,
+    /// Where references were loaded from that stay what they are, and what.
+    immortal: Vec<(Term, Term)>,
+    /// Those of them that something was stored over.
+    mortal: BTreeSet<Term>,
+    /// For what was loaded from a field that stays what it is, the references in the address.
+    objects: BTreeMap<Term, Vec<Term>>,
 }
 
 /// What became of an instruction.
@@ -217,6 +233,9 @@ impl State {
             derived: BTreeMap::new(),
             path: vec![entry],
             stores: Vec::new(),
+            immortal: Vec::new(),
+            mortal: BTreeSet::new(),
+            objects: BTreeMap::new(),
         }
     }
 
@@ -528,17 +547,41 @@ impl State {
         if let Some(&Word { value, .. }) = known {
             return self.define(context, terms, result, value);
         }
-        let is_kept_alive = context.collector == GcCollector::NonMoving && access.flags.readonly();
-        let kind = match is_kept_alive {
+        let stays = context.collector == GcCollector::NonMoving && access.flags.readonly();
+        let mut objects = Vec::new();
+        if stays {
+            self.add_references(terms, address, &mut objects);
+        }
+        let kind = match stays && objects.is_empty() {
             true => AtomKind::Immortal(result),
             false => AtomKind::Value(result),
         };
         let term = terms.atom(width, kind, self.now());
+        if stays && objects.is_empty() {
+            self.immortal.push((at, term));
+        } else if stays {
+            self.objects.insert(term, objects);
+        }
         self.define(context, terms, result, term);
         if is_plain {
             let is_traced = self.references.contains_key(&term);
             let is_readonly = access.flags.readonly() && !is_traced;
             self.remember(at, term, is_readonly);
+        }
+    }
+
+    /// Add the references that `term` is made of.
+    fn add_references(&self, terms: &Terms, term: Term, found: &mut Vec<Term>) {
+        let mut pending = vec![term];
+        let mut seen = BTreeSet::new();
+        while let Some(term) = pending.pop() {
+            if !seen.insert(term) {
+                continue;
+            }
+            match self.references.contains_key(&term) {
+                true => found.push(term),
+                false => pending.extend(handed_on(terms, term)),
+            }
         }
     }
 
@@ -563,14 +606,16 @@ impl State {
         };
         let address = self.term(context, terms, access.addr);
         let value = self.term(context, terms, data);
-        let is_exact = matches!(
-            func.dfg.insts[inst].opcode(),
-            Opcode::Store
-                | Opcode::Istore8
-                | Opcode::Istore16
-                | Opcode::Istore32
-                | Opcode::AtomicStore
-        );
+        let is_exact = matches!(stored_by(func, inst, &access), Some(Stored::Value(_)))
+            && matches!(
+                func.dfg.insts[inst].opcode(),
+                Opcode::Store
+                    | Opcode::Istore8
+                    | Opcode::Istore16
+                    | Opcode::Istore32
+                    | Opcode::AtomicStore
+                    | Opcode::AtomicRmw
+            );
         self.escape(terms, value);
         match self.place(terms, address, access.offset.into()) {
             Place::Slot(slot, offset) if is_exact => {
@@ -595,7 +640,13 @@ impl State {
             Place::Elsewhere => {
                 let offset = i64::from(access.offset) as u64;
                 let at = terms.sum(terms.width(address).min(8), &[(address, 1)], offset);
-                self.stores.push((at, access.size));
+                if overwrites(func, inst, &access) != Some(Overwrites::Nothing) {
+                    self.stores.push((at, access.size));
+                }
+                // What is said never to change changes.
+                let is_there = |&(address, _): &(Term, Term)| address == at;
+                let changed = self.immortal.iter().copied().filter(is_there);
+                self.mortal.extend(changed.map(|(_, term)| term));
                 let mut kept = core::mem::take(&mut self.words);
                 kept.retain(|word| {
                     let gap = terms.difference(word.address, at);
@@ -646,10 +697,11 @@ impl State {
             };
         }
         if opcode.can_store() {
-            self.store(context, terms, inst);
+            // NB: What both loads and stores loads what was there before.
             if !func.dfg.inst_results(inst).is_empty() {
-                self.forget_results(context, terms, inst);
+                self.load(context, terms, inst);
             }
+            self.store(context, terms, inst);
             return Step::Next;
         }
         if opcode.can_load() {
@@ -1096,11 +1148,18 @@ impl State {
     ) -> Option<Stale> {
         if let Some(atom) = terms.as_atom(term)
             && matches!(atom.kind, AtomKind::Immortal(_))
+            && !self.mortal.contains(&term)
         {
             return None;
         }
         let passed = self.passed.get(birth as usize..)?;
-        let unrooted = passed.iter().find(|at| !at.kept.contains(&term));
+        let objects = self.objects.get(&term).map(Vec::as_slice);
+        let is_kept = |at: &Passed| {
+            let mut objects = objects.unwrap_or_default().iter();
+            let by_object = objects.len() > 0 && objects.all(|object| at.kept.contains(object));
+            at.kept.contains(&term) || by_object
+        };
+        let unrooted = passed.iter().find(|at| !is_kept(at));
         let is_root = unrooted.is_none();
         // Where nothing moves, a root is enough.
         if is_root && (context.collector == GcCollector::NonMoving || passed.is_empty()) {
