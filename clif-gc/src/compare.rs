@@ -1,5 +1,7 @@
 //! `clif-gc compare`: what is different between two results of `verify --format json`.
 
+mod place;
+
 use crate::cli::{CompareArgs, ResultFormat};
 use crate::exit::Exit;
 use crate::merge::read;
@@ -7,6 +9,7 @@ use crate::render::group::without_numbers;
 use crate::render::style::{ERROR, GOOD, STRONG, paint};
 use crate::render::{to_stderr, to_stdout};
 use crate::text::{plural, printable, thousands};
+use place::Place;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -77,18 +80,6 @@ struct Comparison {
     functions: Vec<CountsChange>,
     /// The functions whose machine code is another.
     code: Vec<CodeChange>,
-}
-
-/// A function, compiled in some configuration; or a file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-struct Place {
-    path: String,
-    function: Option<String>,
-    name: Option<String>,
-    configuration: Option<String>,
-    /// Which of several of that name.
-    #[serde(skip)]
-    nth: usize,
 }
 
 #[derive(Debug, Serialize)]
@@ -422,22 +413,6 @@ impl std::fmt::Display for Change {
     }
 }
 
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.path)?;
-        if let Some(function) = &self.function {
-            write!(f, " {function}")?;
-        }
-        if let Some(name) = &self.name {
-            write!(f, " \"{name}\"")?;
-        }
-        match &self.configuration {
-            Some(configuration) => write!(f, " ({configuration})"),
-            None => Ok(()),
-        }
-    }
-}
-
 fn rank(verdict: &str) -> u8 {
     match verdict {
         "rejected" => 3,
@@ -472,10 +447,7 @@ fn files(result: &Value) -> BTreeMap<Place, &Value> {
     let files = result["files"].as_array().into_iter().flatten();
     let place = |file: &Value| Place {
         path: text(&file["path"]),
-        function: None,
-        name: None,
-        configuration: None,
-        nth: 0,
+        ..Place::default()
     };
     files.map(|file| (place(file), file)).collect()
 }

@@ -60,6 +60,7 @@ pub use finding::map_fault::{Area, MapFault};
 pub use finding::object::{Barrier, MissingBarrier, OutOfObject, Outside};
 pub use finding::options::Options;
 pub use finding::report::{Counts, Inconclusive, Report, Unjudged, Verdict, Violation};
+pub use finding::rule::rule_name;
 pub use finding::typed::{Thing, TypeBroken, Typed};
 pub use finding::witness::{Role, Step, Witness};
 pub use ir::steps::{Analysis, Steps};

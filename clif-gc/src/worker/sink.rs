@@ -6,7 +6,7 @@ use crate::record::{
     Counts, FunctionId, FunctionRecord, InconclusiveRecord, StepRecord, UndoneRecord, Verdict,
     ViolationRecord,
 };
-use cranelift_gc_verifier::{FunctionReport, Refusal, Sink, Step, Undone, Violation};
+use cranelift_gc_verifier::{FunctionReport, Refusal, Sink, Step, Undone, Violation, rule_name};
 use std::sync::{Mutex, PoisonError};
 
 /// The reports that came in and were not taken out.
@@ -138,7 +138,7 @@ fn violation_record(violation: &Violation, layer: &str, listing: &Listing) -> Vi
         inst: error.inst().to_string(),
         value: error.value().map(|value| value.to_string()),
         // The checks on whole functions have none: no one rule has made them.
-        rule: rule.map(rule_place),
+        rule: rule.map(rule_name),
         wasm_offset: listing
             .inst(error.inst())
             .and_then(|index| listing.lines()[index].wasm_offset),
@@ -154,11 +154,6 @@ fn violation_record(violation: &Violation, layer: &str, listing: &Listing) -> Vi
             .collect(),
         excerpt: Excerpt::new(listing, violation),
     }
-}
-
-/// A rule's `file line N` as `file:N`.
-fn rule_place(rule: &str) -> String {
-    rule.replace(" line ", ":")
 }
 
 fn step_record(step: &Step, listing: &Listing) -> StepRecord {

@@ -4,6 +4,7 @@ use super::expression;
 use crate::triage::protocol::Side;
 use cranelift_codegen::gc_verifier::{Pass, Rewrite};
 use cranelift_codegen::ir::{Function, Inst, Value};
+use cranelift_gc_verifier::rule_name;
 
 /// What a rewrite is about.
 pub struct Subject {
@@ -88,19 +89,14 @@ fn fact(func: &Function, value: Value) -> Option<String> {
     values.into_iter().find_map(of)
 }
 
-/// A rule's `file line N` as `file:N`.
-fn place(rule: Option<&str>) -> Option<String> {
-    rule.map(|rule| rule.replace(" line ", ":"))
-}
-
 /// What `rewrite` is about.
 pub fn subject(func: &Function, rewrite: Rewrite) -> Subject {
     let value = Thing::Value;
     let inst = Thing::Inst;
-    let of = |event, rule, from, to| Subject {
+    let of = |event, rule: Option<&str>, from, to| Subject {
         event,
         pass: Pass::Egraph,
-        rule: place(rule),
+        rule: rule.map(rule_name),
         from,
         to,
         note: None,

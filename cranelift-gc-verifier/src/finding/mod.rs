@@ -28,5 +28,6 @@ pub(crate) mod object;
 pub(crate) mod options;
 pub(crate) mod report;
 pub(crate) mod rewrite_error;
+pub(crate) mod rule;
 pub(crate) mod typed;
 pub(crate) mod witness;

@@ -359,7 +359,8 @@ pub struct Violation {
     pub error: GcError,
     /// The path that shows it; it was checked again before it got here.
     pub witness: Witness,
-    /// The ISLE rule that asked for it, as `file line N`, if it is a rewrite of one.
+    /// The position of the ISLE rule that asked for it, if it is a rewrite of one: `file line N`, with lines from 0
+    /// ([`rule_name`](crate::rule_name) makes its name).
     pub rule: Option<&'static str>,
 }
 

@@ -1,6 +1,7 @@
 //! Findings as log records.
 
 use crate::finding::report::{Inconclusive, Verdict, Violation};
+use crate::finding::rule::rule_name;
 use crate::report::function_report::{FunctionReport, Sink, Undone};
 use cranelift_codegen::ir::UserFuncName;
 
@@ -70,7 +71,7 @@ fn describe(violation: &Violation) -> String {
     let code = error.code();
     let name = code.name();
     match rule {
-        Some(rule) => format!("{code} {name}: {error} (rule {rule})"),
+        Some(rule) => format!("{code} {name}: {error} (rule {})", rule_name(rule)),
         None => format!("{code} {name}: {error}"),
     }
 }

@@ -2,12 +2,14 @@
 
 use cranelift_codegen::gc_verifier::{GcVerifier, Rewrite};
 use cranelift_codegen::ir::{Function, Inst, Opcode};
+use cranelift_gc_verifier::rule_name;
 use seam_tests::generate;
 use seam_tests::guard::{Chaos, Recorder};
 use seam_tests::kind::{Kind, rule};
 use seam_tests::pipeline::{InlineByName, context, isa, optimize};
 use seam_tests::program::Program;
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A function that makes the optimizer ask for one rewrite.
@@ -333,9 +335,11 @@ fn rules_belong_to_their_values() {
     assert!(checked >= 2);
 }
 
-/// Rule locations are what the compiler's sources have, whatever the machine.
+/// Rule locations are what the compiler's sources have, whatever the machine, and a rule's name says the line that it begins on.
 #[test]
 fn rules_are_relative_positions() {
+    let codegen = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../upstream/cranelift/codegen");
+    let mut names = BTreeSet::new();
     for seed in 0..20 {
         for func in Program::parse(&generate::program(seed)).functions() {
             for rewrite in rewrites(func) {
@@ -347,8 +351,20 @@ fn rules_are_relative_positions() {
                 assert!(file.starts_with("src/opts/"), "{rule}");
                 assert!(file.ends_with(".isle"), "{rule}");
                 assert!(line.parse::<u32>().is_ok(), "{rule}");
+                names.insert(rule_name(rule));
             }
         }
+    }
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        let (file, line) = name.split_once(':').expect("as documented");
+        let text = std::fs::read_to_string(codegen.join(file)).expect("it is a file");
+        let line: usize = line.parse().expect("it is a number");
+        let begin = text.lines().nth(line - 1);
+        assert!(
+            begin.is_some_and(|text| text.starts_with("(rule")),
+            "{name}: {begin:?}"
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::marks::Touched;
 use super::patch::NotJudged;
+use super::place::Place;
 use super::rules::{Kind, RuleChange};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -93,15 +94,6 @@ impl Outcome {
 pub struct Change {
     pub old: u64,
     pub new: u64,
-}
-
-/// A function in some configuration; or a file.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Place {
-    path: String,
-    function: Option<String>,
-    name: Option<String>,
-    configuration: Option<String>,
 }
 
 /// A verdict that changed.
@@ -264,6 +256,7 @@ fn functions(result: &Value) -> Vec<(Place, &Value)> {
                 function: text(&function["function"]),
                 name: text(&function["name"]),
                 configuration: Some(parts.join(" ")),
+                nth: 0,
             };
             all.push((place, function));
         }
@@ -428,22 +421,6 @@ fn have(count: usize) -> String {
 impl std::fmt::Display for Change {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} → {}", self.old, self.new)
-    }
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.path)?;
-        if let Some(function) = &self.function {
-            write!(f, " {function}")?;
-        }
-        if let Some(name) = &self.name {
-            write!(f, " \"{name}\"")?;
-        }
-        match &self.configuration {
-            Some(configuration) => write!(f, " ({configuration})"),
-            None => Ok(()),
-        }
     }
 }
 

@@ -11,6 +11,9 @@ mod judge;
 mod marks;
 mod observe;
 mod patch;
+// What `clif-gc compare` writes is read as the same type.
+#[path = "../../../clif-gc/src/compare/place.rs"]
+mod place;
 mod program;
 mod report;
 mod rules;
@@ -218,8 +221,8 @@ fn observe(
     let seen = scratch.join("marks");
     fs_err::write(&seen, "")?;
     let mut said = runner.verify(patched, Some(&seen))?;
-    rules::count_from_one(&mut before, &trees[0])?;
-    rules::count_from_one(&mut said, &trees[1])?;
+    rules::check_names(&mut before, &trees[0])?;
+    rules::check_names(&mut said, &trees[1])?;
     // Each rule is called as it is in the new tree.
     rules::rename(&mut before, |name| changed.renamed(name));
     for (path, result) in [(&old, &before), (&new, &said)] {

@@ -144,46 +144,29 @@ pub fn of_tree(tree: &Path) -> Result<BTreeSet<String>> {
     Ok(all)
 }
 
-/// Names rules in a result by their first line, from 1. ISLE has counted lines from 0.
-///
-/// `known` are the rules of the tree that the program is built of, named so.
+/// Checks that each rule which a result names by file and line is one of `known`, the rules of the tree that the program is built of.
 ///
 /// # Errors
 ///
-/// If the names fit neither way of counting.
-pub fn count_from_one(result: &mut Value, known: &BTreeSet<String>) -> Result<()> {
-    let mut names = BTreeSet::new();
+/// If one is not: the program counts lines otherwise.
+pub fn check_names(result: &mut Value, known: &BTreeSet<String>) -> Result<()> {
+    let mut unknown = BTreeSet::new();
     rename(result, |name| {
-        names.insert(name.to_string());
+        if is_place(name) && !known.contains(name) {
+            unknown.insert(name.to_string());
+        }
         name.to_string()
     });
-    names.retain(|name| place_of(name).is_some());
-    let misfit = |shift: usize| {
-        names
-            .iter()
-            .find(|name| !known.contains(&moved(name, shift)))
-    };
-    let shift = match (misfit(1), misfit(0)) {
-        (None, _) => 1,
-        (_, None) => 0,
-        (Some(name), _) => bail!("the tree has no rule that can be called {name}"),
-    };
-    rename(result, |name| moved(name, shift));
-    Ok(())
-}
-
-/// The file and the line of a rule, if it is named by them.
-fn place_of(name: &str) -> Option<(&str, usize)> {
-    let (file, line) = name.rsplit_once(':')?;
-    file.ends_with(".isle")
-        .then_some((file, line.parse().ok()?))
-}
-
-fn moved(name: &str, lines: usize) -> String {
-    match place_of(name) {
-        Some((file, line)) => format!("{file}:{}", line + lines),
-        None => name.to_string(),
+    match unknown.first() {
+        Some(name) => bail!("the tree has no rule that can be called {name}"),
+        None => Ok(()),
     }
+}
+
+/// Is a rule named by its file and line?
+fn is_place(name: &str) -> bool {
+    let place = name.rsplit_once(':');
+    place.is_some_and(|(file, line)| file.ends_with(".isle") && line.parse::<usize>().is_ok())
 }
 
 /// Calls the rules in a result of `verify` otherwise.
@@ -358,19 +341,13 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_counted_from_one() {
-        let known = ["a.isle:1", "a.isle:2", "a.isle:9"]
-            .map(str::to_string)
-            .into();
-        for from in [
-            ["a.isle:0", "a.isle:8", "gvn"],
-            ["a.isle:1", "a.isle:9", "gvn"],
-        ] {
-            let mut value = result(&from);
-            count_from_one(&mut value, &known).unwrap();
-            assert_eq!(names(&value), ["a.isle:1", "a.isle:9", "gvn", "a.isle:1"]);
-        }
-        assert!(count_from_one(&mut result(&["a.isle:4"]), &known).is_err());
+    fn a_rule_that_the_tree_lacks_is_an_error() {
+        let known = ["a.isle:1", "a.isle:9"].map(str::to_string).into();
+        let mut value = result(&["a.isle:1", "a.isle:9", "gvn"]);
+        check_names(&mut value, &known).unwrap();
+        assert_eq!(names(&value), ["a.isle:1", "a.isle:9", "gvn", "a.isle:1"]);
+        let error = check_names(&mut result(&["a.isle:0"]), &known).unwrap_err();
+        assert!(error.to_string().ends_with("a.isle:0"));
     }
 
     #[test]
