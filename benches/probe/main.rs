@@ -4,8 +4,9 @@
 //! `all-rewrites` or `cranelift-verifier`. The feature is off where this is built against unpatched
 //! crates.
 
-#[path = "../src/configure.rs"]
-mod configure;
+#[allow(dead_code, reason = "what is measured is one of many configurations")]
+#[path = "../../tests/configurations/src/lib.rs"]
+mod configurations;
 #[cfg(feature = "verifier")]
 #[path = "../src/mode.rs"]
 mod mode;
@@ -13,7 +14,7 @@ mod mode;
 fn main() {
     let mut arguments = std::env::args().skip(1);
     let mode = arguments.next().expect("usage: cost-probe MODE FILE…");
-    let mut config = configure::config();
+    let mut config = configurations::measured();
     set_mode(&mut config, &mode);
     let engine = wasmtime::Engine::new(&config).expect("the configuration is fine");
     for path in arguments {

@@ -5,7 +5,6 @@
 //! than in whole modules.
 
 use crate::compile::Isas;
-use crate::configure::config;
 use crate::mode::Mode;
 use crate::module::Module;
 use anyhow::{Context, Result, ensure};
@@ -72,7 +71,7 @@ impl Functions {
     ///
     /// Fails if a module does not compile.
     pub fn of(modules: &[Module], catcher: &Catcher) -> Result<Self> {
-        let mut config = config();
+        let mut config = gc_configurations::measured();
         Mode::Check.configure(&mut config);
         let failed = |error: wasmtime::Error| anyhow::anyhow!("{error:#}");
         let engine = Engine::new(&config).map_err(failed)?;

@@ -14,7 +14,6 @@
 pub mod class;
 pub mod clock;
 pub mod compile;
-pub mod configure;
 pub mod hard;
 pub mod mode;
 pub mod module;

@@ -1,6 +1,5 @@
 //! Whole modules.
 
-use crate::configure::config;
 use crate::mode::{Mode, Switch};
 use crate::stats::{Effort, Rounds, measure};
 use anyhow::{Context, Result, ensure};
@@ -81,7 +80,7 @@ pub fn encode(text: &str) -> Result<Vec<u8>> {
 /// Fails if a module does not compile.
 pub fn time(modules: &[&Module], switch: &Switch, effort: Effort) -> Result<Rounds> {
     let engines = Mode::ALL.map(|mode| {
-        let mut config = config();
+        let mut config = gc_configurations::measured();
         mode.configure(&mut config);
         Engine::new(&config).map(|engine| (mode, engine))
     });

@@ -23,20 +23,12 @@ use cranelift_codegen::settings::{self, Configurable, Flags};
 use cranelift_codegen::{CodegenError, Context};
 use cranelift_gc_verifier::{FunctionReport, Options, Sink, Verifier};
 use cranelift_reader::{IsaSpec, ParseOptions, parse_test};
+use gc_configurations::{Configuration, TARGETS};
 use gc_filetests::find_files;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use wasmtime::{Collector, Config, Engine, GcVerifier as Mode, OptLevel};
-
-/// As Cranelift calls them, and in full.
-const TARGETS: [(&str, &str); 5] = [
-    ("x86_64", "x86_64-unknown-linux-gnu"),
-    ("aarch64", "aarch64-unknown-linux-gnu"),
-    ("riscv64", "riscv64gc-unknown-linux-gnu"),
-    ("s390x", "s390x-unknown-linux-gnu"),
-    ("pulley64", "pulley64-unknown-unknown-unknown"),
-];
+use wasmtime::{Engine, GcVerifier as Mode};
 
 /// Stack maps, and what is in them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -243,28 +235,9 @@ fn files(directory: &str, extension: &str) -> Vec<PathBuf> {
     find_files(&root.join(directory), extension).expect("they are there")
 }
 
-/// `is_strict` asks for a heap that moves, and for a callback in loops that may collect.
-fn compile_module(
-    wasm: &[u8],
-    target: &str,
-    collector: Collector,
-    opt_level: OptLevel,
-    is_strict: bool,
-) {
-    let mut config = Config::new();
-    config.target(target).expect("it is a target");
-    config.collector(collector);
-    config.cranelift_opt_level(opt_level);
+fn compile_module(wasm: &[u8], configuration: Configuration) {
+    let mut config = configuration.config();
     config.cranelift_gc_verifier(Mode::Check);
-    if is_strict {
-        config.gc_heap_may_move(true);
-        config.gc_heap_reservation(0);
-        config.epoch_interruption(true);
-    }
-    config.wasm_gc(true);
-    config.wasm_function_references(true);
-    config.wasm_exceptions(true);
-    config.wasm_tail_call(true);
     let engine = Engine::new(&config).expect("the configuration is valid");
     engine
         .precompile_module(wasm)
@@ -320,28 +293,21 @@ fn safepoints_entries_and_records_agree() {
     programs.extend(files("replay", "wat"));
     let functions = files("replay", "clif");
     assert!(programs.len() >= 45, "{} programs", programs.len());
-    for (target, triple) in TARGETS {
+    for target in TARGETS {
+        let name = target.name;
         let begin = |path: &Path| {
-            let name = path.file_name().expect("it has a name");
-            *tally.file.lock().expect("no test panics with it") = name.display().to_string();
+            let file = path.file_name().expect("it has a name");
+            *tally.file.lock().expect("no test panics with it") = file.display().to_string();
         };
         for path in &programs {
             begin(path);
             let text = std::fs::read_to_string(path).expect("the program can be read");
-            if target == "riscv64" && WITH_VECTORS.iter().any(|name| path.ends_with(name)) {
+            if name == "riscv64" && WITH_VECTORS.iter().any(|file| path.ends_with(file)) {
                 continue;
             }
             let wasm = encode(&text);
-            for collector in [
-                Collector::Copying,
-                Collector::DeferredReferenceCounting,
-                Collector::Null,
-            ] {
-                for opt_level in [OptLevel::None, OptLevel::Speed] {
-                    for is_strict in [false, true] {
-                        compile_module(&wasm, triple, collector, opt_level, is_strict);
-                    }
-                }
+            for configuration in Configuration::all_for(target) {
+                compile_module(&wasm, configuration);
             }
         }
         let mut unsupported = 0;
@@ -349,18 +315,18 @@ fn safepoints_entries_and_records_agree() {
             begin(path);
             let text = std::fs::read_to_string(path).expect("the file can be read");
             for opt_level in ["none", "speed"] {
-                unsupported += compile_functions(&text, target, opt_level);
+                unsupported += compile_functions(&text, name, opt_level);
             }
         }
         // Pulley has no atomic operations, and no words of 128 bits.
-        let expected = if target == "pulley64" { 8 } else { 0 };
-        assert_eq!(unsupported, expected, "{target}");
+        let expected = if name == "pulley64" { 8 } else { 0 };
+        assert_eq!(unsupported, expected, "{name}");
         let sums = core::mem::take(&mut *tally.sums.lock().expect("no test panics with it"));
         let reported =
             core::mem::take(&mut *tally.reported.lock().expect("no test panics with it"));
         let folded = core::mem::take(&mut *tally.folded.lock().expect("no test panics with it"));
-        println!("{target}: {sums:?} {folded:?}");
-        assert_eq!(reported, sums.records, "{target}: what the verifier says");
+        println!("{name}: {sums:?} {folded:?}");
+        assert_eq!(reported, sums.records, "{name}: what the verifier says");
         // `$toplevel` and `$of-global` read a global on an arm that a constant excludes, and the read may call.
         let folding = [
             ("arrays-of-references.wat".to_owned(), "u0:6".to_owned()),
@@ -368,14 +334,11 @@ fn safepoints_entries_and_records_agree() {
             ("constant-propagation.wat".to_owned(), "u0:6".to_owned()),
         ];
         let mut folding = BTreeSet::from(folding);
-        folding.retain(|(name, _)| target != "riscv64" || !WITH_VECTORS.contains(&name.as_str()));
-        assert_eq!(folded, folding, "{target}");
-        assert_eq!(sums.before, sums.folded.plus(sums.records), "{target}");
-        assert!(sums.functions > 5_000, "{target}: {sums:?}");
-        assert!(sums.records.maps > 8_000, "{target}: {sums:?}");
-        assert!(
-            sums.records.entries > sums.records.maps,
-            "{target}: {sums:?}"
-        );
+        folding.retain(|(file, _)| name != "riscv64" || !WITH_VECTORS.contains(&file.as_str()));
+        assert_eq!(folded, folding, "{name}");
+        assert_eq!(sums.before, sums.folded.plus(sums.records), "{name}");
+        assert!(sums.functions > 5_000, "{name}: {sums:?}");
+        assert!(sums.records.maps > 8_000, "{name}: {sums:?}");
+        assert!(sums.records.entries > sums.records.maps, "{name}: {sums:?}");
     }
 }

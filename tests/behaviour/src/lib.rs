@@ -9,7 +9,7 @@ mod setup;
 
 pub use host::{Outcome, code, run_module};
 pub use judge::{Judge, Seen};
-pub use setup::{COLLECTORS, Looker, Setup, collector_name};
+pub use setup::{Looker, Setup};
 
 use anyhow::{Context, Result};
 use wasmtime_wast::{Async, SpectestConfig, WastContext};

@@ -4,7 +4,8 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use gc_behaviour::{COLLECTORS, Judge, Looker, Outcome, Setup, collector_name, run_module};
+use gc_behaviour::{Judge, Looker, Outcome, Setup, run_module};
+use gc_configurations::{COLLECTORS, Configuration, collector_name};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use wasmtime::{Collector, OptLevel};
@@ -55,8 +56,7 @@ fn run(args: &Args) -> Result<bool> {
             let run = |(seed, &looker): (usize, &Looker)| {
                 judge.turn_to(looker, seed as u64);
                 let setup = Setup {
-                    collector,
-                    opt_level: OptLevel::Speed,
+                    configuration: Configuration::of(collector, OptLevel::Speed),
                     looker,
                 };
                 let outcome = run_module(&setup, &wasm);

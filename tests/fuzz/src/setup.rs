@@ -1,30 +1,13 @@
 //! How a module is compiled.
 
-use gc_benches::configure::config;
-use std::sync::OnceLock;
-use wasmtime::{Collector, Config, Engine, GcVerifier, OptLevel};
+use gc_configurations::{AARCH64, COLLECTORS, Configuration, Embedding, X86_64};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use wasmtime::{Config, Engine, GcVerifier, OptLevel};
 
 /// A way to compile a module.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Setup {
-    pub(crate) collector: Collector,
-    opt_level: OptLevel,
-    /// The target, if it is not the host.
-    target: Option<&'static str>,
-    /// Whether the heap of objects moves when it grows, and epochs interrupt.
-    strict: bool,
-}
-
-const COLLECTORS: [Collector; 3] = [
-    Collector::Copying,
-    Collector::DeferredReferenceCounting,
-    Collector::Null,
-];
-const TARGETS: [Option<&str>; 3] = [
-    None,
-    Some("x86_64-unknown-linux-gnu"),
-    Some("aarch64-unknown-linux-gnu"),
-];
+pub(crate) struct Setup(pub(crate) Configuration);
 
 impl Setup {
     /// One of all of them: as good as random, and the same for the same bytes.
@@ -39,70 +22,52 @@ impl Setup {
             rest /= of;
             choice
         };
-        Setup {
+        Setup(Configuration {
             collector: COLLECTORS[choose(3)],
             opt_level: match choose(4) {
                 0 => OptLevel::None,
                 _ => OptLevel::Speed,
             },
-            target: TARGETS[1 + choose(2)],
-            strict: choose(2) == 0,
-        }
+            target: Some([X86_64, AARCH64][choose(2)]),
+            embedding: match choose(2) {
+                0 => Embedding::Strict,
+                _ => Embedding::Default,
+            },
+        })
     }
 
     /// The same for this machine.
     pub(crate) fn for_host(self) -> Self {
-        Setup {
+        Setup(Configuration {
             target: None,
-            ..self
-        }
-    }
-
-    /// An engine that compiles so, and that counts what is executed if `fuel`.
-    pub(crate) fn engine(self, mode: GcVerifier, fuel: bool) -> &'static Engine {
-        static ENGINES: [OnceLock<Engine>; 216] = [const { OnceLock::new() }; 216];
-        let mode_index = match mode {
-            GcVerifier::None => 0,
-            GcVerifier::Check => 1,
-            GcVerifier::Enforce => 2,
-            _ => unreachable!("there are three modes"),
-        };
-        let at = |list: &[bool]| list.iter().position(|it| *it).expect("it is one of them");
-        let collector = at(&COLLECTORS.map(|c| same(c, self.collector)));
-        let target = at(&TARGETS.map(|target| target == self.target));
-        let flags = [matches!(self.opt_level, OptLevel::None), self.strict, fuel];
-        let index = flags
-            .iter()
-            .fold((mode_index * 3 + collector) * 3 + target, |index, flag| {
-                index * 2 + usize::from(*flag)
-            });
-        ENGINES[index].get_or_init(|| {
-            let config = self.config(mode, fuel);
-            Engine::new(&config).expect("the configuration is fine")
+            ..self.0
         })
     }
 
+    /// An engine that compiles so, and that counts what is executed if `fuel`.
+    pub(crate) fn engine(self, mode: GcVerifier, fuel: bool) -> Engine {
+        static ENGINES: Mutex<BTreeMap<String, Engine>> = Mutex::new(BTreeMap::new());
+        let name = format!("{} {mode:?} {fuel}", self.0);
+        let mut engines = ENGINES.lock().unwrap_or_else(PoisonError::into_inner);
+        let engine = engines.entry(name).or_insert_with(|| {
+            let config = self.config(mode, fuel);
+            Engine::new(&config).expect("the configuration is fine")
+        });
+        engine.clone()
+    }
+
     fn config(self, mode: GcVerifier, fuel: bool) -> Config {
-        let mut config = config();
+        let mut config = self.0.config();
         config
-            .collector(self.collector)
-            .cranelift_opt_level(self.opt_level)
+            .parallel_compilation(false)
             .cranelift_nan_canonicalization(true)
             .cranelift_gc_verifier(mode)
             .consume_fuel(fuel)
             .max_wasm_stack(256 << 10);
-        if self.strict {
-            config.gc_heap_may_move(true).gc_heap_reservation(0);
+        if fuel {
             // Fuel has the safepoints that epochs have.
-            config.epoch_interruption(!fuel);
-        }
-        if let Some(target) = self.target {
-            config.target(target).expect("the target is compiled in");
+            config.epoch_interruption(false);
         }
         config
     }
-}
-
-fn same(one: Collector, other: Collector) -> bool {
-    std::mem::discriminant(&one) == std::mem::discriminant(&other)
 }

@@ -47,7 +47,7 @@ fn enforced(setup: Setup, module: &[u8]) -> Looked {
     let engine = setup.engine(GcVerifier::None, false);
     let plain = engine.precompile_module(module);
     let engine = setup.engine(GcVerifier::Enforce, false);
-    let (enforced, reports) = wasm::verified(engine, module);
+    let (enforced, reports) = wasm::verified(&engine, module);
     let looked = wasm::judged(&reports);
     for report in &reports {
         let what = crate::described(report);
@@ -71,9 +71,9 @@ fn chaos(setup: Setup, module: &[u8], seed: u64) -> (usize, Ran) {
     let watched = setup.engine(GcVerifier::Enforce, true);
     let percent = [20, 50, 100][(seed % 3) as usize];
     let guard = Chaos::new(seed, percent);
-    let refused_at_random = watch::under(Arc::new(guard.clone()), || Module::new(watched, module));
+    let refused_at_random = watch::under(Arc::new(guard.clone()), || Module::new(&watched, module));
     let refused = guard.tally().total().refused;
-    let (Ok(plain), Ok(chaotic)) = (Module::new(plain, module), refused_at_random) else {
+    let (Ok(plain), Ok(chaotic)) = (Module::new(&plain, module), refused_at_random) else {
         return (refused, Ran::default());
     };
     (refused, run(&plain, &chaotic))

@@ -13,7 +13,7 @@ use wasmtime::{Engine, GcVerifier};
 pub fn wasm_front(bytes: &[u8]) -> Looked {
     let engine = Setup::of(bytes).engine(GcVerifier::Check, false);
     // An error is an answer, too.
-    let (_, reports) = verified(engine, bytes);
+    let (_, reports) = verified(&engine, bytes);
     judged(&reports)
 }
 
