@@ -474,7 +474,7 @@ impl Arrays {
             let (func, cfg, body) = (context.func, context.cfg, context.body);
             let info = &func.dfg.gc_info;
             let mut lengths = Lengths {
-                bases: world::bases(facts),
+                bases: world::stage::bases(facts),
                 loaded: FxHashMap::default(),
                 stored: FxHashMap::default(),
             };

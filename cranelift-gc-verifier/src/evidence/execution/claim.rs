@@ -10,8 +10,10 @@
 //! does not contradict what the path assumes ([`PathFacts::assume`]). A claim about slots and staleness is read off
 //! the [`State`].
 
+use super::context::Context;
 use super::path_facts::PathFacts;
-use super::state::{Context, Stale, State};
+use super::state::State;
+use super::state::stale::{Stale, handed_on};
 use super::terms::{AtomKind, Replacement, Shape, Term, Terms};
 use crate::analysis::sources::{SAMPLES, scalar_bits, why_no_reference_by_making};
 use crate::finding::error::NonReference;
@@ -403,7 +405,7 @@ fn contains(terms: &Terms, term: Term, part: Term) -> bool {
             return true;
         }
         if seen.insert(term) {
-            pending.extend(super::state::handed_on(terms, term));
+            pending.extend(handed_on(terms, term));
         }
     }
     false

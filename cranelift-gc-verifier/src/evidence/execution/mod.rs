@@ -12,6 +12,7 @@
 //! conjunction of its branch conditions.
 
 mod claim;
+mod context;
 mod path_facts;
 mod search;
 mod state;
@@ -20,8 +21,8 @@ mod terms;
 mod tests;
 
 pub(crate) use claim::{Claim, Passed, Proof, Spot, What};
+pub(crate) use context::Context;
 pub(crate) use search::Outcome;
-pub(crate) use state::Context;
 
 use crate::ir::cfg::{Cfg, Node};
 use search::Search;

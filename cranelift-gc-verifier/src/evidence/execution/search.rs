@@ -11,8 +11,9 @@
 //! the nearest block first. The number of visits is deepened from one on.
 
 use super::claim::{Claim, Held, Proof};
+use super::context::Context;
 use super::path_facts::PathFacts;
-use super::state::{Context, State, Step};
+use super::state::{State, Step};
 use super::terms::{Term, Terms};
 use crate::ir::cfg::{Cfg, Edge, Node, destinations};
 use crate::ir::steps::{self, Analysis};
