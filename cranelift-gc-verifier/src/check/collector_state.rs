@@ -25,8 +25,9 @@ use crate::evidence::recheck::{Flaw, NOT_OURS, crosses};
 use crate::evidence::steps::{point_step, push_path};
 use crate::finding::error::{GcError, Movable};
 use crate::finding::witness::{Finding, Role, Step};
-use crate::ir::cfg::{Cfg, Node, constant};
+use crate::ir::cfg::{Cfg, Node};
 use crate::ir::instruction::{Access, Kind, access};
+use crate::ir::linear::is_in_slot;
 use crate::ir::path::{Forbidden, Point, Search};
 use crate::ir::safepoint::may_move;
 use crate::ir::steps::{self, Analysis};
@@ -446,7 +447,7 @@ impl<'a> Ages<'a> {
             let data = access.data.filter(is_stale);
             return Some(access.addr)
                 .filter(is_stale)
-                .or_else(|| data.filter(|_| !self.is_of_frame(access.addr)));
+                .or_else(|| data.filter(|_| !is_in_slot(func, access.addr)));
         }
         if item.kind.is(Kind::CALLS.or(Kind::RETURNS)) {
             let args = func.dfg.inst_args(item.inst).iter();
@@ -462,31 +463,6 @@ impl<'a> Ages<'a> {
             }
             _ => None,
         }
-    }
-
-    /// Is `addr` in a slot of this function?
-    fn is_of_frame(&self, addr: Value) -> bool {
-        let mut addr = addr;
-        for _ in 0..MAX_SUMS {
-            let Some(inst) = self.func.dfg.value_def(addr).inst() else {
-                return false;
-            };
-            match self.func.dfg.insts[inst] {
-                InstructionData::StackAddr { .. } => return true,
-                InstructionData::Binary {
-                    opcode: Opcode::Iadd,
-                    args: [a, b],
-                } => {
-                    let next = match constant(self.func, a) {
-                        Some(_) => b,
-                        None => a,
-                    };
-                    addr = self.func.dfg.resolve_aliases(next);
-                }
-                _ => return false,
-            }
-        }
-        false
     }
 
     /// A stale operand of the comparison that `condition` is.
@@ -654,9 +630,6 @@ impl<'a> Ages<'a> {
         })
     }
 }
-
-/// How many constants may be added to the address of a slot.
-const MAX_SUMS: u32 = 24;
 
 /// What the result of the pure `inst` is made of: nothing, where it is an answer, as that of a comparison.
 fn parts(func: &Function, inst: Inst) -> &[Value] {

@@ -17,7 +17,8 @@ use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{Flaw, NOT_OURS};
 use crate::finding::error::GcError;
 use crate::finding::witness::{Role, Step};
-use crate::ir::instruction::{access, guarded_address, relies_on};
+use crate::ir::instruction::{access, relies_on};
+use crate::ir::linear::guarded_address;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value};
 use smallvec::SmallVec;
 

@@ -36,12 +36,13 @@ use crate::finding::witness::Role;
 use crate::ir::cfg::{Cfg, Node, constant};
 use crate::ir::gc_info::accessed_kind;
 use crate::ir::instruction::{Access, Kind, Stored, stored_by};
+use crate::ir::linear::Linear;
 use crate::ir::path::Point;
 use crate::ir::steps::{self, Analysis};
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{
-    AtomicRmwOp, Function, GcCollector, GcFact, Inst, InstructionData, Opcode, Value, ValueDef,
+    AtomicRmwOp, Function, GcCollector, GcFact, Inst, InstructionData, Value, ValueDef,
 };
 
 /// Check all accesses of memory that holds references.
@@ -220,16 +221,7 @@ fn amount(context: Context, inst: Inst, access: &Access, data: Value) -> Option<
         };
     }
     let made = |value: Value| func.dfg.value_def(body.resolve(func, value)).inst();
-    let InstructionData::Binary { opcode, args } = func.dfg.insts[made(data)?] else {
-        return None;
-    };
-    let number = |value: Value| constant(func, value).map(|n| n as i64);
-    let (loaded, amount) = match (opcode, number(args[0]), number(args[1])) {
-        (Opcode::Iadd, _, Some(n)) => (args[0], n),
-        (Opcode::Iadd, Some(n), None) => (args[1], n),
-        (Opcode::Isub, _, Some(n)) => (args[0], n.wrapping_neg()),
-        _ => return None,
-    };
+    let (loaded, amount) = Linear::of_value(func, body.resolve(func, data)).plus_number(func)?;
     let load = crate::ir::instruction::access(func, made(loaded)?)?;
     let place = |access: &Access| {
         let address = Address::of(func, body, access.addr);

@@ -10,12 +10,11 @@
 //! from the block of the first to that of the second, which is entered there.
 
 use crate::finding::witness::{Role, Step};
-use crate::ir::cfg::{Cfg, constant};
+use crate::ir::cfg::Cfg;
 use crate::ir::instruction::{access, passed_on};
+use crate::ir::linear::slot_address;
 use crate::ir::safepoint::may_collect;
-use cranelift_codegen::ir::{
-    Block, Function, Inst, InstructionData, Opcode, StackSlot, Value, ValueDef,
-};
+use cranelift_codegen::ir::{Block, Function, Inst, StackSlot, Value, ValueDef};
 
 /// What is wrong with a witness.
 pub(crate) type Flaw = &'static str;
@@ -94,34 +93,6 @@ pub(crate) fn stores_to(
     is_there
         .then_some(())
         .ok_or("it does not start at a store to the slot")
-}
-
-/// The slot that `addr` is in, and how far.
-fn slot_address(func: &Function, addr: Value) -> Option<(StackSlot, i64)> {
-    let mut addr = func.dfg.resolve_aliases(addr);
-    let mut added = 0_i64;
-    // NB: Addresses are made of a few values; what is deeper is no witness.
-    for _ in 0..64 {
-        match func.dfg.insts[func.dfg.value_def(addr).inst()?] {
-            InstructionData::StackAddr {
-                stack_slot, offset, ..
-            } => return Some((stack_slot, added.checked_add(offset.into())?)),
-            InstructionData::Binary {
-                opcode: Opcode::Iadd,
-                args: [a, b],
-            } => {
-                let (rest, n) = match (constant(func, a), constant(func, b)) {
-                    (_, Some(n)) => (a, n),
-                    (Some(n), None) => (b, n),
-                    (None, None) => return None,
-                };
-                added = added.checked_add(n as i64)?;
-                addr = func.dfg.resolve_aliases(rest);
-            }
-            _ => return None,
-        }
-    }
-    None
 }
 
 /// Can `next` come right after `step`?

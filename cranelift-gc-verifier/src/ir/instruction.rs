@@ -443,46 +443,6 @@ impl Passed {
     }
 }
 
-/// The address that `inst`, of this `format`, guards by putting null in its place.
-pub(crate) fn guarded_address(
-    func: &Function,
-    inst: Inst,
-    format: &InstructionData,
-) -> Option<Value> {
-    let InstructionData::Ternary {
-        opcode: Opcode::SelectSpectreGuard,
-        args: [_, if_true, if_false],
-    } = *format
-    else {
-        return None;
-    };
-    let is_null = |value| constant(func, value) == Some(0);
-    (is_null(if_true) || is_null(if_false)).then(|| func.dfg.first_result(inst))
-}
-
-/// The address that an access gets which a check of bounds lets pass, the condition that is checked, and what it is then: the other arm
-/// of this choice is null, so that the access traps.
-///
-/// NB: A choice that is no guard against speculation may be any choice of a number. It is a check only where the access takes its
-/// result for the address.
-pub(crate) fn checked_address(
-    func: &Function,
-    format: &InstructionData,
-) -> Option<(Value, Value, bool)> {
-    let InstructionData::Ternary {
-        opcode: Opcode::Select | Opcode::SelectSpectreGuard,
-        args: [condition, a, b],
-    } = *format
-    else {
-        return None;
-    };
-    match (constant(func, a), constant(func, b)) {
-        (Some(0), None) => Some((b, condition, false)),
-        (None, Some(0)) => Some((a, condition, true)),
-        _ => None,
-    }
-}
-
 /// Does an instruction of which `value` is an operand, and which makes this `access`, trap when it is
 /// null, or pass it on?
 pub(crate) fn relies_on(func: &Function, access: Option<&Access>, value: Value) -> bool {

@@ -7,6 +7,7 @@ pub(crate) mod fingerprint;
 pub(crate) mod gc_info;
 pub(crate) mod instruction;
 pub(crate) mod integer;
+pub(crate) mod linear;
 pub(crate) mod path;
 pub(crate) mod reader;
 pub(crate) mod safepoint;

@@ -4,8 +4,9 @@ use crate::ir::cfg::{Cfg, Node, constant, destinations};
 use crate::ir::constant::{always_traps, may_always_trap};
 use crate::ir::gc_info::returned;
 use crate::ir::instruction::{
-    Access, Kind, Passed, access_of, guarded_address, kinds, passed_by, relies_on, tells_few_bits,
+    Access, Kind, Passed, access_of, kinds, passed_by, relies_on, tells_few_bits,
 };
+use crate::ir::linear::guarded_address;
 use crate::ir::safepoint::{Safepoint, collects};
 use crate::ir::view::{Answer, BlockPass, Body, Item, Memory, Returned, SlotAccess, Watched};
 use cranelift_codegen::ir::{

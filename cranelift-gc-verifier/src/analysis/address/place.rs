@@ -13,8 +13,9 @@ use super::equality::Equality;
 use super::sum::{Base, Sums};
 use crate::ir::cfg::constant;
 use crate::ir::instruction::Access;
+use crate::ir::linear::{Linear, null_check_by};
 use cranelift_codegen::ir::{
-    Block, Function, Inst, InstructionData, MemFlagsData, Opcode, StackSlot, Value, ValueDef,
+    Block, Function, Inst, MemFlagsData, Opcode, StackSlot, Value, ValueDef,
 };
 use smallvec::SmallVec;
 
@@ -155,22 +156,13 @@ fn guarded(
     let ValueDef::Result(inst, _) = func.dfg.value_def(addr) else {
         return (addr, true);
     };
-    let is_null = |value| constant(func, equality.root(func, value)) == Some(0);
-    match func.dfg.insts[inst] {
-        InstructionData::Ternary {
-            opcode: Opcode::Select | Opcode::SelectSpectreGuard,
-            args: [_, a, b],
-        } => {
-            let checked = match (is_null(a), is_null(b)) {
-                (true, false) => Some(b),
-                (false, true) => Some(a),
-                _ => None,
-            };
-            let checked = checked.filter(|_| flags.trap_code().is_some());
-            (checked.unwrap_or(addr), false)
-        }
-        _ => (addr, true),
+    let format = &func.dfg.insts[inst];
+    if !matches!(Linear::of(format, 0), Linear::Choice(_)) {
+        return (addr, true);
     }
+    let number = |value| constant(func, equality.root(func, value));
+    let check = null_check_by(format, number).filter(|_| flags.trap_code().is_some());
+    (check.map_or(addr, |check| check.checked), false)
 }
 
 /// Where the value of an expression can change: the definitions that it is made of.

@@ -14,6 +14,7 @@
 //! not depend on where the base of the heap was loaded.
 
 use super::equality::Equality;
+use crate::ir::linear::Linear;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, StackSlot, Value, ValueDef};
 use smallvec::SmallVec;
@@ -30,20 +31,20 @@ enum Leaf {
     /// A value; its low bits, if the sum has fewer.
     Value(Value),
     /// A sum of so many bits, extended without the sign.
-    Extended(u32, Linear),
+    Extended(u32, Sum),
     /// So many bits at this address, which do not change: each load of them is the same value.
-    Loaded(u32, Linear),
+    Loaded(u32, Sum),
 }
 
 /// A sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Linear {
+pub(crate) struct Sum {
     pub(crate) terms: Terms,
     /// What is added to them.
     pub(crate) constant: u64,
 }
 
-impl Linear {
+impl Sum {
     /// Is it a constant, and not a sum?
     fn is_constant(self) -> bool {
         self.terms == NOTHING
@@ -82,7 +83,7 @@ pub(crate) struct Sums {
     leaf_numbers: FxHashMap<Leaf, (u32, Terms)>,
     lists: Vec<List>,
     numbers: FxHashMap<List, Terms>,
-    memo: Vec<Option<Linear>>,
+    memo: Vec<Option<Sum>>,
     /// What addresses are relative to, for [`place`](super::place).
     bases: Vec<Option<(Base, i64)>>,
     /// By value: is it a leaf of some?
@@ -188,7 +189,7 @@ impl Sums {
         terms
     }
 
-    fn leaf(&mut self, leaf: Leaf) -> Linear {
+    fn leaf(&mut self, leaf: Leaf) -> Sum {
         if let Leaf::Value(value) = leaf {
             let at = value.as_u32() as usize;
             if self.is_leaf.len() <= at {
@@ -202,11 +203,11 @@ impl Sums {
             self.lists.push(SmallVec::from_slice(&[(next.0, 1)]));
             next
         });
-        Linear { terms, constant: 0 }
+        Sum { terms, constant: 0 }
     }
 
     /// `a + factor * b`, of `bits` bits; `None` if that has too many leaves.
-    fn add(&mut self, a: Linear, factor: u64, b: Linear, bits: u32) -> Option<Linear> {
+    fn add(&mut self, a: Sum, factor: u64, b: Sum, bits: u32) -> Option<Sum> {
         let mask = mask(bits);
         let constant = a.constant.wrapping_add(b.constant.wrapping_mul(factor)) & mask;
         let (terms, others) = (
@@ -216,7 +217,7 @@ impl Sums {
         // NB: Most of what is added is a constant, or added to one. No coefficient has more bits than `a`.
         if others.is_empty() || terms.is_empty() && factor == 1 {
             let terms = if others.is_empty() { a.terms } else { b.terms };
-            return Some(Linear { terms, constant });
+            return Some(Sum { terms, constant });
         }
         let mut list = terms.clone();
         for &(leaf, coefficient) in others {
@@ -230,7 +231,7 @@ impl Sums {
             *coefficient &= mask;
             *coefficient != 0
         });
-        (list.len() <= WIDTH).then(|| Linear {
+        (list.len() <= WIDTH).then(|| Sum {
             terms: self.intern(list),
             constant,
         })
@@ -259,8 +260,8 @@ fn mask(bits: u32) -> u64 {
     }
 }
 
-fn constant(constant: u64) -> Linear {
-    Linear {
+fn constant(constant: u64) -> Sum {
+    Sum {
         terms: NOTHING,
         constant,
     }
@@ -268,11 +269,11 @@ fn constant(constant: u64) -> Linear {
 
 impl Sums {
     /// What `value` is as a sum.
-    pub(crate) fn linear(&mut self, func: &Function, value: Value) -> Linear {
+    pub(crate) fn linear(&mut self, func: &Function, value: Value) -> Sum {
         self.linear_within(func, value, DEPTH)
     }
 
-    fn linear_within(&mut self, func: &Function, value: Value, depth: u32) -> Linear {
+    fn linear_within(&mut self, func: &Function, value: Value, depth: u32) -> Sum {
         let value = self.equality.root(func, value);
         let at = value.as_u32() as usize;
         if let Some(&Some(known)) = self.memo.get(at) {
@@ -294,7 +295,7 @@ impl Sums {
     }
 
     /// What `value` is if it is no leaf.
-    fn sum(&mut self, func: &Function, value: Value, depth: u32) -> Option<Linear> {
+    fn sum(&mut self, func: &Function, value: Value, depth: u32) -> Option<Sum> {
         let ty = func.dfg.value_type(value);
         let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
             return None;
@@ -308,13 +309,6 @@ impl Sums {
                 opcode: Opcode::Iconst,
                 imm,
             } => Some(constant(imm.bits() as u64 & mask(bits))),
-            InstructionData::StackAddr {
-                stack_slot, offset, ..
-            } => {
-                let slot = self.leaf(Leaf::Slot(stack_slot));
-                let offset = constant(i64::from(offset) as u64);
-                self.add(slot, 1, offset, bits)
-            }
             InstructionData::Load { arg, offset, .. } if self.is_unchanging(func, inst) => {
                 if func.dfg.value_type(arg).bits() != 64 {
                     return None;
@@ -324,65 +318,69 @@ impl Sums {
                 let addr = self.add(addr, 1, offset, 64)?;
                 Some(self.leaf(Leaf::Loaded(bits, addr)))
             }
-            InstructionData::IntAddTrap { args, .. } => {
-                let [a, b] = args.map(|arg| self.linear_within(func, arg, depth));
+            ref data => self.step(func, Linear::of(data, 0), bits, depth),
+        }
+    }
+
+    /// What is made of others like that.
+    fn step(&mut self, func: &Function, linear: Linear, bits: u32, depth: u32) -> Option<Sum> {
+        let of = |sums: &mut Self, arg| sums.linear_within(func, arg, depth);
+        match linear {
+            Linear::Slot(slot, offset) => {
+                let slot = self.leaf(Leaf::Slot(slot));
+                self.add(slot, 1, constant(offset as u64), bits)
+            }
+            Linear::Sum([a, b]) | Linear::Exact([a, b]) => {
+                let (a, b) = (of(self, a), of(self, b));
                 self.add(a, 1, b, bits)
             }
-            InstructionData::Binary { opcode, args } => {
-                let factor = match opcode {
-                    Opcode::Iadd => Some(1),
-                    Opcode::Isub => Some(u64::MAX),
-                    Opcode::Imul | Opcode::Ishl => None,
-                    _ => return None,
-                };
-                let [a, b] = args.map(|arg| self.linear_within(func, arg, depth));
-                match (factor, opcode) {
-                    (Some(factor), _) => self.add(a, factor, b, bits),
-                    (None, Opcode::Ishl) if b.is_constant() => {
-                        let factor = 1 << (b.constant % u64::from(bits));
-                        self.add(constant(0), factor, a, bits)
-                    }
-                    (None, Opcode::Imul) if b.is_constant() => {
-                        self.add(constant(0), b.constant, a, bits)
-                    }
-                    (None, Opcode::Imul) if a.is_constant() => {
-                        self.add(constant(0), a.constant, b, bits)
-                    }
-                    (None, _) => None,
+            Linear::Difference([a, b]) => {
+                let (a, b) = (of(self, a), of(self, b));
+                self.add(a, u64::MAX, b, bits)
+            }
+            Linear::Product([a, b]) => {
+                let (a, b) = (of(self, a), of(self, b));
+                if b.is_constant() {
+                    self.add(constant(0), b.constant, a, bits)
+                } else if a.is_constant() {
+                    self.add(constant(0), a.constant, b, bits)
+                } else {
+                    None
                 }
             }
-            InstructionData::Unary {
-                opcode: Opcode::Uextend,
-                arg,
-            } => self.extended(func, arg, bits, depth),
-            InstructionData::Unary {
-                opcode: Opcode::Ireduce,
-                arg,
-            } if func.dfg.value_type(arg).bits() <= 64 => {
-                let wide = self.linear_within(func, arg, depth);
+            Linear::Shifted([a, by]) => {
+                let (a, by) = (of(self, a), of(self, by));
+                let factor = 1 << (by.constant % u64::from(bits));
+                by.is_constant()
+                    .then(|| self.add(constant(0), factor, a, bits))?
+            }
+            Linear::Negative(a) => {
+                let a = of(self, a);
+                self.add(constant(0), u64::MAX, a, bits)
+            }
+            Linear::Extended(arg) => self.extended(func, arg, bits, depth),
+            Linear::Truncated(arg) if func.dfg.value_type(arg).bits() <= 64 => {
+                let wide = of(self, arg);
                 self.truncated(wide, bits)
             }
-            _ => None,
+            Linear::Truncated(_) | Linear::SignExtended(_) | Linear::Choice(_) | Linear::Other => {
+                None
+            }
         }
     }
 
     /// `arg`, extended to `bits` bits without the sign.
-    fn extended(&mut self, func: &Function, arg: Value, bits: u32, depth: u32) -> Option<Linear> {
+    fn extended(&mut self, func: &Function, arg: Value, bits: u32, depth: u32) -> Option<Sum> {
         let depth = depth.checked_sub(1)?;
         let arg = self.equality.root(func, arg);
-        if let ValueDef::Result(inst, 0) = func.dfg.value_def(arg) {
-            match func.dfg.insts[inst] {
-                InstructionData::IntAddTrap { args: [a, b], .. } => {
-                    let a = self.extended(func, a, bits, depth)?;
-                    let b = self.extended(func, b, bits, depth)?;
-                    return self.add(a, 1, b, bits);
-                }
-                InstructionData::Unary {
-                    opcode: Opcode::Uextend,
-                    arg,
-                } => return self.extended(func, arg, bits, depth),
-                _ => {}
+        match Linear::of_value(func, arg) {
+            Linear::Exact([a, b]) => {
+                let a = self.extended(func, a, bits, depth)?;
+                let b = self.extended(func, b, bits, depth)?;
+                return self.add(a, 1, b, bits);
             }
+            Linear::Extended(arg) => return self.extended(func, arg, bits, depth),
+            _ => {}
         }
         let narrow = self.linear_within(func, arg, depth);
         if narrow.is_constant() {
@@ -393,7 +391,7 @@ impl Sums {
     }
 
     /// The low `bits` bits of `wide`.
-    fn truncated(&mut self, wide: Linear, bits: u32) -> Option<Linear> {
+    fn truncated(&mut self, wide: Sum, bits: u32) -> Option<Sum> {
         let mut sum = constant(wide.constant & mask(bits));
         for (leaf, coefficient) in self.lists[wide.terms.0 as usize].clone() {
             let leaf = match self.leaves[leaf as usize] {

@@ -13,7 +13,7 @@
 //! sum unless it traps on overflow.
 
 use crate::ir::cfg::constant;
-use crate::ir::instruction::checked_address;
+use crate::ir::linear::{Linear, null_check};
 use crate::ir::view::Body;
 use cranelift_codegen::ir::{Function, GcFact, InstructionData, Opcode, Value, ValueDef, types};
 use smallvec::SmallVec;
@@ -83,19 +83,39 @@ impl Address {
 
 /// Is `value` of an address made of others, or a number?
 fn is_made(func: &Function, value: Value) -> bool {
-    let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
-        return false;
-    };
-    match &func.dfg.insts[inst] {
-        InstructionData::UnaryImm { .. } | InstructionData::IntAddTrap { .. } => true,
-        InstructionData::Binary { opcode, .. } => matches!(opcode, Opcode::Iadd | Opcode::Isub),
-        InstructionData::Unary { opcode, .. } => *opcode == Opcode::Uextend,
-        InstructionData::LoadNoOffset { opcode, .. } => *opcode == Opcode::Bitcast,
-        InstructionData::Ternary { opcode, .. } => {
-            matches!(opcode, Opcode::Select | Opcode::SelectSpectreGuard)
-        }
-        _ => false,
+    match Linear::of_value(func, value) {
+        Linear::Sum(_)
+        | Linear::Exact(_)
+        | Linear::Difference(_)
+        | Linear::Extended(_)
+        | Linear::Choice(_) => true,
+        Linear::Slot(..)
+        | Linear::Product(_)
+        | Linear::Shifted(_)
+        | Linear::Negative(_)
+        | Linear::SignExtended(_)
+        | Linear::Truncated(_) => false,
+        Linear::Other => constant(func, value).is_some() || same_bits(func, value).is_some(),
     }
+}
+
+/// What `value`, of 64 bits, has the bits of. Those of an address may be those of a float on the way.
+fn same_bits(func: &Function, value: Value) -> Option<Value> {
+    let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
+        return None;
+    };
+    let InstructionData::LoadNoOffset {
+        opcode: Opcode::Bitcast,
+        arg,
+        ..
+    } = func.dfg.insts[inst]
+    else {
+        return None;
+    };
+    let of = func.dfg.value_type(arg);
+    let ty = func.dfg.value_type(value);
+    let is_wide = matches!(ty, types::I64 | types::F64);
+    (is_wide && of.bits() == ty.bits() && !of.is_vector()).then_some(arg)
 }
 
 /// The only value of a kind, if there are not more.
@@ -133,13 +153,7 @@ impl Parts {
         is_added: bool,
         pending: &mut SmallVec<[(Value, bool); 8]>,
     ) {
-        let data = match func.dfg.value_def(value) {
-            ValueDef::Result(inst, 0) => Some(&func.dfg.insts[inst]),
-            _ => None,
-        };
-        if let Some(InstructionData::UnaryImm { .. }) = data
-            && let Some(n) = constant(func, value)
-        {
+        if let Some(n) = constant(func, value) {
             let n = n as i64;
             self.offset = match is_added {
                 true => self.offset.wrapping_add(n),
@@ -155,38 +169,22 @@ impl Parts {
             }
             return;
         }
-        match data {
-            Some(&InstructionData::Binary {
-                opcode: Opcode::Iadd,
-                args: [a, b],
-            }) => {
+        if let Some(same) = same_bits(func, value) {
+            pending.push((same, is_added));
+            return;
+        }
+        match Linear::of_value(func, value) {
+            Linear::Sum([a, b]) => {
                 // NB: A narrow sum may wrap.
                 self.is_other |= ty != types::I64;
                 pending.extend([(a, is_added), (b, is_added)]);
             }
-            Some(&InstructionData::IntAddTrap { args: [a, b], .. }) => {
-                pending.extend([(a, is_added), (b, is_added)]);
-            }
-            Some(&InstructionData::Binary {
-                opcode: Opcode::Isub,
-                args: [a, b],
-            }) => {
+            Linear::Exact([a, b]) => pending.extend([(a, is_added), (b, is_added)]),
+            Linear::Difference([a, b]) => {
                 self.is_other |= ty != types::I64;
                 pending.extend([(a, is_added), (b, !is_added)]);
             }
-            Some(&InstructionData::Unary {
-                opcode: Opcode::Uextend,
-                arg,
-            }) if func.dfg.value_type(arg) == types::I32 => pending.push((arg, is_added)),
-            // NB: The bits may be those of a float on the way.
-            Some(&InstructionData::LoadNoOffset {
-                opcode: Opcode::Bitcast,
-                arg,
-                ..
-            }) if func.dfg.value_type(arg).bits() == ty.bits()
-                && matches!(ty, types::I64 | types::F64)
-                && !func.dfg.value_type(arg).is_vector() =>
-            {
+            Linear::Extended(arg) if func.dfg.value_type(arg) == types::I32 => {
                 pending.push((arg, is_added));
             }
             _ if ty == types::I64 && is_added => self.pointers.push(value),
@@ -245,32 +243,21 @@ impl Unchecked {
             if func.dfg.value_type(value) != types::I64 {
                 break;
             }
-            if let Some((checked, condition, is)) = checked_address(func, data) {
-                value = checked;
+            if let Some(check) = null_check(func, data) {
+                value = check.checked;
                 found.addr = value;
                 found.offset = offset;
                 found.subtracted.clone_from(&subtracted);
-                found.conditions.push((condition, is));
+                found.conditions.push(check.condition);
                 continue;
             }
-            let InstructionData::Binary {
-                opcode,
-                args: [a, b],
-            } = *data
-            else {
-                break;
-            };
-            match (opcode, constant(func, a), constant(func, b)) {
-                (Opcode::Iadd, None, Some(n)) => {
-                    (value, offset) = (a, offset.wrapping_add(n as i64));
-                }
-                (Opcode::Iadd, Some(n), None) => {
-                    (value, offset) = (b, offset.wrapping_add(n as i64));
-                }
-                (Opcode::Isub, None, Some(n)) => {
-                    (value, offset) = (a, offset.wrapping_sub(n as i64));
-                }
-                (Opcode::Isub, None, None) if is_narrow(func, body, b) => {
+            let linear = Linear::of(data, 0);
+            if let Some((rest, n)) = linear.plus_number(func) {
+                (value, offset) = (rest, offset.wrapping_add(n));
+                continue;
+            }
+            match linear {
+                Linear::Difference([a, b]) if is_narrow(func, body, b) => {
                     value = a;
                     subtracted.push(b);
                 }
@@ -291,9 +278,8 @@ impl Unchecked {
 
 /// Is `value` a number of 32 bits or fewer, extended?
 fn is_narrow(func: &Function, body: &Body, value: Value) -> bool {
-    let inst = func.dfg.value_def(body.resolve(func, value)).inst();
-    let opcode = inst.map(|inst| func.dfg.insts[inst].opcode());
-    opcode == Some(Opcode::Uextend)
+    let linear = Linear::of_value(func, body.resolve(func, value));
+    matches!(linear, Linear::Extended(_))
 }
 
 /// Is `value` known to be a reference?

@@ -18,10 +18,11 @@ use crate::analysis::slots::{Hold, Slots};
 use crate::finding::hazard::{Hazard, Hazards};
 use crate::ir::cfg::{Cfg, constant};
 use crate::ir::instruction::access;
+use crate::ir::linear::is_in_slot;
 use crate::ir::view::Body;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::entity::SecondaryMap;
-use cranelift_codegen::ir::{Function, Opcode, Value, ValueDef, types};
+use cranelift_codegen::ir::{Function, Value, ValueDef, types};
 use cranelift_codegen::packed_option::PackedOption;
 
 use smallvec::SmallVec;
@@ -212,19 +213,4 @@ fn equal_parameters(func: &Function, cfg: &Cfg, body: &Body) -> Vec<(Value, Valu
         first = next;
     }
     Vec::new()
-}
-
-/// Is `address` one in a stack slot?
-fn is_in_slot(func: &Function, mut address: Value) -> bool {
-    for _ in 0..MAX_STEPS {
-        let Some(inst) = func.dfg.value_def(func.dfg.resolve_aliases(address)).inst() else {
-            return false;
-        };
-        match func.dfg.insts[inst].opcode() {
-            Opcode::StackAddr => return true,
-            Opcode::Iadd => address = func.dfg.inst_args(inst)[0],
-            _ => return false,
-        }
-    }
-    false
 }

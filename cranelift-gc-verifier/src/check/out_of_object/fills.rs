@@ -20,8 +20,9 @@ use crate::finding::object::{OutOfObject, Outside};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Node, constant};
 use crate::ir::gc_info::accessed_kind;
+use crate::ir::linear::Linear;
 use cranelift_codegen::ir::{
-    Function, GcField, GcHeapType, Inst, InstructionData, Opcode, Value, ValueDef,
+    Function, GcField, GcHeapType, Inst, InstructionData, Value, ValueDef,
 };
 
 /// What numbers are tried as.
@@ -142,14 +143,7 @@ fn added_to(
     value: Value,
     base: Value,
 ) -> Option<Value> {
-    let ValueDef::Result(inst, _) = func.dfg.value_def(resolve(value)) else {
-        return None;
-    };
-    let InstructionData::Binary {
-        opcode: Opcode::Iadd,
-        args,
-    } = func.dfg.insts[inst]
-    else {
+    let Linear::Sum(args) = Linear::of_value(func, resolve(value)) else {
         return None;
     };
     let [a, b] = args.map(resolve);

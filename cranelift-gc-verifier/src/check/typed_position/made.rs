@@ -10,6 +10,7 @@ use crate::analysis::kind::address::Address;
 use crate::analysis::kind::dominating::argument;
 use crate::ir::cfg::{Cfg, constant};
 use crate::ir::instruction::{Passed, passed_on};
+use crate::ir::linear::{Linear, unguarded};
 use crate::ir::view::Body;
 use cranelift_codegen::ir::{
     Function, GcFact, Inst, InstructionData, Opcode, Value, ValueDef, types,
@@ -112,20 +113,16 @@ pub(super) fn references_of(
     for _ in 0..MAX_VALUES {
         address = body.resolve(func, address);
         match func.dfg.value_def(address) {
-            ValueDef::Result(inst, _) => match func.dfg.insts[inst] {
-                InstructionData::Binary {
-                    opcode: Opcode::Iadd,
-                    args: [a, b],
-                } if constant(func, b).is_some() => {
-                    address = a;
+            ValueDef::Result(..) => {
+                let linear = Linear::of_value(func, address);
+                if let Some((base, _)) = linear.plus_number(func) {
+                    address = base;
                     continue;
                 }
-                InstructionData::Ternary {
-                    opcode: Opcode::Select,
-                    args: [_, yes, no],
-                } => addresses.extend([yes, no]),
-                _ => {}
-            },
+                if let (Linear::Choice([_, yes, no]), None) = (linear, unguarded(func, address)) {
+                    addresses.extend([yes, no]);
+                }
+            }
             ValueDef::Param(block, number) => {
                 if let (Some(node), true) =
                     (cfg.node(block), func.layout.entry_block() != Some(block))

@@ -14,6 +14,7 @@ use crate::analysis::nullness::eval::is_loaded;
 use crate::analysis::slots::part;
 use crate::ir::cfg::{Cfg, Edge, Node, constant, destinations};
 use crate::ir::instruction::Access;
+use crate::ir::linear::{Linear, unguarded};
 use crate::ir::path::Point;
 use crate::ir::view::{Body, Item};
 use cranelift_codegen::ir::{
@@ -698,57 +699,51 @@ fn term(func: &Function, value: Value) -> Term {
     let Some(inst) = func.dfg.value_def(value).inst() else {
         return Term::Leaf;
     };
-    match func.dfg.insts[inst] {
+    if let InstructionData::LoadNoOffset {
+        opcode: Opcode::Bitcast,
+        arg,
+        ..
+    } = func.dfg.insts[inst]
+    {
+        return Term::Same(arg);
+    }
+    // What is out of bounds traps.
+    if let Some(checked) = unguarded(func, value) {
+        return Term::Same(checked);
+    }
+    let number = |value| constant(func, value).map(|n| n as i64);
+    let is_index = |value| func.dfg.value_type(value).bits() >= 32;
+    let other = match is_pure(func, inst) {
+        true => Term::Opaque(inst),
+        false => Term::Leaf,
+    };
+    match Linear::of_value(func, value) {
         // NB: A narrow sum may wrap; an index into the heap that does is out of bounds.
-        InstructionData::Binary {
-            opcode: Opcode::Iadd,
-            args: [a, b],
-        }
-        | InstructionData::IntAddTrap { args: [a, b], .. } => Term::Sum(a, b),
-        InstructionData::Binary {
-            opcode: Opcode::Isub,
-            args: [a, b],
-        } => Term::Difference(a, b),
-        InstructionData::Binary {
-            opcode: Opcode::Ishl,
-            args: [a, by],
-        } if constant(func, by).is_some_and(|by| by < 32) => {
-            Term::Times(a, 1 << constant(func, by).unwrap_or_default())
-        }
-        InstructionData::Binary {
-            opcode: Opcode::Imul,
-            args: [a, b],
-        } => match (constant(func, a), constant(func, b)) {
-            (_, Some(factor)) => Term::Times(a, factor as i64),
-            (Some(factor), None) => Term::Times(b, factor as i64),
-            (None, None) => Term::Opaque(inst),
+        Linear::Sum([a, b]) | Linear::Exact([a, b]) => Term::Sum(a, b),
+        Linear::Difference([a, b]) => Term::Difference(a, b),
+        Linear::Negative(a) => Term::Times(a, -1),
+        Linear::Shifted([a, by]) => match number(by) {
+            Some(by @ 0..32) => Term::Times(a, 1 << by),
+            _ => other,
         },
-        InstructionData::Unary {
-            opcode: Opcode::Uextend | Opcode::Ireduce,
-            arg,
-        } if func.dfg.value_type(arg).bits() >= 32 && func.dfg.value_type(value).bits() >= 32 => {
+        Linear::Product([a, b]) => match (number(a), number(b)) {
+            (_, Some(factor)) => Term::Times(a, factor),
+            (Some(factor), None) => Term::Times(b, factor),
+            (None, None) => other,
+        },
+        Linear::Extended(arg) | Linear::Truncated(arg) if is_index(arg) && is_index(value) => {
             Term::Same(arg)
         }
-        InstructionData::LoadNoOffset {
-            opcode: Opcode::Bitcast,
-            arg,
-            ..
-        } => Term::Same(arg),
-        // What is out of bounds traps.
-        InstructionData::Ternary {
-            opcode: Opcode::SelectSpectreGuard,
-            args: [_, null, checked],
-        } if constant(func, null) == Some(0) => Term::Same(checked),
-        InstructionData::Ternary {
-            opcode: Opcode::Select | Opcode::SelectSpectreGuard,
-            args: [condition, a, b],
-        } => match constant(func, condition) {
+        Linear::Choice([condition, a, b]) => match constant(func, condition) {
             Some(0) => Term::Same(b),
             Some(_) => Term::Same(a),
             None => Term::OneOf(a, b),
         },
-        _ if is_pure(func, inst) => Term::Opaque(inst),
-        _ => Term::Leaf,
+        Linear::Extended(_)
+        | Linear::SignExtended(_)
+        | Linear::Truncated(_)
+        | Linear::Slot(..)
+        | Linear::Other => other,
     }
 }
 
@@ -765,10 +760,8 @@ fn is_pure(func: &Function, inst: Inst) -> bool {
 
 /// The slot whose address `value` is, and the offset in it.
 fn slot_of(func: &Function, value: Value) -> Option<(StackSlot, i64)> {
-    match func.dfg.insts[func.dfg.value_def(value).inst()?] {
-        InstructionData::StackAddr {
-            stack_slot, offset, ..
-        } => Some((stack_slot, offset.into())),
+    match Linear::of_value(func, value) {
+        Linear::Slot(slot, offset) => Some((slot, offset)),
         _ => None,
     }
 }

@@ -14,6 +14,7 @@ use crate::ir::cfg::{Node, destinations};
 use crate::ir::gc_info::returned;
 use crate::ir::instruction::{Access, Stored, access, stored_by};
 use crate::ir::integer::narrow::{binary, fits};
+use crate::ir::linear::Linear;
 use crate::ir::steps;
 use crate::ir::steps::Analysis;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -314,7 +315,7 @@ impl World {
         if let Some(word) = unchanged(data, func.dfg.value_type(result), args) {
             return Ok(word);
         }
-        let tag = tag_of(data, args);
+        let tag = tag_of(data, index, args);
         if tag == Tag::Vague {
             return Ok(VAGUE);
         }
@@ -437,30 +438,36 @@ fn unchanged(data: &InstructionData, ty: Type, args: &[Word]) -> Option<Word> {
     }
 }
 
-/// What an instruction makes of what its operands are.
-fn tag_of(data: &InstructionData, args: &[Word]) -> Tag {
+/// What the result with this index is, by what the operands are.
+fn tag_of(data: &InstructionData, index: usize, args: &[Word]) -> Tag {
     use Tag::*;
     let tags: SmallVec<[Tag; 4]> = args.iter().map(|arg| arg.tag).collect();
     if tags.iter().all(|&tag| tag == Plain) {
         return Plain;
     }
+    match (Linear::of(data, index), &tags[..]) {
+        (Linear::Sum(_) | Linear::Exact(_), &[a, b]) => {
+            return match (a, b) {
+                (tag @ (Base | Reference(_) | Address(_) | Slot(_)), Plain)
+                | (Plain, tag @ (Base | Reference(_) | Address(_) | Slot(_))) => tag,
+                (Base, Reference(object)) | (Reference(object), Base) => Address(object),
+                _ => Vague,
+            };
+        }
+        (Linear::Difference(_), &[a, b]) => {
+            return match (a, b) {
+                (tag @ (Base | Reference(_) | Address(_) | Slot(_)), Plain) => tag,
+                (Base, Base) => Plain,
+                (Reference(a), Reference(b)) | (Address(a), Address(b)) if a == b => Plain,
+                (Address(object), Base) => Reference(object),
+                (Address(a), Reference(b)) if a == b => Base,
+                _ => Vague,
+            };
+        }
+        (Linear::Extended(_) | Linear::Truncated(_), &[tag @ (Reference(_) | Type)]) => return tag,
+        _ => {}
+    }
     match (data.opcode(), &tags[..]) {
-        (Opcode::Iadd | Opcode::UaddOverflowTrap, &[a, b]) => match (a, b) {
-            (tag @ (Base | Reference(_) | Address(_) | Slot(_)), Plain)
-            | (Plain, tag @ (Base | Reference(_) | Address(_) | Slot(_))) => tag,
-            (Base, Reference(object)) | (Reference(object), Base) => Address(object),
-            _ => Vague,
-        },
-        (Opcode::Isub, &[a, b]) => match (a, b) {
-            (tag @ (Base | Reference(_) | Address(_) | Slot(_)), Plain) => tag,
-            (Base, Base) => Plain,
-            (Reference(a), Reference(b)) | (Address(a), Address(b)) if a == b => Plain,
-            (Address(object), Base) => Reference(object),
-            (Address(a), Reference(b)) if a == b => Base,
-            _ => Vague,
-        },
-        (Opcode::Uextend, &[tag @ (Reference(_) | Type)]) => tag,
-        (Opcode::Ireduce, &[tag @ (Reference(_) | Type)]) => tag,
         (Opcode::Bitcast, &[tag @ (Base | Reference(_) | Address(_))]) => tag,
         (Opcode::Icmp, &[a, b]) => {
             let is_equality = matches!(data.cond_code(), Some(IntCC::Equal | IntCC::NotEqual));

@@ -17,10 +17,11 @@ use crate::analysis::kind::thing::named_types;
 use crate::ir::cfg::Cfg;
 use crate::ir::constant::constant;
 use crate::ir::instruction::Kind;
+use crate::ir::linear::Linear;
 use crate::ir::view::Body;
 use cranelift_codegen::FxHashSet;
 use cranelift_codegen::entity::EntitySet;
-use cranelift_codegen::ir::{Function, GcFact, InstructionData, Opcode, Value, ValueDef, types};
+use cranelift_codegen::ir::{Function, GcFact, Value, ValueDef, types};
 
 /// How many numbers are taken from the function.
 const MAX_NUMBERS: usize = 64;
@@ -65,12 +66,8 @@ pub(crate) fn bases(facts: &Facts) -> EntitySet<Value> {
         if !item.kind.is(Kind::ADDS_UP) {
             continue;
         }
-        match func.dfg.insts[item.inst] {
-            InstructionData::Binary {
-                opcode: Opcode::Iadd,
-                ..
-            }
-            | InstructionData::IntAddTrap { .. } => {}
+        match Linear::of(&func.dfg.insts[item.inst], 0) {
+            Linear::Sum(_) | Linear::Exact(_) => {}
             _ => continue,
         }
         let [a, b] = body.operands(item);
@@ -128,16 +125,9 @@ fn is_index(facts: &Facts, value: Value, depth: u32) -> bool {
         return false;
     };
     match func.dfg.value_def(value) {
-        ValueDef::Result(inst, 0) => match func.dfg.insts[inst] {
-            InstructionData::Unary {
-                opcode: Opcode::Uextend,
-                arg,
-            } => facts.values.class(body.resolve(func, arg)) != Class::Plain,
-            InstructionData::Binary {
-                opcode: Opcode::Iadd,
-                args,
-            }
-            | InstructionData::IntAddTrap { args, .. } => {
+        ValueDef::Result(..) => match Linear::of_value(func, value) {
+            Linear::Extended(arg) => facts.values.class(body.resolve(func, arg)) != Class::Plain,
+            Linear::Sum(args) | Linear::Exact(args) => {
                 args.iter().any(|&arg| constant(func, arg).is_some())
                     && args.iter().any(|&arg| is_index(facts, arg, depth))
             }
@@ -153,7 +143,7 @@ fn is_index(facts: &Facts, value: Value, depth: u32) -> bool {
                 arg.is_some_and(|arg| is_index(facts, arg, depth))
             })
         }
-        ValueDef::Result(..) | ValueDef::Union(..) => false,
+        ValueDef::Union(..) => false,
     }
 }
 

@@ -11,6 +11,7 @@
 use super::{Bounds, HEAP_SIZE, Key, largest, number, signed};
 use crate::check::out_of_object::form::Form;
 use crate::ir::cfg::constant;
+use crate::ir::linear::Linear;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstructionData, Opcode, Value, ValueDef};
 
@@ -192,8 +193,7 @@ impl Bounds<'_, '_> {
 
     pub(super) fn exact_anew(&mut self, value: Value, bits: u32) -> Option<Form> {
         let func = self.context.func;
-        if let ValueDef::Result(inst, 0) = func.dfg.value_def(value)
-            && let InstructionData::IntAddTrap { args: [a, b], .. } = func.dfg.insts[inst]
+        if let Linear::Exact([a, b]) = Linear::of_value(func, value)
             && value != self.object
         {
             // It is there, and so it did not trap.
@@ -260,16 +260,11 @@ impl Bounds<'_, '_> {
         else {
             return None;
         };
-        let data = func.dfg.insts[inst];
-        let bits = self.bits(value);
-        match (data.opcode(), data) {
-            (Opcode::Iadd | Opcode::UaddOverflow, InstructionData::Binary { args: [a, b], .. }) => {
-                self.modular(a).plus(&self.modular(b))
-            }
-            (Opcode::Isub | Opcode::UsubOverflow, InstructionData::Binary { args: [a, b], .. }) => {
-                self.modular(a).minus(&self.modular(b))
-            }
-            (Opcode::Imul | Opcode::UmulOverflow, InstructionData::Binary { args: [a, b], .. }) => {
+        match Linear::of(&func.dfg.insts[inst], 0) {
+            Linear::Sum([a, b]) => self.modular(a).plus(&self.modular(b)),
+            Linear::Exact(_) => Some(self.exact(value)),
+            Linear::Difference([a, b]) => self.modular(a).minus(&self.modular(b)),
+            Linear::Product([a, b]) => {
                 let (a, b) = (self.modular(a), self.modular(b));
                 match (a.as_number(), b.as_number()) {
                     (_, Some(times)) => a.times(times),
@@ -277,21 +272,21 @@ impl Bounds<'_, '_> {
                     (None, None) => None,
                 }
             }
-            (Opcode::Ishl, InstructionData::Binary { args: [a, by], .. }) => {
+            Linear::Shifted([a, by]) => {
+                let bits = self.bits(value);
                 let by = number(func, self.context.root(by))?;
                 let by = by % u64::from(bits);
                 (bits <= 64).then(|| self.modular(a))?.times(1 << by)
             }
-            (Opcode::Ineg, InstructionData::Unary { arg, .. }) => self.modular(arg).times(-1),
-            (Opcode::Uextend, InstructionData::Unary { arg, .. }) => Some(self.exact(arg)),
-            (Opcode::Ireduce, InstructionData::Unary { arg, .. }) => Some(self.modular(arg)),
-            (Opcode::Sextend, InstructionData::Unary { arg, .. }) => {
+            Linear::Negative(arg) => self.modular(arg).times(-1),
+            Linear::Extended(arg) => Some(self.exact(arg)),
+            Linear::Truncated(arg) => Some(self.modular(arg)),
+            Linear::SignExtended(arg) => {
                 let half = largest(self.bits(arg)) >> 1;
                 let form = self.exact(arg);
                 self.is_at_most(&form, half).then_some(form)
             }
-            (_, InstructionData::IntAddTrap { .. }) => Some(self.exact(value)),
-            _ => None,
+            Linear::Slot(..) | Linear::Choice(_) | Linear::Other => None,
         }
     }
 }

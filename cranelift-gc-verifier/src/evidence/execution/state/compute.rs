@@ -11,6 +11,7 @@ use super::super::context::Context;
 use super::super::terms::{Byte, Bytes, Term, Terms};
 use super::{State, width_of};
 use crate::ir::arithmetic::{Outcome, eval_inst};
+use crate::ir::linear::Linear;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Inst, InstructionData, Opcode};
 
@@ -35,33 +36,27 @@ impl State {
         }
         let is_narrow = ty.is_int() && width <= 8;
         let minus_one = u64::MAX;
-        match (data, args) {
-            (
-                &InstructionData::StackAddr {
-                    stack_slot, offset, ..
-                },
-                _,
-            ) => {
-                let slot = terms.slot(width, stack_slot);
-                let offset = i64::from(i32::from(offset)) as u64;
-                Some(terms.sum(width, &[(slot, 1)], offset))
+        if let (&InstructionData::IntCompare { cond, .. }, &[a, b]) = (data, args) {
+            return Some(terms.compare(cond, a, b));
+        }
+        match (Linear::of(data, index), args) {
+            (Linear::Slot(slot, offset), _) => {
+                let slot = terms.slot(width, slot);
+                Some(terms.sum(width, &[(slot, 1)], offset as u64))
             }
-            (&InstructionData::IntCompare { cond, .. }, &[a, b]) => Some(terms.compare(cond, a, b)),
-            (InstructionData::IntAddTrap { .. }, &[a, b]) if is_narrow => {
+            (Linear::Exact(_), &[a, b]) if is_narrow => {
                 let sum = terms.sum(width, &[(a, 1), (b, 1)], 0);
                 // It goes on where it does not overflow.
                 let fits = terms.compare(IntCC::UnsignedGreaterThanOrEqual, sum, a);
                 self.known.assume(terms, fits, true);
                 Some(sum)
             }
-            (_, &[a, b]) if is_narrow && opcode == Iadd => {
-                Some(terms.sum(width, &[(a, 1), (b, 1)], 0))
-            }
-            (_, &[a, b]) if is_narrow && opcode == Isub => Some(terms.difference(a, b)),
-            (_, &[a]) if is_narrow && opcode == Ineg => {
+            (Linear::Sum(_), &[a, b]) if is_narrow => Some(terms.sum(width, &[(a, 1), (b, 1)], 0)),
+            (Linear::Difference(_), &[a, b]) if is_narrow => Some(terms.difference(a, b)),
+            (Linear::Negative(_), &[a]) if is_narrow => {
                 Some(terms.sum(width, &[(a, minus_one)], 0))
             }
-            (_, &[a, b]) if is_narrow && opcode == Imul => {
+            (Linear::Product(_), &[a, b]) if is_narrow => {
                 let times = |term: Term| terms.bits(term).map(|bits| bits as u64);
                 match (times(a), times(b)) {
                     (_, Some(times)) => Some(terms.sum(width, &[(a, times)], 0)),
@@ -69,11 +64,11 @@ impl State {
                     _ => Some(terms.apply(width, opcode, 0, args)),
                 }
             }
+            (Linear::Extended(_), &[a]) => Some(terms.extended(width, a)),
+            (Linear::Truncated(_), &[a]) => Some(terms.low_part(width, a)),
             (_, &[a, b]) if ty.is_int() && matches!(opcode, Ishl | Ushr) => {
                 self.shifted(terms, opcode, a, b)
             }
-            (_, &[a]) if opcode == Uextend => Some(terms.extended(width, a)),
-            (_, &[a]) if opcode == Ireduce => Some(terms.low_part(width, a)),
             // NB: In memory and as an integer, lanes come in the same order on a little-endian machine.
             (_, &[a]) if opcode == Bitcast && terms.width(a) == width => Some(a),
             (_, &[a, b]) if matches!(opcode, Band | Bor | Bxor) => {
