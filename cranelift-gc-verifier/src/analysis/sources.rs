@@ -317,52 +317,6 @@ fn evaluated(
     }
 }
 
-/// The bits of an integer that is computed of constants only.
-///
-/// NB: Only what is simple is computed: a root is seldom the result of arithmetic.
-pub(crate) fn folded(func: &Function, value: Value) -> Option<u64> {
-    folded_within(func, value, 8)
-}
-
-fn folded_within(func: &Function, value: Value, depth: u32) -> Option<u64> {
-    if let Some(n) = constant(func, value) {
-        return Some(n);
-    }
-    let depth = depth.checked_sub(1)?;
-    let value = func.dfg.resolve_aliases(value);
-    let inst = func.dfg.value_def(value).inst()?;
-    let bits = func.dfg.value_type(value).bits();
-    if !func.dfg.value_type(value).is_int() || bits > 64 {
-        return None;
-    }
-    let of = |value| folded_within(func, value, depth);
-    let n = match func.dfg.insts[inst] {
-        InstructionData::Unary { opcode, arg } => match opcode {
-            Opcode::Uextend | Opcode::Ireduce => of(arg)?,
-            Opcode::Ineg => of(arg)?.wrapping_neg(),
-            Opcode::Bnot => !of(arg)?,
-            _ => return None,
-        },
-        InstructionData::Binary { opcode, args } => {
-            let (a, b) = (of(args[0])?, of(args[1])?);
-            let amount = (b % u64::from(bits)) as u32;
-            match opcode {
-                Opcode::Iadd => a.wrapping_add(b),
-                Opcode::Isub => a.wrapping_sub(b),
-                Opcode::Imul => a.wrapping_mul(b),
-                Opcode::Band => a & b,
-                Opcode::Bor => a | b,
-                Opcode::Bxor => a ^ b,
-                Opcode::Ishl => a << amount,
-                Opcode::Ushr => a >> amount,
-                _ => return None,
-            }
-        }
-        _ => return None,
-    };
-    Some(n & (u64::MAX >> (64 - bits)))
-}
-
 /// Are all bits of `value` zero, whatever its type?
 pub(crate) fn is_zero(func: &Function, value: Value) -> bool {
     let value = func.dfg.resolve_aliases(value);

@@ -14,13 +14,14 @@ use crate::analysis::origin::Origin;
 use crate::analysis::provenance::Class;
 use crate::analysis::slots::entry;
 use crate::analysis::slots::{Hold, Location, Root, is_put_together};
-use crate::analysis::sources::{self, Sources, folded, is_zero, why_no_reference_by_making};
+use crate::analysis::sources::{self, Sources, is_zero, why_no_reference_by_making};
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::{Flaw, NOT_OURS, starts_at_entry, stores_to};
 use crate::evidence::slot_path;
 use crate::finding::error::{GcError, Held, NonReference};
 use crate::finding::report::Inconclusive;
 use crate::finding::witness::Step;
+use crate::ir::constant::number;
 use cranelift_codegen::ir::{Function, Inst, Type, Value, types};
 use smallvec::SmallVec;
 
@@ -292,7 +293,7 @@ fn why_not_itself(facts: &Facts, value: Value, ty: Type) -> Option<NonReference>
         return Some(NonReference::Scalar);
     }
     // Null is 0, and i31s are odd, of the references that are indices into a heap.
-    let n = folded(facts.func, value)?;
+    let n = number(facts.func, value)?;
     let is_none = n != 0 && (n % 2 == 0 || ty != types::I32);
     is_none.then_some(NonReference::Constant(n as i64))
 }

@@ -48,6 +48,14 @@ pub(crate) fn evaluate(func: &Function, value: Value) -> Option<u128> {
     Evaluation { func, visits }.value(value)
 }
 
+/// The same for an integer of at most 64 bits.
+pub(crate) fn number(func: &Function, value: Value) -> Option<u64> {
+    let fits = func.dfg.value_type(value).bits() <= 64;
+    evaluate(func, value)
+        .filter(|_| fits)
+        .map(|bits| bits as u64)
+}
+
 /// Is an instruction of this `format` one of which [`always_traps`] need be asked?
 #[inline]
 pub(crate) fn may_always_trap(format: &InstructionData) -> bool {

@@ -19,7 +19,7 @@ use crate::analysis::kind::address::Unchecked;
 use crate::analysis::kind::dominating::argument;
 use crate::analysis::kind::subject::Context;
 use crate::ir::cfg::{Edge, Node, constant};
-use crate::ir::constant::evaluate;
+use crate::ir::constant::number;
 use crate::ir::path::Point;
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value, ValueDef};
@@ -561,14 +561,6 @@ fn largest(bits: u32) -> i128 {
         0..=64 => (1 << bits) - 1,
         _ => (1 << 100) - 1,
     }
-}
-
-/// The number that `value` always is.
-fn number(func: &Function, value: Value) -> Option<u64> {
-    let ty = func.dfg.value_type(value);
-    (ty.is_int() && ty.bits() <= 64)
-        .then(|| evaluate(func, value))?
-        .map(|n| n as u64)
 }
 
 /// A constant as a signed number.

@@ -6,8 +6,9 @@
 //!
 //! **Math.** `a < b` is `b - a - 1 ≥ 0`, and the negation of a condition is a condition.
 
-use super::{Bounds, MAX_TESTS, largest, number, signed};
+use super::{Bounds, MAX_TESTS, largest, signed};
 use crate::check::out_of_object::form::Form;
+use crate::ir::constant::number;
 use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::{Inst, InstructionData, Opcode, Value, ValueDef};
 

@@ -8,9 +8,10 @@
 //!
 //! **Math.** The modular form is the exact one where it is proved to be in `[0, 2ⁿ)`.
 
-use super::{Bounds, HEAP_SIZE, Key, largest, number, signed};
+use super::{Bounds, HEAP_SIZE, Key, largest, signed};
 use crate::check::out_of_object::form::Form;
 use crate::ir::cfg::constant;
+use crate::ir::constant::number;
 use crate::ir::linear::Linear;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstructionData, Opcode, Value, ValueDef};
