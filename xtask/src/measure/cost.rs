@@ -34,6 +34,8 @@ const MODES: [&str; 4] = ["check", "enforce", "all-rewrites", "cranelift-verifie
 
 /// The program that compiles a module.
 const PROBE: &str = "benches/probe/main.rs";
+/// The manifest with the features that Wasmtime is built with.
+const FEATURES: &str = "tests/features/Cargo.toml";
 const UNPATCHED: &str = "cost-unpatched";
 
 /// What the other modes are compared with.
@@ -104,9 +106,9 @@ fn build(project: &Project) -> Result<PathBuf> {
 fn build_unpatched(project: &Project) -> Result<PathBuf> {
     let scratch = project.scratch("cost");
     let root = project.root();
-    let benches = fs_err::read_to_string(root.join("benches/Cargo.toml"))?;
-    let benches: toml::Table = toml::from_str(&benches)?;
-    let features = &benches["dependencies"]["wasmtime"]["features"];
+    let list = fs_err::read_to_string(root.join(FEATURES))?;
+    let list: toml::Table = toml::from_str(&list)?;
+    let features = &list["dependencies"]["wasmtime"]["features"];
     let pins = Pins::load(&project.pins())?;
     let pin = pins.crates.iter().find(|pin| pin.name == "wasmtime");
     let version = &pin
