@@ -1,5 +1,5 @@
-//! Puts the ISLE rules of the optimizer into the program, so that it can show the rule that it names, and the
-//! versions of what it is built on.
+//! Puts the ISLE rules of the optimizer into the program, so that it can show the rule that it names, the examples of
+//! each check, and the versions of what it is built on.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,16 +14,18 @@ fn main() {
     });
     tell_version("CRANELIFT", &cranelift);
     tell_version("WASMTIME", &cranelift.join("../../crates/wasmtime"));
-    let rules = cranelift.join("src/opts");
-    println!("cargo::rerun-if-changed={}", rules.display());
-    let mut files: Vec<PathBuf> = std::fs::read_dir(&rules)
+    include("isle.rs", &cranelift.join("src/opts"), "isle", "src/opts/");
+    include("examples.rs", Path::new("src/explain"), "clif", "");
+}
+
+/// Write a list of the files in `directory` with this extension to `list`: of each its name, after `prefix`, and its text.
+fn include(list: &str, directory: &Path, extension: &str, prefix: &str) {
+    println!("cargo::rerun-if-changed={}", directory.display());
+    let mut files: Vec<PathBuf> = std::fs::read_dir(directory)
         .into_iter()
         .flatten()
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "isle")
-        })
+        .filter_map(|entry| std::path::absolute(entry.ok()?.path()).ok())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
         .collect();
     files.sort();
     let mut source = String::from("&[\n");
@@ -33,14 +35,14 @@ fn main() {
         writeln!(
             source,
             "    ({:?}, include_str!({:?})),",
-            format!("src/opts/{name}"),
+            format!("{prefix}{name}"),
             file.to_string_lossy()
         )
         .expect("writing to a string does not fail");
     }
     source.push_str("]\n");
     let out = std::env::var_os("OUT_DIR").expect("cargo sets it");
-    std::fs::write(Path::new(&out).join("isle.rs"), source).expect("the file can be written");
+    std::fs::write(Path::new(&out).join(list), source).expect("the file can be written");
 }
 
 /// Hand the version of the crate in this directory to the compiler.
