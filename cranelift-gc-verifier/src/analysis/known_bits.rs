@@ -42,6 +42,8 @@ const MAX_BLOCKS: usize = 48;
 pub(crate) struct Known {
     pub(crate) zeros: u64,
     pub(crate) ones: u64,
+    /// Is some bit one, whichever it is?
+    pub(crate) is_nonzero: bool,
 }
 
 impl Known {
@@ -49,6 +51,7 @@ impl Known {
         Known {
             zeros: !n & mask(ty),
             ones: n & mask(ty),
+            is_nonzero: n & mask(ty) != 0,
         }
     }
 
@@ -68,7 +71,7 @@ impl Known {
 
     /// May it be zero?
     pub(crate) fn may_be_zero(self) -> bool {
-        self.ones == 0
+        self.ones == 0 && !self.is_nonzero
     }
 
     /// May it be a number of this type that is even, and not zero?
@@ -81,6 +84,7 @@ impl Known {
         Known {
             zeros: self.zeros & other.zeros,
             ones: self.ones & other.ones,
+            is_nonzero: !self.may_be_zero() && !other.may_be_zero(),
         }
     }
 
@@ -91,6 +95,7 @@ impl Known {
         Known {
             zeros: self.zeros & kept,
             ones: self.ones & kept,
+            is_nonzero: self.is_nonzero,
         }
     }
 
@@ -98,7 +103,11 @@ impl Known {
     fn join(self, other: Known) -> Known {
         let (zeros, ones) = (self.zeros | other.zeros, self.ones | other.ones);
         match zeros & ones {
-            0 => Known { zeros, ones },
+            0 => Known {
+                zeros,
+                ones,
+                is_nonzero: !self.may_be_zero() || !other.may_be_zero(),
+            },
             _ => self,
         }
     }
@@ -107,6 +116,7 @@ impl Known {
         Known {
             zeros: self.ones,
             ones: self.zeros,
+            is_nonzero: false,
         }
     }
 
@@ -286,7 +296,12 @@ impl Finder<'_> {
             }
             InstructionData::IntCompare { .. } | InstructionData::FloatCompare { .. } => {
                 let zeros = mask(ty) & !1;
-                Some(Known { zeros, ones: 0 }).filter(|_| !ty.is_vector())
+                Some(Known {
+                    zeros,
+                    ones: 0,
+                    ..Known::default()
+                })
+                .filter(|_| !ty.is_vector())
             }
             InstructionData::Ternary {
                 opcode: Opcode::Select | Opcode::SelectSpectreGuard,
@@ -312,6 +327,7 @@ impl Finder<'_> {
                 Some(Known {
                     zeros: zeros | c.ones & a.zeros | c.zeros & b.zeros,
                     ones: ones | c.ones & a.ones | c.zeros & b.ones,
+                    ..Known::default()
                 })
             }
             _ => {
@@ -321,7 +337,11 @@ impl Finder<'_> {
                     _ => return Some(Known::default()),
                 };
                 let zeros = mask(ty) & !((1 << bits) - 1);
-                Some(Known { zeros, ones: 0 })
+                Some(Known {
+                    zeros,
+                    ones: 0,
+                    ..Known::default()
+                })
             }
         }
     }
@@ -342,15 +362,18 @@ impl Finder<'_> {
             Opcode::Band => Known {
                 zeros: x.zeros | y.zeros,
                 ones: x.ones & y.ones,
+                ..Known::default()
             },
             Opcode::Bor => Known {
                 zeros: x.zeros & y.zeros,
                 ones: x.ones | y.ones,
+                ..Known::default()
             },
             Opcode::Bxor if a == b => Known::number(0, ty),
             Opcode::Bxor => Known {
                 zeros: x.zeros & y.zeros | x.ones & y.ones,
                 ones: x.zeros & y.ones | x.ones & y.zeros,
+                ..Known::default()
             },
             // Twice the same.
             Opcode::Iadd | Opcode::UaddOverflow | Opcode::SaddOverflow if a == b => left(x, 1),
@@ -369,16 +392,19 @@ impl Finder<'_> {
                 None => Known {
                     zeros: low_ones(x.trailing_zeros()),
                     ones: 0,
+                    ..Known::default()
                 },
             },
             Opcode::Ushr => match amount() {
                 Some(by) => Known {
                     zeros: x.zeros >> by | low & !(low >> by),
                     ones: x.ones >> by,
+                    ..Known::default()
                 },
                 None => Known {
                     zeros: leading_zeros(x, ty),
                     ones: 0,
+                    ..Known::default()
                 },
             },
             Opcode::Sshr => match amount() {
@@ -388,6 +414,7 @@ impl Finder<'_> {
                     Known {
                         zeros: x.zeros >> by | filled & flag(x.zeros & sign != 0),
                         ones: x.ones >> by | filled & flag(x.ones & sign != 0),
+                        ..Known::default()
                     }
                 }
                 None => Known::default(),
@@ -405,6 +432,7 @@ impl Finder<'_> {
                     Known {
                         zeros: turn(x.zeros),
                         ones: turn(x.ones),
+                        ..Known::default()
                     }
                 }
                 None => Known::default(),
@@ -413,21 +441,32 @@ impl Finder<'_> {
                 Some(n) if n.is_power_of_two() => Known {
                     zeros: x.zeros | low & !(n - 1),
                     ones: x.ones & (n - 1),
+                    ..Known::default()
                 },
                 _ => Known {
                     zeros: leading_zeros(x, ty),
                     ones: 0,
+                    ..Known::default()
                 },
             },
             Opcode::Udiv => Known {
                 zeros: leading_zeros(x, ty),
                 ones: 0,
+                ..Known::default()
             },
             _ => Known::default(),
+        };
+        let (a, b) = (!x.may_be_zero(), !y.may_be_zero());
+        let is_nonzero = match opcode {
+            Opcode::Bor | Opcode::Umax => a || b,
+            Opcode::Umin | Opcode::Smin | Opcode::Smax => a && b,
+            Opcode::Rotl | Opcode::Rotr => a,
+            _ => false,
         };
         Known {
             zeros: known.zeros & low,
             ones: known.ones & low,
+            is_nonzero,
         }
     }
 }
@@ -455,6 +494,7 @@ fn left(x: Known, by: u32) -> Known {
     Known {
         zeros: x.zeros << by | low_ones(by),
         ones: x.ones << by,
+        ..Known::default()
     }
 }
 
@@ -474,6 +514,7 @@ fn sum(x: Known, y: Known, low: u64, is_one_more: bool) -> Known {
     Known {
         zeros: !largest & known,
         ones: least & known,
+        ..Known::default()
     }
 }
 
@@ -488,6 +529,7 @@ fn product(x: Known, y: Known) -> Known {
         false => Known {
             zeros: !n & bits,
             ones: n & bits,
+            ..Known::default()
         },
     }
 }
@@ -497,20 +539,24 @@ fn unary(opcode: Opcode, from: Type, to: Type, known: Known) -> Known {
         return Known::default();
     }
     let (bits, low) = (from.bits(), mask(to));
+    let is_nonzero = !known.may_be_zero();
     let count = |most: u32| Known {
         zeros: low & !low_ones(u32::BITS - most.leading_zeros()),
         ones: 0,
+        ..Known::default()
     };
     let known = match opcode {
         Opcode::Uextend => Known {
             zeros: known.zeros | !mask(from),
             ones: known.ones,
+            ..Known::default()
         },
         Opcode::Sextend => {
             let sign = 1u64 << (bits - 1);
             Known {
                 zeros: known.zeros | !mask(from) & flag(known.zeros & sign != 0),
                 ones: known.ones | !mask(from) & flag(known.ones & sign != 0),
+                ..Known::default()
             }
         }
         Opcode::Ireduce => known,
@@ -522,6 +568,7 @@ fn unary(opcode: Opcode, from: Type, to: Type, known: Known) -> Known {
             Known {
                 zeros,
                 ones: (zeros + 1) & known.ones,
+                ..Known::default()
             }
         }
         Opcode::Popcnt => count((!known.zeros & mask(from)).count_ones()),
@@ -529,16 +576,29 @@ fn unary(opcode: Opcode, from: Type, to: Type, known: Known) -> Known {
         Opcode::Bswap => Known {
             zeros: known.zeros.swap_bytes() >> (64 - bits),
             ones: known.ones.swap_bytes() >> (64 - bits),
+            ..Known::default()
         },
         Opcode::Bitrev => Known {
             zeros: known.zeros.reverse_bits() >> (64 - bits),
             ones: known.ones.reverse_bits() >> (64 - bits),
+            ..Known::default()
         },
         _ => Known::default(),
     };
+    let keeps = matches!(
+        opcode,
+        Opcode::Uextend
+            | Opcode::Sextend
+            | Opcode::Ineg
+            | Opcode::Iabs
+            | Opcode::Popcnt
+            | Opcode::Bswap
+            | Opcode::Bitrev
+    );
     Known {
         zeros: known.zeros & low,
         ones: known.ones & low,
+        is_nonzero: keeps && is_nonzero,
     }
 }
 
@@ -555,8 +615,16 @@ fn by_fact(fact: GcFact) -> Known {
     }
     match (nullability, kind.heap) {
         (GcNullability::Null, _) => Known::number(0, types::I32),
-        (GcNullability::NonNull, GcHeapType::I31) => Known { zeros: 0, ones: 1 },
-        _ if !kind.heap.may_be_i31() => Known { zeros: 1, ones: 0 },
+        (GcNullability::NonNull, GcHeapType::I31) => Known {
+            zeros: 0,
+            ones: 1,
+            ..Known::default()
+        },
+        _ if !kind.heap.may_be_i31() => Known {
+            zeros: 1,
+            ones: 0,
+            ..Known::default()
+        },
         _ => Known::default(),
     }
 }
@@ -612,8 +680,18 @@ fn note(func: &Function, condition: Value, is: bool, tests: &mut Tests) {
         if !fits(ty) {
             continue;
         }
-        if !is {
-            tests.push((value, Known::number(0, ty)));
+        match is {
+            false => tests.push((value, Known::number(0, ty))),
+            true => {
+                let is_nonzero = true;
+                tests.push((
+                    value,
+                    Known {
+                        is_nonzero,
+                        ..Known::default()
+                    },
+                ));
+            }
         }
         let Some(inst) = func.dfg.value_def(value).inst() else {
             continue;
@@ -668,6 +746,7 @@ fn masked(of: Value, bits: u64, ty: Type, is: bool, tests: &mut Tests) {
             Known {
                 zeros: bits,
                 ones: 0,
+                ..Known::default()
             },
         )),
         true if bits.is_power_of_two() => tests.push((
@@ -675,6 +754,7 @@ fn masked(of: Value, bits: u64, ty: Type, is: bool, tests: &mut Tests) {
             Known {
                 zeros: 0,
                 ones: bits,
+                ..Known::default()
             },
         )),
         true => {}
@@ -709,6 +789,7 @@ fn equals(func: &Function, (of, ty): (Value, Type), n: u64, is: bool, tests: &mu
             Known {
                 zeros: bits & !n,
                 ones: bits & n,
+                ..Known::default()
             },
         )),
         // Of one bit there are two values.
@@ -717,6 +798,7 @@ fn equals(func: &Function, (of, ty): (Value, Type), n: u64, is: bool, tests: &mu
             Known {
                 zeros: bits & n,
                 ones: bits & !n,
+                ..Known::default()
             },
         )),
         false => {}

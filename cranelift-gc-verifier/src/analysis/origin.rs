@@ -37,6 +37,9 @@ pub(crate) enum Origin {
 /// How many assignments are tried.
 const TRIALS: u64 = 12;
 
+/// What tells the trials of one half of a word from those of the other.
+const HALF: u64 = 0x55;
+
 /// How many objects.
 const WORDS: u64 = 6;
 
@@ -245,12 +248,17 @@ impl<'a> Program<'a> {
         let value = self.ops[self.result].value;
         let ty = self.func.dfg.value_type(value);
         let width = self.func.dfg.value_type(suspect).bits();
+        let is_wide = self.is_wide_load(suspect);
         let (mut depends, mut is_same, mut is_sum, mut is_odd) = (false, true, true, true);
         let mut known = Vec::new();
         for trial in 0..TRIALS {
             let mut seen = SmallVec::<[(u128, u128); WORDS as usize]>::new();
             for number in 0..WORDS {
-                let word = u128::from(object(trial, number));
+                let mut word = u128::from(object(trial, number));
+                if is_wide {
+                    // NB: Both halves may be references.
+                    word |= u128::from(object(trial ^ HALF, number ^ 1)) << 32;
+                }
                 let run = Run {
                     program: self,
                     trial,
@@ -294,6 +302,19 @@ impl<'a> Program<'a> {
             (true, None, true) => Relation::None,
             (true, None, false) => Relation::Opaque,
         }
+    }
+
+    /// Is `suspect` loaded as more than a word?
+    fn is_wide_load(&self, suspect: Value) -> bool {
+        let func = self.func;
+        let loaded = func.dfg.value_def(suspect).inst();
+        let is_loaded = loaded.is_some_and(|inst| {
+            let opcode = func.dfg.insts[inst].opcode();
+            opcode.can_load() && !opcode.is_call()
+        });
+        is_loaded
+            && func.dfg.value_type(suspect).bits() == 64
+            && func.dfg.gc_info.fact(suspect).is_none()
     }
 
     fn depends_by_payloads_alone(&self, suspect: Value, known: &mut Vec<Option<u128>>) -> bool {

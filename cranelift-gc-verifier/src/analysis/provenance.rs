@@ -29,13 +29,14 @@
 pub(crate) use crate::analysis::class::Class;
 use crate::analysis::history::History;
 use crate::analysis::kind::address::Address;
+use crate::analysis::kind::field::kind_of_object;
 use crate::analysis::kind::given::{given, loaded};
 use crate::analysis::kind::is_in_heap;
 use crate::analysis::reshaped::Reshaped;
 use crate::analysis::slots::{Hold, Slots};
 use crate::ir::cfg::{Cfg, Node};
 use crate::ir::gc_info::{accessed_kind, is_untraced};
-use crate::ir::instruction::{Kind, payload_of};
+use crate::ir::instruction::{Access, Kind, payload_of};
 use crate::ir::steps::{self, Analysis};
 use crate::ir::view::{BlockPass, Body, Def, Item};
 use cranelift_codegen::entity::EntitySet;
@@ -94,6 +95,7 @@ impl Values {
             }
         }
         values.seed_given(func, body);
+        values.seed_wide(func, body);
         values.seed(func, body, slots);
         // NB: Nearly all functions are done after two sweeps.
         let mut sweeps = 0;
@@ -243,6 +245,20 @@ impl Values {
                     }
                     false => _ = self.seed_one(func, body, result),
                 }
+            }
+        }
+    }
+
+    /// What is loaded of several fields at once, one of which holds a reference, is made of that in a way that is not followed.
+    fn seed_wide(&mut self, func: &Function, body: &Body) {
+        for memory in body.accesses() {
+            let access = &memory.access;
+            if let (Some(result), None) = (access.result, access.data)
+                && access.size > 4
+                && func.dfg.gc_info.fact(result).is_none()
+                && has_reference_in(func, body, memory.inst, access)
+            {
+                self.raise(result, Class::Opaque);
             }
         }
     }
@@ -486,6 +502,32 @@ fn holds_references(func: &Function, inst: Inst, are_fields: bool) -> bool {
     };
     let fields = kind.concrete.and_then(|index| info.fields(index));
     fields.is_some_and(has_references)
+}
+
+/// Does some of the memory that `inst` accesses, which is more than a word, hold a reference?
+fn has_reference_in(func: &Function, body: &Body, inst: Inst, access: &Access) -> bool {
+    let info = &func.dfg.gc_info;
+    if let Some(place) = info.place(inst) {
+        return place.is_traced();
+    }
+    // NB: Most are of nothing that is known.
+    if info.types().next().is_none() {
+        return false;
+    }
+    let address = Address::of(func, body, access.addr);
+    let kind = kind_of_object(func, inst, &address);
+    let fields = kind.and_then(|kind| info.fields(kind.concrete?));
+    let (Some(fields), Some(offset), Some(_)) = (fields, address.offset, address.reference) else {
+        return false;
+    };
+    let start = offset.wrapping_add(access.offset.into());
+    let end = start.saturating_add(access.size.into());
+    fields.iter().any(|field| {
+        let first = i64::from(field.offset);
+        field.fact.is_some_and(GcFact::is_traced)
+            && start < first + i64::from(field.size)
+            && first < end
+    })
 }
 
 /// Does one of these fields hold references?

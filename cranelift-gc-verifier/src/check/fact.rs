@@ -251,7 +251,8 @@ fn contradicted(known: Known, kind: GcKind, nullability: GcNullability) -> Optio
     let is_null = |known: Known| nullability != GcNullability::NonNull && known.may_be_zero();
     let may_be = |known| is_something(known) || is_null(known);
     // NB: What nothing is is in code that is not reached.
-    if may_be(known) || !may_be(Known::default()) {
+    let is_nothing = known.is_all(types::I32) && known.ones == 0 && !known.may_be_zero();
+    if is_nothing || may_be(known) || !may_be(Known::default()) {
         return None;
     }
     let is_null_alone =

@@ -249,10 +249,15 @@ fn why_no_reference(
         return (!is_zero(facts.func, data)).then_some(NonReference::StoredType(stored));
     }
     let stored = |value| {
-        let reload = facts.slots.reload_of(value);
-        reload.map_or_else(SmallVec::new, |reload| {
-            facts.slots.stored_in(reload.content())
-        })
+        match facts.slots.reload_of(value) {
+            Some(reload) => facts.slots.stored_in(reload.content()),
+            // NB: The slot that it was in may be one that no stack map names.
+            None => {
+                let (func, reshaped) = (facts.func, &facts.values.reshaped);
+                let found = reshaped.find(func, &facts.cfg, &facts.body, value);
+                found.and_then(|found| found.whole()).into_iter().collect()
+            }
+        }
     };
     let judge = |value| why_not_itself(facts, value, ty);
     sources

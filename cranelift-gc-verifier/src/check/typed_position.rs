@@ -725,9 +725,11 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
             None if is_first && is_another(facts, &mut kinds, position, outside) => {
                 found.proved += 1;
             }
+            None if is_first && found.unset(facts, value) => {}
             // NB: What a pass made of it is judged by the rewrite.
             None if is_first
                 && (is_made_of_reference(func, context.body, value)
+                    || facts.values.class(context.body.resolve(func, value)) == Class::Opaque
                     || func.dfg.value_type(value).is_float()) =>
             {
                 found

@@ -88,6 +88,7 @@ fn known_bits_are_those_that_are_computed() {
                 let n = n as u64;
                 assert_eq!(n & known.zeros, 0, "{result} is {n}: {known:?}\n{func}");
                 assert_eq!(n & known.ones, known.ones, "{result} is {n}\n{func}");
+                assert!(n != 0 || known.may_be_zero(), "{result}\n{func}");
             }
         }
     }

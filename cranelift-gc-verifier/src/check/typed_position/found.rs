@@ -1,12 +1,15 @@
 //! What is found of typed positions.
 
+use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
-use crate::finding::error::GcError;
+use crate::analysis::sources::Sources;
+use crate::finding::error::{GcError, Held};
 use crate::finding::report::Inconclusive;
 use crate::finding::typed::Typed;
 use crate::finding::witness::Step;
 use crate::ir::cfg::{Edge, Node};
 use cranelift_codegen::ir::{GcFact, GcKind, Inst, Value};
+use smallvec::SmallVec;
 
 /// Something arrives.
 #[derive(Clone, Copy)]
@@ -41,6 +44,36 @@ pub(crate) struct Found {
     pub(super) headers: Vec<(Inst, Node, GcKind, Address)>,
     pub(crate) errors: Vec<(GcError, Vec<Step>)>,
     pub(crate) inconclusive: Vec<Inconclusive>,
+}
+
+impl Found {
+    /// Report it if `value` is loaded from a slot to which nothing was stored on some way there.
+    pub(super) fn unset(&mut self, facts: &Facts, value: Value) -> bool {
+        let (func, cfg, body) = (facts.func, &facts.cfg, &*facts.body);
+        let reshaped = &facts.values.reshaped;
+        let nothing = |_| SmallVec::new();
+        let judge = |value: Value| {
+            let is_unset = reshaped.may_be_unset(func, cfg, body, value);
+            is_unset.then_some(value)
+        };
+        let found = Sources::default().find(func, cfg, value, nothing, judge);
+        let Some(inst) = found.and_then(|load| func.dfg.value_def(load).inst()) else {
+            return false;
+        };
+        let Some(at) = body.slot_access(inst) else {
+            return false;
+        };
+        let error = GcError::UninitializedRoot {
+            inst,
+            slot: at.slot,
+            offset: u32::try_from(at.offset).unwrap_or_default(),
+            held: Held::MaybeUnset,
+        };
+        if self.errors.iter().all(|(known, _)| *known != error) {
+            self.errors.push((error, Vec::new()));
+        }
+        true
+    }
 }
 
 /// A tail call hands on what its callee returns, of which the type is not enough.

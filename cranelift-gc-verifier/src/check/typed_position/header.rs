@@ -57,8 +57,7 @@ pub(super) fn judge(
 /// What has the type whose number `data` is, if that is not of this `kind`.
 fn of_number(func: &Function, universe: &Universe, data: Value, kind: GcKind) -> Option<Thing> {
     let info = &func.dfg.gc_info;
-    let inst = func.dfg.value_def(data).inst()?;
-    let number = info.type_id(region_of(func, inst)?)?;
+    let number = type_number(func, data)?;
     let index = kind.concrete?;
     // NB: Of a type of which nothing is said it is not known what is above it.
     if number == index || info.is_subtype(number, index) || !info.has_type(number) {
@@ -71,6 +70,12 @@ fn of_number(func: &Function, universe: &Universe, data: Value, kind: GcKind) ->
     })
 }
 
+/// The type whose number `data` is.
+fn type_number(func: &Function, data: Value) -> Option<u32> {
+    let inst = func.dfg.value_def(data).inst()?;
+    func.dfg.gc_info.type_id(region_of(func, inst)?)
+}
+
 /// What has the bits of `data` in its header, if that is not of this `kind`.
 fn of_bits(func: &Function, cfg: &Cfg, data: Value, kind: GcKind) -> Option<Thing> {
     let info = &func.dfg.gc_info;
@@ -80,6 +85,9 @@ fn of_bits(func: &Function, cfg: &Cfg, data: Value, kind: GcKind) -> Option<Thin
         _ => return None,
     };
     let own = u64::from(info.kind_bits(kind.heap)?);
+    if type_number(func, data).is_some() {
+        return Some(Thing::Number);
+    }
     let known = known_bits::of(func, cfg, &Vec::new(), data)?;
     let is_other = info.kind_bits(other).is_some_and(|bits| {
         let bits = u64::from(bits);
