@@ -171,7 +171,9 @@ impl<'a> Facts<'a> {
     /// Is `value` a number, and no reference, by what the producer declares?
     pub(crate) fn is_number(&self, value: Value) -> bool {
         let value = self.body.resolve(self.func, value);
-        is_number(self.func, &self.body, self.headers(), value)
+        // NB: Most of what is asked about is declared to need stack maps.
+        !self.func.dfg.gc_info.is_declared(value)
+            && is_number(self.func, &self.body, self.headers(), value)
     }
 
     /// All values that are numbers by what the producer declares.

@@ -29,8 +29,8 @@
 pub(crate) use crate::analysis::class::Class;
 use crate::analysis::history::History;
 use crate::analysis::kind::address::Address;
-use crate::analysis::kind::field::kind_of_object;
-use crate::analysis::kind::given::{given, loaded};
+use crate::analysis::kind::field::{held, kind_of_object};
+use crate::analysis::kind::given::given;
 use crate::analysis::kind::is_in_heap;
 use crate::analysis::reshaped::Reshaped;
 use crate::analysis::slots::{Hold, Slots};
@@ -94,8 +94,12 @@ impl Values {
                 GcFact::Ref { traced: false, .. } | GcFact::HeapBase | GcFact::Scalar => {}
             }
         }
-        values.seed_given(func, body);
-        values.seed_wide(func, body);
+        // NB: What the producer made is looked at more closely; what is found there is known to those who judge rewrites.
+        let is_first = !history.proofs.is_later;
+        values.seed_given(func, body, is_first);
+        if is_first {
+            values.seed_wide(func, body);
+        }
         values.seed(func, body, slots);
         // NB: Nearly all functions are done after two sweeps.
         let mut sweeps = 0;
@@ -114,7 +118,7 @@ impl Values {
             values.follow(func, cfg, body, slots);
             again = values.reshape(func, cfg, body);
         }
-        if values.seed_accessed(func, body) {
+        if is_first && values.seed_accessed(func, body) {
             again = true;
             while again {
                 values.follow(func, cfg, body, slots);
@@ -129,11 +133,13 @@ impl Values {
         let entry = func.layout.entry_block();
         let mut raised = false;
         for memory in body.accesses() {
+            // NB: Most are found by the reference, and the rest are of no object.
+            let addr = memory.access.addr;
+            if self.class(addr) != Class::Plain || !body.is_made(addr) {
+                continue;
+            }
             let kind = accessed_kind(func, memory.inst);
-            // NB: Most are found by the reference.
-            if self.class(memory.access.addr) != Class::Plain
-                || !kind.is_some_and(|kind| is_in_heap(kind.heap))
-            {
+            if !kind.is_some_and(|kind| is_in_heap(kind.heap)) {
                 continue;
             }
             let address = Address::of(func, body, memory.access.addr);
@@ -202,7 +208,7 @@ impl Values {
     }
 
     /// What has no fact, and is a reference by what the producer says that callers, callees and memory give.
-    fn seed_given(&mut self, func: &Function, body: &Body) {
+    fn seed_given(&mut self, func: &Function, body: &Body, is_first: bool) {
         let info = &func.dfg.gc_info;
         let has_fact = |value| info.fact(value).is_some();
         let params = func
@@ -234,8 +240,10 @@ impl Values {
             } else if item.kind.is(Kind::LOADS)
                 && let Some(result) = item.result.expand()
                 && !has_fact(result)
-                && holds_references(func, item.inst, are_fields)
-                && loaded(func, body, result).is_some_and(GcFact::is_traced)
+                && let Some(access) = body.access(item)
+                && access.size == 4
+                && holds_references(func, body, (item.inst, access), (are_fields, is_first))
+                && held(func, body, item.inst, access).is_some_and(GcFact::is_traced)
             {
                 match func.dfg.value_type(result).is_float() {
                     // NB: The bits of a reference, as those of a float.
@@ -491,14 +499,22 @@ fn is_opaque(data: &InstructionData) -> bool {
 
 /// Does the memory hold references, or some field of the object, that `inst` accesses? `are_fields` says whether there are such
 /// fields at all.
-fn holds_references(func: &Function, inst: Inst, are_fields: bool) -> bool {
+fn holds_references(
+    func: &Function,
+    body: &Body,
+    (inst, access): (Inst, &Access),
+    (are_fields, is_first): (bool, bool),
+) -> bool {
     let info = &func.dfg.gc_info;
     if info.place(inst).is_some() {
         return true;
     }
-    let Some(kind) = accessed_kind(func, inst).filter(|_| are_fields) else {
-        // NB: The type of the object is that of the reference in the address.
-        return are_fields;
+    if !are_fields {
+        return false;
+    }
+    let Some(kind) = accessed_kind(func, inst) else {
+        // The type of the object is that of the reference in the address. NB: Most addresses are computed of nothing.
+        return is_first && body.is_made(access.addr);
     };
     let fields = kind.concrete.and_then(|index| info.fields(index));
     fields.is_some_and(has_references)
@@ -511,7 +527,7 @@ fn has_reference_in(func: &Function, body: &Body, inst: Inst, access: &Access) -
         return place.is_traced();
     }
     // NB: Most are of nothing that is known.
-    if info.types().next().is_none() {
+    if !body.is_made(access.addr) || info.types().next().is_none() {
         return false;
     }
     let address = Address::of(func, body, access.addr);

@@ -160,6 +160,11 @@ impl Reshaped {
         Some(Walk::new(func, cfg, body, index as usize).run())
     }
 
+    /// Are there no such loads?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.candidates.is_empty()
+    }
+
     /// Is there a way to the load of `value` on which nothing is stored to some byte that it loads? Nothing is said of slots whose
     /// addresses are handed on.
     pub(crate) fn may_be_unset(

@@ -158,7 +158,9 @@ fn source(
         }
         // NB: Few loads may be moved, and memory says what they load.
         None if collector == GcCollector::Moving
+            && access.size == 4
             && (access.flags.readonly() || access.flags.can_move())
+            && (body.is_made(access.addr) || func.dfg.gc_info.place(inst).is_some())
             && given_to(func, body, result).is_some_and(GcFact::is_traced) =>
         {
             Some(Source::Reference)

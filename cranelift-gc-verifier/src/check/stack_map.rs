@@ -103,6 +103,9 @@ fn culprit(
 /// Of what is followed as a reload, that is said of the reload.
 fn may_be_unset(facts: &Facts, sources: &mut Searches, root: &Root) -> bool {
     let body = &facts.body;
+    if facts.values.reshaped.is_empty() {
+        return false;
+    }
     let stored: SmallVec<[Value; 2]> = match root.hold {
         Hold::Is { data, .. } => SmallVec::from_slice(&[data]),
         Hold::Conflict(..) => facts.slots.stored_in(root.content),

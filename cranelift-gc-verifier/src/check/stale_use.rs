@@ -125,12 +125,12 @@ impl Uses<'_> {
     /// Nobody updates a pointer into an object that is kept in memory: what is loaded there after a collection is stale.
     fn check_kept(&mut self, node: Node, item: &Item, now: Version) {
         let facts = self.facts;
+        if facts.collector != GcCollector::Moving || !item.kind.is(Kind::MEMORY) {
+            return;
+        }
         let Some(access) = facts.body.access(item) else {
             return;
         };
-        if facts.collector != GcCollector::Moving {
-            return;
-        }
         let place = (access.addr, access.offset);
         if let Some(data) = access.data {
             let is_pointer = matches!(facts.values.class(data), Class::Derived | Class::Opaque)

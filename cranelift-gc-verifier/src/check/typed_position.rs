@@ -729,7 +729,6 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
             // NB: What a pass made of it is judged by the rewrite.
             None if is_first
                 && (is_made_of_reference(func, context.body, value)
-                    || facts.values.class(context.body.resolve(func, value)) == Class::Opaque
                     || func.dfg.value_type(value).is_float()) =>
             {
                 found

@@ -364,6 +364,14 @@ impl Body {
         }
     }
 
+    /// Is `value`, which must not be an alias, computed of others?
+    pub(crate) fn is_made(&self, value: Value) -> bool {
+        match self.def(value) {
+            Def::Item(index) => self.items[index as usize].kind.is(Kind::MAKES),
+            Def::Param | Def::Elsewhere => false,
+        }
+    }
+
     /// Does some bounds check seem to guard no access?
     pub(crate) fn has_lost_check(&self) -> bool {
         self.guarded.contains(&false)
