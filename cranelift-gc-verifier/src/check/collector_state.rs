@@ -33,7 +33,8 @@ use crate::ir::safepoint::may_move;
 use crate::ir::steps::{self, Analysis};
 use crate::ir::view::{BlockPass, Body, Item, Memory, SlotAccess};
 use cranelift_codegen::ir::{
-    Function, GcCollector, GcFact, Inst, InstructionData, Opcode, Type, Value, ValueDef, types,
+    Function, GcCollector, GcFact, GcLoad, Inst, InstructionData, Opcode, Type, Value, ValueDef,
+    types,
 };
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,6 +142,9 @@ fn source(
     let region = access.flags.alias_region();
     if func.dfg.gc_info.is_gc_mutable_load(inst) {
         return Some(Source::State);
+    }
+    if func.dfg.gc_info.load(inst) == Some(GcLoad::Late) {
+        return Some(Source::Late);
     }
     match region.map(|region| regions[region.as_u32() as usize]) {
         Some(Region::Rewritten) => return Some(Source::State),

@@ -1,6 +1,6 @@
 //! What the producer says of values.
 
-use cranelift_codegen::ir::{Function, GcFact, GcKind, GcNullability, Inst, Value};
+use cranelift_codegen::ir::{Function, GcFact, GcKind, GcLoad, GcNullability, Inst, Value};
 
 /// Is it known that `value` is nothing that ages?
 ///
@@ -21,18 +21,18 @@ pub(crate) fn is_untraced(func: &Function, value: Value) -> bool {
 ///
 /// NB: A load of the number of a type says of which kind that type is, and accesses no object.
 pub(crate) fn accessed_kind(func: &Function, inst: Inst) -> Option<GcKind> {
-    let info = &func.dfg.gc_info;
-    let kind = info.object(inst)?;
-    match region_of(func, inst).and_then(|region| info.type_id(region)) {
-        Some(_) => None,
-        None => Some(kind),
+    let kind = func.dfg.gc_info.object(inst)?;
+    match read_by(func, inst) {
+        Some(GcLoad::TypeId(_)) => None,
+        Some(GcLoad::Late | GcLoad::TypeOf) | None => Some(kind),
     }
 }
 
-/// The `user_id` of the alias region that `inst` accesses.
-pub(crate) fn region_of(func: &Function, inst: Inst) -> Option<u32> {
-    let region = func.dfg.insts[inst].alias_region(&func.dfg)?;
-    Some(func.dfg.alias_regions[region].user_id)
+/// What `inst`, which loads, reads, if the producer says so of it or of its alias region.
+pub(crate) fn read_by(func: &Function, inst: Inst) -> Option<GcLoad> {
+    let region = func.dfg.insts[inst].alias_region(&func.dfg);
+    let region = region.map(|region| func.dfg.alias_regions[region].user_id);
+    func.dfg.gc_info.read_by(inst, region)
 }
 
 /// What the signature of the call `inst` says of the result with this number.

@@ -1,8 +1,8 @@
 //! GC facts as text: what is written is read back, and what is wrong is named with its line.
 
 use cranelift_codegen::ir::{
-    FuncRef, Function, GcCollector, GcFact, GcField, GcHeader, GcHeapType, GcKind, GcNullability,
-    GcSignature, Inst, Opcode, SigRef, Value,
+    FuncRef, Function, GcCollector, GcFact, GcField, GcHeader, GcHeapType, GcKind, GcLoad,
+    GcNullability, GcSignature, Inst, Opcode, SigRef, Value,
 };
 use cranelift_reader::parse_functions;
 use seam_tests::generate;
@@ -33,7 +33,12 @@ fn known(func: &Function) -> String {
         .into_iter()
         .map(|inst| {
             let is_mutable = info.is_gc_mutable_load(inst);
-            (info.spill_origin(inst), info.initializing(inst), is_mutable)
+            (
+                info.spill_origin(inst),
+                info.initializing(inst),
+                is_mutable,
+                info.load(inst),
+            )
         })
         .collect();
     let positions: Vec<_> = insts(func)
@@ -187,6 +192,11 @@ fn annotate(func: &mut Function, random: &mut Random) {
         if opcode.can_load() && !opcode.can_store() && random.percent(30) {
             info.set_gc_mutable_load(inst);
         }
+        if opcode.can_load() && !opcode.can_store() && random.percent(30) {
+            let index = random.below(5) as u32;
+            let all = [GcLoad::Late, GcLoad::TypeOf, GcLoad::TypeId(index)];
+            info.set_load(inst, all[random.below(all.len())]);
+        }
         if opcode.can_load() || opcode.can_store() || opcode.is_call() {
             if random.percent(30) {
                 info.set_object(inst, kind(random));
@@ -323,14 +333,14 @@ function %f(i32 ! gcref(any, nullable), i64) -> i32, i32 ! gcref(none, null) fas
 
 block0(v0 ! gcref(struct 3, nullable): i32, v1: i64):
     v12 ! gcref(any, nonnull) ! needs_stack_map -> v0
-    v2 ! gcheapbase = load.i64 notrap region0 v1 ! gc_mutable
+    v2 ! gcheapbase = load.i64 notrap region0 v1 ! gc_mutable ! gctypeid(3)
     v3 = uextend.i64 v0
     v4 ! gcderived(v0) = iadd v2, v3
-    v5 ! gcref(any, nonnull) = load.i32 notrap region1 v4 ! gcobject(struct 3) ! gcholds(gcref(any, nonnull))
+    v5 ! gcref(any, nonnull) = load.i32 notrap region1 v4 ! gctypeof ! gcobject(struct 3) ! gcholds(gcref(any, nonnull))
     v6 = stack_addr.i64 ss0
     store notrap v5, v6 ! spill v5
     call fn1(), stack_map=[i32 @ ss0+0] ! initializing v21
-    v7 ! needs_stack_map ! gcnew(16, 4294967295) = load.i32 notrap v6 ! reload v5 ! initializing v0
+    v7 ! needs_stack_map ! gcnew(16, 4294967295) = load.i32 notrap v6 ! reload v5 ! initializing v0 ! gc_late
     v8 ! gcscalar, v9 ! gcref(func 4, null, traced) ! needs_stack_map ! gcnew() = call fn0(v12)
     v10 = iconst.i32 0
     v11 ! gcref(extern, nullable, untraced) = iadd v10, v10 ! initializing v0  ; v10 = 0, v10 = 0
@@ -420,6 +430,18 @@ fn all_forms_are_understood() {
     let is_mutable = |inst: &Inst| info.is_gc_mutable_load(*inst);
     let mutable: Vec<bool> = of(Opcode::Load).iter().map(is_mutable).collect();
     assert_eq!(mutable, [true, false, false]);
+    let said: Vec<_> = of(Opcode::Load)
+        .iter()
+        .map(|inst| info.load(*inst))
+        .collect();
+    let marks = [GcLoad::TypeId(3), GcLoad::TypeOf, GcLoad::Late];
+    assert_eq!(said, marks.map(Some));
+    // What a load says itself is believed before what is said of its region.
+    let load = of(Opcode::Load)[1];
+    assert_eq!(info.read_by(load, Some(7)), Some(GcLoad::TypeOf));
+    let other = of(Opcode::Store)[0];
+    assert_eq!(info.read_by(other, Some(7)), Some(GcLoad::TypeId(3)));
+    assert_eq!(info.read_by(other, Some(8)), None);
 }
 
 /// Replaces the first of each pair by the second, and reads what comes of it.
@@ -541,7 +563,19 @@ fn mistakes_are_named_with_their_line() {
             "! initializing v21",
             "! initialising v21",
             25,
-            "unknown annotation 'initialising' of the instruction: there are spill, reload, initializing, gc_mutable, gcobject and gcholds",
+            "unknown annotation 'initialising' of the instruction: there are spill, reload, initializing, gc_mutable, gc_late, gctypeof, gctypeid, gcobject and gcholds",
+        ),
+        (
+            "! spill v5",
+            "! gctypeid(3)",
+            24,
+            "store does not load what gctypeid says",
+        ),
+        (
+            "v4 ! gctypeof",
+            "v4 ! gctypeof ! gctypeid(3)",
+            21,
+            "duplicate annotation 'gctypeid'",
         ),
         (
             "region0 v1 ! gc_mutable",

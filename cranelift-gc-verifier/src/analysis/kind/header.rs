@@ -13,12 +13,12 @@
 use super::address::Address;
 use super::mistakable::Mistakable;
 use crate::ir::cfg::Cfg;
-use crate::ir::gc_info::region_of;
+use crate::ir::gc_info::read_by;
 use crate::ir::instruction::{Kind, access};
 use crate::ir::view::Body;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{
-    BlockArg, FuncRef, Function, Inst, InstructionData, Value, ValueDef, types,
+    BlockArg, FuncRef, Function, GcLoad, Inst, InstructionData, Value, ValueDef, types,
 };
 use std::cell::{OnceCell, RefCell};
 
@@ -117,9 +117,10 @@ impl Headers {
 
     /// The concrete type whose number `value`, which must not be an alias, is.
     pub(crate) fn type_id(&self, func: &Function, value: Value) -> Option<u32> {
-        func.dfg
-            .gc_info
-            .type_id(region_of(func, loaded_by(func, value)?)?)
+        match read_by(func, loaded_by(func, value)?) {
+            Some(GcLoad::TypeId(index)) => Some(index),
+            Some(GcLoad::Late | GcLoad::TypeOf) | None => None,
+        }
     }
 }
 
@@ -134,17 +135,17 @@ fn loaded_by(func: &Function, value: Value) -> Option<Inst> {
 
 /// Of which reference `inst` loads what word.
 fn word_of(func: &Function, body: &Body, inst: Inst) -> Option<(Value, Word)> {
-    let info = &func.dfg.gc_info;
-    let region = region_of(func, inst);
-    if region.is_some_and(|region| info.type_id(region).is_some()) {
+    let what = read_by(func, inst);
+    if matches!(what, Some(GcLoad::TypeId(_))) {
         return None;
     }
     let access = access(func, inst).filter(|access| access.size == 4)?;
     let address = Address::of(func, body, access.addr);
-    if region.is_some_and(|region| info.is_type_of(region)) {
+    if what == Some(GcLoad::TypeOf) {
         return Some((address.pointer?, Word::Type));
     }
-    let (header, reference, offset) = (info.header?, address.reference?, address.offset?);
+    let header = func.dfg.gc_info.header?;
+    let (reference, offset) = (address.reference?, address.offset?);
     let offset = offset.wrapping_add(access.offset.into());
     if offset == i64::from(header.kind) {
         Some((reference, Word::Kind))
