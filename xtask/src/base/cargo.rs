@@ -6,6 +6,20 @@ use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// The profile of a program that is built against trees that change. It is built again for each of them: what a
+/// change does not touch is to be kept, and what comes of it does not depend on optimization. An assertion would
+/// hide what the verifier says.
+pub const BUILT_OFTEN: &str = "\
+[profile.release]
+opt-level = 1
+debug = false
+debug-assertions = false
+incremental = true
+codegen-units = 256
+[profile.release.build-override]
+opt-level = 1
+";
+
 /// The cargo that runs this, in `dir`.
 pub fn command(dir: &Path) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));

@@ -3,7 +3,7 @@
 //! Both programs are built in one workspace and target directory, one after the other, so that the second costs
 //! only what the patch touches.
 
-use crate::base::cargo;
+use crate::base::cargo::{self, BUILT_OFTEN};
 use crate::base::hex::hex;
 use crate::base::project::Project;
 use crate::upstream::pins::Pins;
@@ -173,11 +173,7 @@ fn manifest(project: &Project, pins: &Pins, tree: &Path) -> Result<String> {
         "[workspace]\n\
          [package]\nname = \"{NAME}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
          [[bin]]\nname = \"{NAME}\"\npath = {:?}\n\
-         # It is built again for each patch: what the patch does not touch is to be kept, and what comes of it\n\
-         # does not depend on optimization. An assertion would hide what the verifier says.\n\
-         [profile.release]\nopt-level = 1\ndebug = false\ndebug-assertions = false\n\
-         incremental = true\ncodegen-units = 256\n\
-         [profile.release.build-override]\nopt-level = 1\n\
+         {BUILT_OFTEN}\
          [dependencies]\nclif-gc = {{ path = {:?} }}\n\
          [patch.crates-io]\n",
         root.join("clif-gc/src/main.rs"),

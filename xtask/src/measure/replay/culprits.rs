@@ -1,13 +1,13 @@
 //! `cargo xtask culprits`: does `clif-gc bisect` name what is to blame?
 //!
 //! The command line is built against the tree with faults. For each fault, the first input on which the
-//! verifier finds something that it does not find without the fault is bisected. The name is right if it
-//! is that of what the fault is in: the wrong rule itself, the event that the broken analysis asks for, or the
-//! layer.
+//! verifier finds something that it does not find without the fault is bisected. Ways to compile are tried one
+//! after another, those that show most faults first. The name is right if it is that of what the fault is in: the
+//! wrong rule itself, the event that the broken analysis asks for, or the layer.
 
 use super::list::{self, Fault};
 use super::{corpus, tree};
-use crate::base::cargo;
+use crate::base::cargo::{self, BUILT_OFTEN};
 use crate::base::project::Project;
 use crate::upstream::pins::Pins;
 use anyhow::{Context, Result, bail};
@@ -15,8 +15,8 @@ use serde::Deserialize;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 /// The variable that switches faults on.
@@ -28,6 +28,9 @@ pub struct Args {
     /// Faults to bisect [default: all of patches/faults/faults.toml, each once]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
+    /// Take so many faults, of as many operators as there are
+    #[arg(long, value_name = "N")]
+    sample: Option<usize>,
     /// Build the command line, and do nothing else
     #[arg(long)]
     build: bool,
@@ -68,15 +71,19 @@ pub fn run(project: &Project, args: &Args) -> Result<ExitCode> {
     }
     let mut faults = list::select(list::load(project)?, &args.names)?;
     if args.names.is_empty() {
-        faults.retain(|fault| fault.same_as.is_none());
+        // One that nobody catches has nothing to be bisected for.
+        faults.retain(|fault| fault.same_as.is_none() && !fault.codes.is_empty());
+    }
+    if let Some(count) = args.sample {
+        faults = list::sample(faults, count);
     }
     let inputs = corpus::find(project)?.inputs;
     let session = Session {
         program: &program,
         root: project.root(),
         inputs: &inputs,
+        sound: STAGES.map(|_| OnceLock::new()),
     };
-    let sound = session.findings("", false)?;
     let next = AtomicUsize::new(0);
     let rows = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -93,7 +100,10 @@ pub fn run(project: &Project, args: &Args) -> Result<ExitCode> {
                         faults.len(),
                         fault.name
                     );
-                    let row = session.row(fault, &sound);
+                    let row = session.row(fault);
+                    if let Ok(row) = &row {
+                        eprint!("{}", line(row));
+                    }
                     rows.lock()
                         .expect("nobody panics with it")
                         .push((index, row));
@@ -134,8 +144,7 @@ fn build(project: &Project, tree: &Path) -> Result<PathBuf> {
         "[workspace]\n\
          [package]\nname = \"clif-gc-with-faults\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\
          [[bin]]\nname = \"clif-gc-with-faults\"\npath = {:?}\n\
-         # Assertions would trip over the faults first.\n\
-         [profile.release]\nopt-level = 1\ndebug = false\ndebug-assertions = false\n\
+         {BUILT_OFTEN}\
          [dependencies]\nclif-gc = {{ path = {:?} }}\n\
          [patch.crates-io]\n",
         root.join("clif-gc/src/main.rs"),
@@ -163,7 +172,61 @@ struct Session<'a> {
     program: &'a Path,
     root: &'a Path,
     inputs: &'a [String],
+    /// What is found without a fault, by stage.
+    sound: [OnceLock<Vec<Finding>>; STAGES.len()],
 }
+
+/// A way to look for what a fault breaks.
+struct Stage {
+    /// The arguments of `verify`.
+    args: &'static [&'static str],
+    /// Look only at inputs with this ending.
+    ending: &'static str,
+    all_rewrites: bool,
+}
+
+/// In the order in which they are tried. Those that judge all rewrites are for faults that ask for it.
+const STAGES: [Stage; 5] = [
+    Stage {
+        args: &[
+            "--target",
+            "x86_64",
+            "--collector",
+            "copying",
+            "--embedding",
+            "default",
+        ],
+        ending: "",
+        all_rewrites: false,
+    },
+    Stage {
+        args: &[
+            "--target",
+            "x86_64",
+            "--target",
+            "aarch64",
+            "--collector",
+            "drc",
+        ],
+        ending: "",
+        all_rewrites: false,
+    },
+    Stage {
+        args: &["--target", "x86_64"],
+        ending: ".clif",
+        all_rewrites: true,
+    },
+    Stage {
+        args: &[],
+        ending: "",
+        all_rewrites: false,
+    },
+    Stage {
+        args: &["--target", "x86_64", "--collector", "copying"],
+        ending: "",
+        all_rewrites: true,
+    },
+];
 
 /// A finding: the input, the configuration and the function that it is in, and its code.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -249,12 +312,14 @@ impl Session<'_> {
     }
 
     /// What the verifier finds in the inputs.
-    fn findings(&self, fault: &str, all_rewrites: bool) -> Result<Vec<Finding>> {
+    fn findings(&self, fault: &str, stage: &Stage) -> Result<Vec<Finding>> {
         let mut args = vec!["verify", "--jobs", "1", "--timeout", "300"];
-        if all_rewrites {
+        args.extend(stage.args);
+        if stage.all_rewrites {
             args.push("--all-rewrites");
         }
-        args.extend(self.inputs.iter().map(String::as_str));
+        let inputs = self.inputs.iter().map(String::as_str);
+        args.extend(inputs.filter(|input| input.ends_with(stage.ending)));
         let Some(verified) = self.json::<Verified>(fault, &args)? else {
             bail!("`clif-gc verify` printed no JSON with `{fault}`");
         };
@@ -279,16 +344,29 @@ impl Session<'_> {
         Ok(findings)
     }
 
-    fn row(&self, fault: &Fault, sound: &[Finding]) -> Result<Row> {
-        let mut all_rewrites = false;
-        let mut findings = self.findings(&fault.name, false)?;
-        findings.retain(|finding| !sound.contains(finding));
-        if findings.is_empty() && fault.all_rewrites {
-            all_rewrites = true;
-            findings = self.findings(&fault.name, true)?;
-            let sound = self.findings("", true)?;
-            findings.retain(|finding| !sound.contains(finding));
+    /// What is found with the fault and not without it, in the first stage that finds something.
+    fn shown(&self, fault: &Fault) -> Result<Option<(Finding, &'static Stage)>> {
+        for (stage, known) in STAGES.iter().zip(&self.sound) {
+            if stage.all_rewrites && !fault.all_rewrites {
+                continue;
+            }
+            let sound = match known.get() {
+                Some(sound) => sound,
+                None => {
+                    let found = self.findings("", stage)?;
+                    known.get_or_init(|| found)
+                }
+            };
+            let found = self.findings(&fault.name, stage)?;
+            let new = found.into_iter().find(|finding| !sound.contains(finding));
+            if let Some(finding) = new {
+                return Ok(Some((finding, stage)));
+            }
         }
+        Ok(None)
+    }
+
+    fn row(&self, fault: &Fault) -> Result<Row> {
         let row = |input: &str, named: String, verdict, seconds| Row {
             name: fault.name.clone(),
             operator: fault.operator.clone(),
@@ -298,7 +376,7 @@ impl Session<'_> {
             verdict,
             seconds,
         };
-        let Some(finding) = findings.first() else {
+        let Some((finding, stage)) = self.shown(fault)? else {
             return Ok(row("", String::new(), Verdict::NotShown, 0.0));
         };
         let mut args = vec![
@@ -316,7 +394,7 @@ impl Session<'_> {
         if !finding.input.ends_with(".clif") {
             args.extend(["--embedding", &finding.embedding]);
         }
-        if all_rewrites {
+        if stage.all_rewrites {
             args.push("--all-rewrites");
         }
         let begin = Instant::now();
@@ -381,24 +459,25 @@ fn is_right(fault: &Fault, bisection: &Bisection) -> bool {
     }
 }
 
+/// The line of the table that `row` is, with its end.
+fn line(row: &Row) -> String {
+    let right = match row.verdict {
+        Verdict::Right => "yes",
+        Verdict::Wrong => "**no**",
+        Verdict::NotShown => "not shown",
+    };
+    format!(
+        "| {} | {} | {} | {} | {} | {right} | {:.1} |\n",
+        row.name, row.operator, row.place, row.input, row.named, row.seconds
+    )
+}
+
 fn table(rows: &[Row]) -> String {
     let mut out = String::from(
         "| fault | operator | place | input | named | right? | seconds |\n\
          |---|---|---|---|---|---|--:|\n",
     );
-    for row in rows {
-        let right = match row.verdict {
-            Verdict::Right => "yes",
-            Verdict::Wrong => "**no**",
-            Verdict::NotShown => "not shown",
-        };
-        // NB: Writing to a string cannot fail.
-        let _ = writeln!(
-            out,
-            "| {} | {} | {} | {} | {} | {right} | {:.1} |",
-            row.name, row.operator, row.place, row.input, row.named, row.seconds
-        );
-    }
+    out.extend(rows.iter().map(line));
     let count = |verdict| rows.iter().filter(|row| row.verdict == verdict).count();
     let (right, wrong) = (count(Verdict::Right), count(Verdict::Wrong));
     let mut operators: Vec<&str> = rows

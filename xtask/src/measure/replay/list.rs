@@ -3,7 +3,7 @@
 use crate::base::project::Project;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A fault.
 #[derive(Debug, Clone, Deserialize)]
@@ -152,6 +152,29 @@ pub fn select(faults: Vec<Fault>, names: &[String]) -> Result<Vec<Fault>> {
         .collect())
 }
 
+/// So many of the faults: one of each operator, then a second one of each, and so on, in their order.
+pub fn sample(faults: Vec<Fault>, count: usize) -> Vec<Fault> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut turns: Vec<(usize, usize)> = Vec::new();
+    for (index, fault) in faults.iter().enumerate() {
+        let turn = seen.entry(fault.operator.clone()).or_default();
+        turns.push((*turn, index));
+        *turn += 1;
+    }
+    turns.sort_unstable();
+    let mut chosen: Vec<usize> = turns
+        .into_iter()
+        .take(count)
+        .map(|(_, index)| index)
+        .collect();
+    chosen.sort_unstable();
+    let is_chosen = |index: usize| chosen.binary_search(&index).is_ok();
+    let faults = faults.into_iter().enumerate();
+    faults
+        .filter_map(|(index, fault)| is_chosen(index).then_some(fault))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,6 +193,23 @@ mod tests {
         assert_eq!(one.len(), 1);
         let error = select(faults, &["x".into()]).unwrap_err().to_string();
         assert_eq!(error, "no fault is called `x`; there are 1, b-c");
+    }
+
+    #[test]
+    fn a_sample_has_faults_of_all_operators_first() {
+        let fault = |name: &str, operator: &str| {
+            let text = TWO.split("[[fault]]").nth(1).unwrap();
+            let text = text.replace("\"1\"", &format!("{name:?}"));
+            let text = text.replace("\"o\"", &format!("{operator:?}"));
+            parse(&format!("[[fault]]{text}")).unwrap().remove(0)
+        };
+        let faults = vec![fault("a", "x"), fault("b", "x"), fault("c", "y")];
+        let names = |count| -> Vec<String> {
+            let sample = sample(faults.clone(), count).into_iter();
+            sample.map(|fault| fault.name).collect()
+        };
+        assert_eq!(names(2), ["a", "c"]);
+        assert_eq!(names(9), ["a", "b", "c"]);
     }
 
     #[test]
