@@ -20,6 +20,9 @@ pub enum Failure {
         layer: String,
         /// The function; one of CLIF that was made of a module's has another name.
         function: String,
+        /// What is wrong, without the numbers of values, instructions and the like.
+        #[serde(skip)]
+        shape: String,
     },
     /// It does not compile: the compiler refuses, panics, or dies.
     Crash {
@@ -56,10 +59,13 @@ impl Failure {
             name: violation.name.clone(),
             layer: violation.layer.clone(),
             function: function.id.function.clone(),
+            shape: shape(&violation.message),
         })
     }
 
-    /// The same failure in any function.
+    /// Is `violation` this failure, in `function` or, without one, in any function?
+    ///
+    /// NB: One code is for several mistakes. What is left out of a case may bring another one of them.
     pub fn matches_finding(
         &self,
         function: Option<&FunctionRecord>,
@@ -71,9 +77,11 @@ impl Failure {
                 name: _,
                 layer,
                 function: name,
+                shape: what,
             } => {
                 violation.code == *code
                     && violation.layer == *layer
+                    && shape(&violation.message) == *what
                     && function.is_none_or(|function| function.id.function == *name)
             }
             Failure::Crash { .. } | Failure::Run { .. } | Failure::Command { .. } => false,
@@ -148,6 +156,7 @@ impl fmt::Display for Failure {
                 name,
                 layer,
                 function,
+                shape: _,
             } => write!(f, "{code} {name} in {function}, {}", layer_phrase(layer)),
             Failure::Crash { outcome } => f.write_str(&outcome.short()),
             Failure::Run {
@@ -165,6 +174,29 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What a finding says, without numbers, which differ in a smaller case, and without the values that show it.
+fn shape(message: &str) -> String {
+    let what = message.split(" when ").next().unwrap_or_default();
+    let mut shape = String::new();
+    let mut rest = what.chars().peekable();
+    while let Some(c) = rest.next() {
+        if !c.is_ascii_digit() {
+            shape.push(c);
+            continue;
+        }
+        // In hexadecimal, too.
+        let is_hex = c == '0' && rest.next_if_eq(&'x').is_some();
+        let is_digit = |c: &char| c.is_ascii_digit() || is_hex && c.is_ascii_hexdigit();
+        while rest.next_if(is_digit).is_some() {}
+        // A sign is one of the number.
+        if shape.ends_with(" -") {
+            shape.pop();
+        }
+        shape.push('#');
+    }
+    shape
+}
+
 /// A point of the pipeline, as a phrase.
 pub fn layer_phrase(layer: &str) -> String {
     match layer {
@@ -173,5 +205,34 @@ pub fn layer_phrase(layer: &str) -> String {
         "inline" => "after inlining".to_string(),
         "constant-phis" => "after constant-phi removal".to_string(),
         layer => format!("after {layer}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finding_has_a_shape_whatever_its_numbers() {
+        let same = [
+            [
+                "inst13 uses GC reference v9 after safepoint inst4 without a reload",
+                "inst2 uses GC reference v0 after safepoint inst1 without a reload",
+            ],
+            [
+                "v4 is replaced by v0, which is -1 and not 0 when v0 is 1, v2 is 0xff",
+                "v9 is replaced by v1, which is 0xfe and not 3 when v1 is 1",
+            ],
+        ];
+        for [a, b] in same {
+            assert_eq!(shape(a), shape(b));
+        }
+        let null = "inst1 dereferences GC reference v1, which can be null";
+        let i31 = "inst1 dereferences GC reference v1, which can be an i31, such as 0x1";
+        assert_ne!(shape(null), shape(i31));
+        assert_eq!(
+            shape(i31),
+            "inst# dereferences GC reference v#, which can be an i#, such as #"
+        );
     }
 }
