@@ -18,7 +18,7 @@ use crate::base::alias;
 use crate::base::project::Project;
 use crate::measure::{cost, false_alarms, fuzz, identity, replay, units};
 use crate::patches::check::{self, Compiled};
-use crate::patches::{apply, rebase, refresh, status, vendor};
+use crate::patches::{apply, embedders, rebase, refresh, status, vendor};
 use crate::upstream::bootstrap::{LocalWork, Report};
 use crate::upstream::{bootstrap, pins};
 use anyhow::Result;
@@ -63,6 +63,8 @@ enum Task {
     Ci,
     /// Make a directory of the patched crates and the verifier, for another project
     Vendor(vendor::Args),
+    /// Build the projects in tests/embedders/ as a user does, and run them
+    Embedders,
     /// Check that clif-gc is built with the features of the tests, so that nothing is built twice
     Units,
     /// Check what no compiler checks: file sizes, forgotten macros, machine paths, links
@@ -176,6 +178,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         Task::Test { args } => ci::test(&project, &args)?,
         Task::Ci => ci::run(&project)?,
         Task::Vendor(args) => vendor::run(&project, &args)?,
+        Task::Embedders => embedders::run(&project)?,
         Task::Units => units::run(&project)?,
         Task::Tidy => tidy::run(&project)?,
         Task::Book => book::run(&project)?,

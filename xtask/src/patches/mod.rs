@@ -2,6 +2,7 @@
 
 pub mod apply;
 pub mod check;
+pub mod embedders;
 pub mod overlay;
 pub mod rebase;
 pub mod refresh;

@@ -26,8 +26,20 @@ pub struct Args {
 
 /// Makes the directory, and prints what to paste.
 pub fn run(project: &Project, args: &Args) -> Result<()> {
+    let names = make(project, &args.directory)?;
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let place = fs_err::canonicalize(&args.directory)?;
+    println!("{}", block(&names, &place));
+    Ok(())
+}
+
+/// Makes the directory, and returns the names of the crates that are patched.
+///
+/// # Errors
+///
+/// If the directory is there and is something else, or if it cannot be written.
+pub fn make(project: &Project, directory: &Path) -> Result<Vec<String>> {
     bootstrap::run(project, LocalWork::Keep, Report::Changes)?;
-    let directory = &args.directory;
     if directory.exists() {
         let is_ours = directory.join(MARK).is_file();
         let is_empty = fs_err::read_dir(directory)?.next().is_none();
@@ -53,12 +65,10 @@ pub fn run(project: &Project, args: &Args) -> Result<()> {
         standalone(manifest, &root)?.to_string(),
     )?;
     fs_err::copy(project.root().join("LICENSE"), directory.join("LICENSE"))?;
-    let place = fs_err::canonicalize(directory)?;
     let names: Vec<&str> = patched.iter().map(|(name, _)| name.as_str()).collect();
     // NB: Last, so that a directory with it is whole.
     fs_err::write(directory.join(MARK), block(&names, Path::new(".")))?;
-    println!("{}", block(&names, &place));
-    Ok(())
+    Ok(patched.into_iter().map(|(name, _)| name).collect())
 }
 
 /// What the manifest of a project has to have, with the crates in `place`.
