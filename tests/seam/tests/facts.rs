@@ -574,7 +574,7 @@ fn mistakes_are_named_with_their_line() {
         (
             "v4 ! gctypeof",
             "v4 ! gctypeof ! gctypeid(3)",
-            21,
+            22,
             "duplicate annotation 'gctypeid'",
         ),
         (

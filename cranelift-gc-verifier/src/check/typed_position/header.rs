@@ -17,10 +17,10 @@ use crate::analysis::known_bits;
 use crate::evidence::recheck::Flaw;
 use crate::finding::typed::{Thing, TypeBroken, Typed};
 use crate::ir::cfg::Cfg;
-use crate::ir::gc_info::region_of;
+use crate::ir::gc_info::read_by;
 use crate::ir::instruction::{Access, access};
 use crate::ir::view::Body;
-use cranelift_codegen::ir::{Function, GcHeapType, GcKind, Inst, Value};
+use cranelift_codegen::ir::{Function, GcHeapType, GcKind, GcLoad, Inst, Value};
 
 /// What is wrong with the store `inst`, which makes `access` of an object of this `kind`, whose address is taken apart.
 pub(super) fn judge(
@@ -73,7 +73,10 @@ fn of_number(func: &Function, universe: &Universe, data: Value, kind: GcKind) ->
 /// The type whose number `data` is.
 fn type_number(func: &Function, data: Value) -> Option<u32> {
     let inst = func.dfg.value_def(data).inst()?;
-    func.dfg.gc_info.type_id(region_of(func, inst)?)
+    match read_by(func, inst)? {
+        GcLoad::TypeId(index) => Some(index),
+        GcLoad::Late | GcLoad::TypeOf => None,
+    }
 }
 
 /// What has the bits of `data` in its header, if that is not of this `kind`.
