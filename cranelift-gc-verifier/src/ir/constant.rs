@@ -15,7 +15,7 @@ use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Type, Value
 use smallvec::SmallVec;
 
 /// How many instructions one question may look at.
-const MAX_VISITS: u32 = 24;
+const MAX_VISITS: u32 = 160;
 
 /// The value of `value` if it is an integer constant, zero-extended from its type.
 ///
@@ -128,13 +128,6 @@ impl Evaluation<'_> {
                 opcode: Opcode::Isub | Opcode::Bxor,
                 args,
             } if is_same(args) => Some(0),
-            InstructionData::Binary {
-                opcode: Opcode::Band | Opcode::Imul,
-                args,
-            } => {
-                let mut operands = args.into_iter();
-                operands.any(|arg| self.value(arg) == Some(0)).then_some(0)
-            }
             InstructionData::Ternary {
                 opcode: Opcode::Select | Opcode::SelectSpectreGuard,
                 args: [condition, a, b],
@@ -152,11 +145,22 @@ impl Evaluation<'_> {
 
     fn of_constants(&mut self, data: &InstructionData, result: usize, ty: Type) -> Option<u128> {
         let func = self.func;
+        // NB: Each operand is asked for once, so that a chain of products is followed in as many steps as it has instructions.
+        let is_zero_of_one = matches!(data.opcode(), Opcode::Band | Opcode::Imul);
         let mut args = SmallVec::<[u128; 3]>::new();
         let mut arg_types = SmallVec::<[Type; 3]>::new();
+        let mut is_known = true;
         for &arg in data.arguments(&func.dfg.value_lists) {
             arg_types.push(func.dfg.value_type(arg));
-            args.push(self.value(arg)?);
+            match self.value(arg) {
+                Some(0) if is_zero_of_one => return Some(0),
+                Some(bits) => args.push(bits),
+                None if is_zero_of_one => is_known = false,
+                None => return None,
+            }
+        }
+        if !is_known {
+            return None;
         }
         let operation = Operation {
             data,
@@ -249,6 +253,9 @@ mod tests {
             ("v2 = iconst.i32 0\n v3 = band v0, v2", Some(0)),
             ("v2 = iconst.i32 0\n v3 = udiv v2, v2", None),
             ("v2 = iadd v0, v0", None),
+            ("v2 = iconst.i32 0\n v3 = imul v0, v2", Some(0)),
+            ("v2 = iconst.i32 0\n v3 = imul v2, v0", Some(0)),
+            ("v2 = iconst.i32 2\n v3 = imul v2, v0", None),
             ("v2 = stack_addr.i64 ss0\n v3 = load.i32 v2", None),
         ];
         for (body, expected) in cases {
@@ -264,6 +271,17 @@ mod tests {
             body += &format!("v{value} = iadd v{}, v{}\n", value - 1, value - 1);
         }
         assert_eq!(last(&body), None);
+    }
+
+    #[test]
+    fn a_chain_of_products_is_followed_to_its_end() {
+        let mut body = String::from("v2 = iconst.i32 3\n");
+        for value in (3..83).step_by(2) {
+            body += &format!("v{value} = iconst.i32 5\n");
+            body += &format!("v{} = imul v{value}, v{}\n", value + 1, value - 1);
+        }
+        let product = 3 * 5_u128.pow(40) % (1 << 32);
+        assert_eq!(last(&body), Some(product));
     }
 
     #[test]
