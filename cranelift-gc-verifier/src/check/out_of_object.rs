@@ -41,7 +41,7 @@ use crate::finding::object::{OutOfObject, Outside};
 use crate::finding::report::Inconclusive;
 use crate::finding::typed::Thing;
 use crate::finding::witness::{Role, Step};
-use crate::ir::cfg::Node;
+use crate::ir::cfg::{Node, constant};
 use crate::ir::gc_info::accessed_kind;
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::path::Point;
@@ -541,6 +541,10 @@ fn is_within(
         return false;
     };
     let object = context.root(suspect.value);
+    // NB: Null is no object. GCV10 tells whether an access of it is guarded.
+    if constant(context.func, object) == Some(0) {
+        return true;
+    }
     let array = match (kind.heap, fields) {
         (GcHeapType::Array, [_, element]) => Some(Array {
             start: element.offset.into(),

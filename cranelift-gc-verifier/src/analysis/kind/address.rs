@@ -287,6 +287,15 @@ fn is_reference(func: &Function, value: Value) -> bool {
     let info = &func.dfg.gc_info;
     match info.fact(value) {
         Some(fact) => matches!(fact, GcFact::Ref { .. }),
-        None => info.is_declared(value),
+        None => info.is_declared(value) || is_reload_of_reference(func, value),
     }
+}
+
+/// Is `value` reloaded for one that has to be in stack maps? A null that the producer made may have no fact, and neither have
+/// its reloads.
+fn is_reload_of_reference(func: &Function, value: Value) -> bool {
+    let info = &func.dfg.gc_info;
+    let inst = func.dfg.value_def(value).inst();
+    let origin = inst.and_then(|inst| info.spill_origin(inst));
+    origin.is_some_and(|origin| info.is_declared(func.dfg.resolve_aliases(origin)))
 }
