@@ -5,9 +5,9 @@
 //!
 //! **Strength.** Sums, differences, extensions and the choice of a bounds check between null and an address are
 //! followed. A choice that is no guard against speculation is such a check only where nothing but a constant is
-//! added to it. A value is known to be a reference by its fact, or because it has to be in stack maps. The inliner
-//! and the optimizer put values in place of others, and what takes the place of a reference may have no fact of
-//! its own.
+//! added to it. A value is known to be a reference by its fact, or because it has to be in stack maps, or because it is chosen of
+//! such values or reloaded for one. The inliner and the optimizer put values in place of others, and what takes the place of a
+//! reference otherwise may have no fact of its own.
 //!
 //! **Math.** `pointer + reference + offset`, modulo 2⁶⁴. A narrow sum may wrap, so that it is no part of such a
 //! sum unless it traps on overflow.
@@ -22,6 +22,8 @@ use smallvec::SmallVec;
 const MAX_TERMS: usize = 32;
 /// Below this address nothing is.
 const NULL_PAGE: i64 = 1 << 16;
+/// How deep choices between references are looked into.
+const MAX_CHOICES: u32 = 4;
 /// How many checks of bounds, and constants that are added to them, are looked through.
 const MAX_CHECKS: usize = 8;
 
@@ -284,11 +286,35 @@ fn is_narrow(func: &Function, body: &Body, value: Value) -> bool {
 
 /// Is `value` known to be a reference?
 fn is_reference(func: &Function, value: Value) -> bool {
+    is_reference_or_choice(func, value, MAX_CHOICES)
+}
+
+/// The same, where a choice between references, or null, is one. The optimizer makes choices that have no fact.
+fn is_reference_or_choice(func: &Function, value: Value, most: u32) -> bool {
+    let value = func.dfg.resolve_aliases(value);
     let info = &func.dfg.gc_info;
-    match info.fact(value) {
-        Some(fact) => matches!(fact, GcFact::Ref { .. }),
-        None => info.is_declared(value) || is_reload_of_reference(func, value),
+    if let Some(fact) = info.fact(value) {
+        return matches!(fact, GcFact::Ref { .. });
     }
+    if info.is_declared(value) || is_reload_of_reference(func, value) {
+        return true;
+    }
+    let inst = func.dfg.value_def(value).inst();
+    let Some(InstructionData::Ternary {
+        opcode: Opcode::Select | Opcode::SelectSpectreGuard,
+        args: [_, a, b],
+    }) = inst.map(|inst| func.dfg.insts[inst])
+    else {
+        return false;
+    };
+    let Some(most) = most.checked_sub(1) else {
+        return false;
+    };
+    let [a, b] = [a, b].map(|arm| match constant(func, arm) {
+        Some(n) => (n == 0).then_some(false),
+        None => is_reference_or_choice(func, arm, most).then_some(true),
+    });
+    a.zip(b).is_some_and(|(a, b)| a || b)
 }
 
 /// Is `value` reloaded for one that has to be in stack maps? A null that the producer made may have no fact, and neither have
