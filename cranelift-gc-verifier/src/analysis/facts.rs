@@ -112,7 +112,7 @@ impl<'a> Facts<'a> {
     pub(crate) fn is_cut_to_size(&self, inst: Inst) -> bool {
         let mut operands = passed_on(self.func, inst).operands().into_iter();
         operands.all(|operand| {
-            let operand = self.func.dfg.resolve_aliases(operand);
+            let operand = self.body.resolve(self.func, operand);
             self.values.class(operand) == Class::Plain
         })
     }

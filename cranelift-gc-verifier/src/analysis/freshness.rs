@@ -62,7 +62,11 @@ impl Freshness {
                 walk.set_results(item, now);
             }
         }
-        Freshness(walk.ages)
+        let mut ages = walk.ages;
+        body.for_each_alias(|alias, value| {
+            ages[alias.as_u32() as usize] = ages[value.as_u32() as usize];
+        });
+        Freshness(ages)
     }
 
     /// The version at which `value`, which must not be an alias, is fresh.

@@ -46,7 +46,7 @@ fn parents(facts: &Facts<'_>, value: Value, parents: &mut Vec<Value>) {
         ValueDef::Result(inst, _) => {
             let passed = passed_on(func, inst);
             let operands = passed.operands();
-            let operands = operands.iter().map(|&v| func.dfg.resolve_aliases(v));
+            let operands = operands.iter().map(|&v| facts.body.resolve(func, v));
             parents.extend(operands.filter(|&v| facts.values.class(v) != Class::Plain));
             if let (Passed::Nothing, Some(reload)) = (passed, facts.slots.reload_of(value)) {
                 parents.extend(reload.hold.origins());

@@ -125,6 +125,9 @@ impl Values {
                 again = values.reshape(func, cfg, body);
             }
         }
+        body.for_each_alias(|alias, value| {
+            values.classes[alias.as_u32() as usize] = values.classes[value.as_u32() as usize];
+        });
         values
     }
 

@@ -16,6 +16,7 @@
 
 mod bounds;
 mod by_pointer;
+mod chosen;
 mod executions;
 mod fills;
 mod form;
@@ -30,6 +31,7 @@ use crate::analysis::kind::path::Target;
 use crate::analysis::kind::subject::Context;
 use crate::analysis::kind::thing::{Things, Universe};
 use crate::analysis::kind::{Kinds, is_in_heap};
+use crate::analysis::sources::is_zero;
 use crate::evidence::arrival::{self, Arrival};
 use crate::evidence::findings::Findings;
 use crate::evidence::recheck::Flaw;
@@ -42,11 +44,13 @@ use crate::finding::report::Inconclusive;
 use crate::finding::typed::Thing;
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Node, constant};
+use crate::ir::choice::Condition;
 use crate::ir::gc_info::accessed_kind;
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::path::Point;
 use bounds::{Array, Bounds, MAX_SPLITS};
 use by_pointer::ByPointer;
+use chosen::Arm;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{
@@ -54,7 +58,7 @@ use cranelift_codegen::ir::{
 };
 use form::Form;
 use std::cell::OnceCell;
-use suspect::{Suspect, What, is_at, is_field, is_inside, parts_of_elements};
+use suspect::{Suspect, What, are_fields, is_at, is_field, is_inside, parts_of_elements};
 
 /// How many of the nearest tests are looked at, and how often what is to be proved is split: at first, and where that is not enough.
 const TESTS: [(usize, u32); 3] = [(8, 0), (32, 0), (128, MAX_SPLITS)];
@@ -115,7 +119,18 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
             }
             What::Element { kind } | What::Varying { kind } => {
                 findings.counts.positions += 1;
-                match is_within(facts, context, &mut arrays, &suspect, kind) {
+                match is_within(facts, context, &mut arrays, &suspect, (kind, &[])) {
+                    true => findings.counts.positions_proved += 1,
+                    false => undecided.push(suspect),
+                }
+            }
+            What::Chosen(chosen) => {
+                findings.counts.positions += 1;
+                let mut judge = |access: &Access, given: &[Condition]| {
+                    let at = (suspect.node, suspect.inst);
+                    arm(facts, context, (&mut arrays, &stores), at, access, given)
+                };
+                match chosen::is_within(facts, &suspect, chosen, &mut judge) {
                     true => findings.counts.positions_proved += 1,
                     false => undecided.push(suspect),
                 }
@@ -258,6 +273,15 @@ fn is_of_collector(info: &GcInfo, fields: Option<&[GcField]>, offset: i64, size:
     first >= 0 && last <= end && !is_known
 }
 
+/// Is zero stored to some fields of such an object, as where stores of zeros are merged?
+fn are_zeroed(func: &Function, kind: GcKind, access: &Access, offset: i64) -> bool {
+    let info = &func.dfg.gc_info;
+    access.data.is_some_and(|data| is_zero(func, data))
+        && kind
+            .concrete
+            .is_some_and(|index| are_fields(info, index, offset, access.size))
+}
+
 /// What was found of an access at once.
 enum Judged {
     /// It is inside of its object.
@@ -282,6 +306,10 @@ fn suspect(
 ) -> Judged {
     let func = facts.func;
     let info = &func.dfg.gc_info;
+    let access = &Access {
+        addr: stored_address(facts, access.addr, is_first),
+        ..*access
+    };
     let said = accessed_kind(func, inst);
     let is_known = |kind: GcKind| {
         kind.concrete
@@ -305,6 +333,15 @@ fn suspect(
         .map(|offset| offset.wrapping_add(access.offset.into()));
     // NB: Of an abstract kind, who accesses a field may know more than is said.
     let Some(kind) = kind.filter(|&kind| is_in_heap(kind.heap) && is_known(kind)) else {
+        if is_first && is_opaque(facts, access, &address) {
+            return Judged::Suspect(Suspect {
+                inst,
+                node,
+                access: *access,
+                value: access.addr,
+                what: chosen::unclear(facts, access.addr),
+            });
+        }
         return open(facts, access, &address, offset, kind);
     };
     let fields = kind.concrete.and_then(|index| info.fields(index));
@@ -339,7 +376,10 @@ fn suspect(
                 false => return Judged::Nothing,
             }
         }
-        (Some(_), Some(offset), ..) if is_inside(info, kind.concrete, offset, access.size) => {
+        (Some(_), Some(offset), ..)
+            if is_inside(info, kind.concrete, offset, access.size)
+                || are_zeroed(func, kind, access, offset) =>
+        {
             return Judged::Inside;
         }
         (None, Some(offset), ..)
@@ -352,13 +392,13 @@ fn suspect(
             Some(_) => What::Element { kind },
             None if access.data.is_some() && access.size == element.size => What::Loop { element },
             None if is_passed => return Judged::Open,
-            None => What::Unclear,
+            None => chosen::unclear(facts, access.addr),
         },
         (_, _, GcHeapType::Array, _) => return Judged::Nothing,
         (Some(_), Some(offset), ..) => What::Field { offset },
         (Some(_), None, ..) if is_first => What::Varying { kind },
         (None, ..) if is_first && is_passed => return Judged::Open,
-        (None, ..) if is_first => What::Unclear,
+        (None, ..) if is_first => chosen::unclear(facts, access.addr),
         (None, ..) | (Some(_), None, ..) => return Judged::Nothing,
     };
     Judged::Suspect(Suspect {
@@ -368,6 +408,22 @@ fn suspect(
         value: address.reference.unwrap_or(access.addr),
         what,
     })
+}
+
+/// The address that `addr` was where it was stored, if it is loaded from a slot.
+fn stored_address(facts: &Facts, addr: Value, is_first: bool) -> Value {
+    let addr = facts.body.resolve(facts.func, addr);
+    let is_loaded = || facts.func.dfg.value_def(addr).inst().is_some() && !facts.body.is_made(addr);
+    match is_first && facts.values.class(addr) != Class::Plain && is_loaded() {
+        true => facts.roots().of(addr),
+        false => addr,
+    }
+}
+
+/// Is the address made of references in a way that is not followed?
+fn is_opaque(facts: &Facts, access: &Access, address: &Address) -> bool {
+    let value = facts.body.resolve(facts.func, access.addr);
+    address.reference.is_none() && facts.values.class(value) == Class::Opaque
 }
 
 /// May it be an access of an object that has a type, although none is said?
@@ -528,13 +584,38 @@ impl Arrays {
     }
 }
 
-/// Is the access proved to be within its object?
+/// What is found of an access by one of several addresses, under the conditions under which that is chosen.
+fn arm(
+    facts: &Facts,
+    context: Context,
+    (arrays, stores): (&mut Arrays, &OnceCell<ByPointer>),
+    (node, inst): (Node, Inst),
+    access: &Access,
+    given: &[Condition],
+) -> Arm {
+    match suspect(facts, node, inst, access, true, stores) {
+        Judged::Inside => Arm::Inside,
+        Judged::Suspect(arm) => match arm.what {
+            What::Element { kind } | What::Varying { kind } => {
+                match is_within(facts, context, arrays, &arm, (kind, given)) {
+                    true => Arm::Inside,
+                    false => Arm::Unknown,
+                }
+            }
+            What::Chosen(chosen) => Arm::Chosen(chosen),
+            What::Field { .. } | What::Unclear | What::Loop { .. } => Arm::Unknown,
+        },
+        Judged::Foreign(_) | Judged::Open | Judged::Nothing => Arm::Unknown,
+    }
+}
+
+/// Is the access, of an object of this kind, proved to be within it, under these conditions?
 fn is_within(
     facts: &Facts,
     context: Context,
     arrays: &mut Arrays,
     suspect: &Suspect,
-    kind: GcKind,
+    (kind, given): (GcKind, &[Condition]),
 ) -> bool {
     let info = &context.func.dfg.gc_info;
     let Some(fields) = kind.concrete.and_then(|index| info.fields(index)) else {
@@ -565,6 +646,7 @@ fn is_within(
     TESTS.into_iter().any(|(most, splits)| {
         let mut bounds = Bounds::new(context, object, array, loaded, of_object);
         bounds.enter(suspect.node, Some(suspect.inst), most);
+        bounds.enter_given(given);
         let Suspect { access, node, .. } = *suspect;
         if access.flags.trap_code().is_some() {
             bounds.enter_checks(access.addr);

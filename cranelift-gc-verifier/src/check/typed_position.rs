@@ -43,8 +43,9 @@ use crate::finding::typed::{Thing, TypeBroken, Typed};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, Edge, Node, constant, destinations};
 use crate::ir::gc_info::accessed_kind;
-use crate::ir::instruction::{Access, Kind, Stored, access, stored_by};
+use crate::ir::instruction::{Access, Kind, Stored, stored_by};
 use crate::ir::view::{Body, Item};
+use cranelift_codegen::FxHashSet;
 use cranelift_codegen::ir::{
     BlockArg, Function, GcFact, GcField, GcHeapType, GcKind, GcNullability, Inst, InstructionData,
     Value, ValueDef, types,
@@ -89,36 +90,18 @@ fn positions(facts: &Facts) -> Found {
         positions.block(node);
     }
     handed_on::judge(facts, &mut found);
-    headers(facts, &mut found);
+    header::judge_all(facts, &mut found);
+    let variables = match facts.history.proofs.is_later {
+        true => Default::default(),
+        false => variables::variables(facts),
+    };
     if !open.is_empty() {
-        judge(facts, &open, &mut found);
+        judge(facts, &open, &variables, &mut found);
     }
-    if !facts.history.proofs.is_later {
-        variables::judge(facts, &open, &mut found);
+    if !variables.is_empty() {
+        variables::judge(facts, &variables, &open, &mut found);
     }
     found
-}
-
-/// Judge what is stored to the headers of objects.
-fn headers(facts: &Facts, found: &mut Found) {
-    let func = facts.func;
-    for (inst, node, kind, address) in core::mem::take(&mut found.headers) {
-        let Some(universe) = facts.context().map(|context| context.universe) else {
-            return;
-        };
-        let Some(access) = access(func, inst) else {
-            continue;
-        };
-        let at = (kind, &address);
-        if let Some(broken) = header::judge(func, &facts.cfg, universe, inst, &access, at) {
-            let step = Step {
-                role: Role::Use,
-                block: facts.cfg.block(node),
-                inst: Some(inst),
-            };
-            found.errors.push((GcError::TypeBroken(broken), vec![step]));
-        }
-    }
 }
 
 /// Does `error` name a position of `func` at which that is relied upon, and something that it does not allow?
@@ -655,7 +638,9 @@ fn allows_constant(func: &Function, value: Value, n: u64, promise: GcFact) -> bo
 }
 
 /// Judge the positions whose types are not enough.
-fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
+///
+/// What arrives of `variables` is judged otherwise.
+fn judge(facts: &Facts, open: &[Position], variables: &FxHashSet<Value>, found: &mut Found) {
     let func = facts.func;
     let info = &func.dfg.gc_info;
     let Some(context) = facts.context() else {
@@ -721,14 +706,23 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
                 let undecided = Inconclusive::UndecidedType { inst, value };
                 found.inconclusive.push(undecided);
             }
-            Some(things) => arrived(&kinds, position, things, found),
-            None if is_first && is_another(facts, &mut kinds, position, outside) => {
+            Some(things) => arrived(&kinds, position, things, is_first, found),
+            None if is_first
+                && (bits::are_of_i31(facts, position)
+                    || is_another(facts, &mut kinds, position, outside)) =>
+            {
                 found.proved += 1;
             }
             None if is_first && found.unset(facts, value) => {}
+            None if along.is_none()
+                && variables.contains(&context.root(word_of(func, context.body, value))) =>
+            {
+                found.unjudged += 1;
+            }
             // NB: What a pass made of it is judged by the rewrite.
             None if is_first
-                && (is_made_of_reference(func, context.body, value)
+                && (is_to_be_known(func, position)
+                    || is_made_of_reference(func, context.body, value)
                     || func.dfg.value_type(value).is_float()) =>
             {
                 found
@@ -738,6 +732,14 @@ fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
             None => found.unjudged += 1,
         }
     }
+}
+
+/// Does the producer have to say what arrives, if it is what is relied upon?
+///
+/// NB: Wasmtime says of what it loads from element segments no more than that it is a reference, and nothing of what its own
+/// functions return for tables of functions.
+fn is_to_be_known(func: &Function, position: &Position) -> bool {
+    position.promise.is_traced() && !func.dfg.gc_info.is_declared(position.value)
 }
 
 /// Is what arrives computed to be a reference that is none of `outside`?
@@ -825,7 +827,7 @@ fn loaded_from(kinds: &Kinds, inst: Inst) -> Option<GcFact> {
 }
 
 /// Something that is not allowed may arrive: show it.
-fn arrived(kinds: &Kinds, position: &Position, things: Things, found: &mut Found) {
+fn arrived(kinds: &Kinds, position: &Position, things: Things, is_first: bool, found: &mut Found) {
     let target = Target {
         node: position.node,
         inst: position.inst,
@@ -853,7 +855,9 @@ fn arrived(kinds: &Kinds, position: &Position, things: Things, found: &mut Found
         }
         Arrival::Never => found.proved += 1,
         // NB: Where objects do not say what they are, a test of their types is not seen.
-        Arrival::Unknown if is_of_objects && info.header.is_none() => found.unjudged += 1,
+        Arrival::Unknown if is_of_objects && info.header.is_none() && !is_first => {
+            found.unjudged += 1;
+        }
         Arrival::Unknown => found.inconclusive.push(Inconclusive::UndecidedType {
             inst: position.inst,
             value: position.value,

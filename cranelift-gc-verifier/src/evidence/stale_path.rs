@@ -82,7 +82,7 @@ pub(crate) fn stale_origin(
         let operands = passed
             .operands()
             .into_iter()
-            .map(|operand| facts.func.dfg.resolve_aliases(operand))
+            .map(|operand| facts.body.resolve(facts.func, operand))
             .filter(|&operand| facts.is_stale(operand, stale.now));
         let operands: SmallVec<[Value; 2]> = operands.collect();
         let lost = operands

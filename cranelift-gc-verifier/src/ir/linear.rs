@@ -11,6 +11,7 @@
 //! NB: The sums themselves are kept by who asks: modulo two to the number of bits where rewrites are compared
 //! ([`address`](crate::analysis::address)), in ℤ where bounds are proved, and with terms where one path is executed.
 
+use crate::ir::choice::or_zero;
 use crate::ir::constant::constant;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, StackSlot, Value, ValueDef};
 use smallvec::SmallVec;
@@ -150,9 +151,17 @@ pub(crate) fn null_check_by(
     })
 }
 
-/// The same for constants of `func`.
+/// The same for constants of `func`, and for checks by masks and products.
 pub(crate) fn null_check(func: &Function, format: &InstructionData) -> Option<NullCheck> {
-    null_check_by(format, |value| constant(func, value))
+    let by_mask = || {
+        let (checked, condition) = or_zero(func, format)?;
+        Some(NullCheck {
+            checked,
+            condition,
+            is_guard: false,
+        })
+    };
+    null_check_by(format, |value| constant(func, value)).or_else(by_mask)
 }
 
 /// The address that `value`, which must not be an alias, is where a guard against speculation lets it pass.

@@ -2,9 +2,11 @@
 
 pub(crate) mod arithmetic;
 pub(crate) mod cfg;
+pub(crate) mod choice;
 pub(crate) mod constant;
 pub(crate) mod fingerprint;
 pub(crate) mod gc_info;
+pub(crate) mod identity;
 pub(crate) mod instruction;
 pub(crate) mod integer;
 pub(crate) mod linear;

@@ -3,6 +3,7 @@
 use crate::ir::cfg::{Cfg, Node, constant, destinations};
 use crate::ir::constant::{always_traps, may_always_trap};
 use crate::ir::gc_info::returned;
+use crate::ir::identity::operand;
 use crate::ir::instruction::{
     Access, Kind, Passed, access_of, kinds, passed_by, relies_on, tells_few_bits,
 };
@@ -86,6 +87,12 @@ impl Reader<'_> {
             true => kind.without(Kind::OPAQUE),
             false => kind,
         };
+        if let Some(same) = self.same(inst, kind) {
+            let result = func.dfg.first_result(inst);
+            self.define(result, 0);
+            self.body.stands_for(result, same);
+            return;
+        }
         let is_item = kind.is(Kind::ITEM);
         let def = match is_item {
             true => self.body.items.len() as u32 + 2,
@@ -143,6 +150,17 @@ impl Reader<'_> {
             operands,
             kind,
         });
+    }
+
+    /// The value that `inst` results in, if it is one of those that it is made of, and nothing else is said of its result.
+    fn same(&self, inst: Inst, kind: Kind) -> Option<Value> {
+        if !kind.is(Kind::OPAQUE.or(Kind::SAME)) {
+            return None;
+        }
+        let same = operand(self.func, inst, |value| self.body.resolve(self.func, value))?;
+        let result = self.func.dfg.first_result(inst);
+        let info = &self.func.dfg.gc_info;
+        (info.fact(result).is_none() && !info.is_declared(result)).then_some(same)
     }
 
     /// `arg` becomes a word of another type.

@@ -348,6 +348,12 @@ impl Body {
         found
     }
 
+    /// `value` has the bits of `same`, which is no alias: it is taken for one.
+    pub(super) fn stands_for(&mut self, value: Value, same: Value) {
+        self.aliases.get_mut().push(value);
+        self.values[value.as_u32() as usize].resolved.set(same);
+    }
+
     /// Call `f` with each alias that was asked about, and with what it stands for.
     pub(crate) fn for_each_alias(&self, mut f: impl FnMut(Value, Value)) {
         for &alias in self.aliases.borrow().iter() {

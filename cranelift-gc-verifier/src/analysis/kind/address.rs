@@ -91,14 +91,24 @@ fn is_made(func: &Function, value: Value) -> bool {
         | Linear::Difference(_)
         | Linear::Extended(_)
         | Linear::Choice(_) => true,
+        Linear::Product(_) => is_check(func, value),
         Linear::Slot(..)
-        | Linear::Product(_)
         | Linear::Shifted(_)
         | Linear::Negative(_)
         | Linear::SignExtended(_)
         | Linear::Truncated(_) => false,
-        Linear::Other => constant(func, value).is_some() || same_bits(func, value).is_some(),
+        Linear::Other => {
+            constant(func, value).is_some()
+                || same_bits(func, value).is_some()
+                || is_check(func, value)
+        }
     }
+}
+
+/// Is `value` zero or an address, by a check of bounds?
+fn is_check(func: &Function, value: Value) -> bool {
+    let inst = func.dfg.value_def(value).inst();
+    inst.is_some_and(|inst| null_check(func, &func.dfg.insts[inst]).is_some())
 }
 
 /// What `value`, of 64 bits, has the bits of. Those of an address may be those of a float on the way.
@@ -143,6 +153,8 @@ struct Parts {
     pointers: Only,
     words: Only,
     offset: i64,
+    /// Is some pointer one of several?
+    is_chosen: bool,
     /// Does something else take part?
     is_other: bool,
 }
@@ -189,7 +201,10 @@ impl Parts {
             Linear::Extended(arg) if func.dfg.value_type(arg) == types::I32 => {
                 pending.push((arg, is_added));
             }
-            _ if ty == types::I64 && is_added => self.pointers.push(value),
+            linear if ty == types::I64 && is_added => {
+                self.is_chosen |= matches!(linear, Linear::Choice(_));
+                self.pointers.push(value);
+            }
             _ if ty == types::I32 && is_added => self.words.push(value),
             _ => self.is_other = true,
         }
@@ -206,7 +221,7 @@ impl Parts {
             word: self
                 .words
                 .get()
-                .filter(|_| is_sum && !is_reference)
+                .filter(|_| is_sum && !is_reference && !self.is_chosen)
                 .map(|word| (word, self.offset)),
         }
     }

@@ -38,6 +38,8 @@ pub(crate) struct Headers {
     words: RefCell<FxHashMap<Value, Option<(Value, Word)>>>,
     /// What may be mistaken for what is looked for, once it was asked.
     mistakable: OnceCell<Mistakable>,
+    /// Which bits stand beside those of a kind, once it was asked.
+    others: OnceCell<u32>,
     /// For what a comparison of types that can throw returned, its numbers: the parameter of a block that nothing else leads to.
     compared: FxHashMap<Value, [Value; 2]>,
 }
@@ -102,6 +104,11 @@ impl Headers {
     /// What may be mistaken for what the function looks for, which is found once.
     pub(crate) fn mistakable(&self, find: impl FnOnce() -> Mistakable) -> &Mistakable {
         self.mistakable.get_or_init(find)
+    }
+
+    /// The bits that stand beside those of a kind, which are found once.
+    pub(crate) fn others(&self, find: impl FnOnce() -> u32) -> u32 {
+        *self.others.get_or_init(find)
     }
 
     /// The references of whose headers words are loaded, in order.

@@ -4,8 +4,8 @@
 //! it.
 //!
 //! **Strength.** Tests that compare the number of an object's type with that of a concrete type, and nothing else, mistake nothing, and
-//! nothing is returned for them. For others, numbers are returned that differ in one bit, or by one, from what is looked for; those that
-//! the function computes with; and the sums of two without carry.
+//! nothing is returned for them. For others, numbers are returned that differ in one bit, or by one, from what is looked for; its
+//! multiples, its negation, its bits in other places; those that the function computes with; and the sums of two without carry.
 //!
 //! **Math.** Numbers of types are an injection from types to 2³², and nobody knows which.
 
@@ -97,6 +97,10 @@ impl Mistakable {
             let of_type = number(index);
             numbers.extend([of_type.wrapping_add(1), of_type.wrapping_sub(1)]);
             numbers.extend((0..32).map(|bit| of_type ^ 1 << bit));
+            numbers.extend([2, 3, 5].map(|times| of_type.wrapping_mul(times)));
+            numbers.extend([of_type.wrapping_neg(), !of_type]);
+            numbers.extend([of_type.swap_bytes(), of_type.rotate_left(16)]);
+            numbers.extend([of_type << 1, of_type >> 1, 0]);
             numbers.extend(types[..at].iter().map(|&other| of_type ^ number(other)));
         }
         numbers.extend(constants);

@@ -80,8 +80,17 @@ impl<'a> Context<'a> {
                 is_type: &is_type,
                 tested: &tested,
                 number: &|index| Numbering::Low.number(index, true) as u32,
-                others: OTHERS[1],
+                others: self.others(),
             })
+        })
+    }
+
+    /// The bits that may stand in the header beside those of the kind: those that no kind has.
+    fn others(&self) -> u32 {
+        self.headers.others(|| {
+            let kinds = self.func.dfg.gc_info.kinds();
+            let of_kinds = kinds.map(|(_, bits)| bits).reduce(|a, b| a | b);
+            of_kinds.map_or(OTHERS, |bits| !bits)
         })
     }
 
@@ -123,8 +132,8 @@ pub(crate) enum Numbering {
     Exchanged(u32, u32),
 }
 
-/// What may stand in the header beside the bits of the kind.
-const OTHERS: [u32; 2] = [0, 0x03ff_ffff];
+/// What may stand in the header beside the bits of the kind, where the producer does not say which these are.
+const OTHERS: u32 = 0x03ff_ffff;
 
 /// How types are numbered in turn.
 pub(crate) const NUMBERINGS: [Numbering; 2] = [Numbering::Low, Numbering::High];
@@ -157,10 +166,11 @@ impl Trial {
             }
         };
         let trials = words.iter().enumerate();
+        let others = context.others();
         trials.map(move |(index, &word)| Trial {
             thing,
             word,
-            others: OTHERS[index % OTHERS.len()],
+            others: if index % 2 == 0 { 0 } else { others },
             numbering: NUMBERINGS[index % NUMBERINGS.len()],
         })
     }

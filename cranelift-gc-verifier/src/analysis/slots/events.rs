@@ -12,7 +12,7 @@ use super::location::{BySlot, Loc, Location};
 use crate::analysis::history::History;
 use crate::analysis::sources::is_zero;
 use crate::ir::cfg::{Cfg, Node};
-use crate::ir::instruction::Access;
+use crate::ir::instruction::{Access, Stored, stored_by};
 use crate::ir::view::{Body, SlotAccess};
 use cranelift_codegen::ir::{AtomicRmwOp, Function, Inst, InstructionData, Opcode, Value};
 use smallvec::SmallVec;
@@ -26,6 +26,12 @@ pub(super) enum Event {
         data: Value,
         /// Does the producer say what it stands for?
         is_noted: bool,
+    },
+    /// It is stored, or what was there stays: an exchange that may not happen.
+    Perhaps {
+        loc: Loc,
+        origin: Value,
+        data: Value,
     },
     /// What was loaded from there is stored there again: it stays what it was, to a producer that does
     /// not say which value a spill stands for.
@@ -51,9 +57,10 @@ impl Event {
     /// Where it writes.
     pub(super) fn written(self) -> Option<Loc> {
         match self {
-            Event::Store { loc, .. } | Event::Restore { loc, .. } | Event::Clobber { loc } => {
-                Some(loc)
-            }
+            Event::Store { loc, .. }
+            | Event::Perhaps { loc, .. }
+            | Event::Restore { loc, .. }
+            | Event::Clobber { loc } => Some(loc),
             Event::Load { .. } | Event::Safepoint { .. } => None,
         }
     }
@@ -183,7 +190,9 @@ impl Events {
     /// Every write to a location, with the value that it stores there for, if it is one; sorted.
     pub(super) fn stores(&self) -> Vec<(Inst, Loc, Option<Value>)> {
         let store = |&(inst, event): &(Inst, Event)| match event {
-            Event::Store { loc, origin, .. } => Some((inst, loc, Some(origin))),
+            Event::Store { loc, origin, .. } | Event::Perhaps { loc, origin, .. } => {
+                Some((inst, loc, Some(origin)))
+            }
             Event::Restore { loc, data } => Some((inst, loc, Some(data))),
             Event::Clobber { loc } => Some((inst, loc, None)),
             Event::Load { .. } | Event::Safepoint { .. } => None,
@@ -269,6 +278,16 @@ fn event(
         .data
         .zip(inner)
         .and_then(|(data, inner)| part_of(func, data, (inner, location.ty.bytes()), PARTS));
+    if let Some(Stored::Perhaps(data)) = stored_by(func, at.inst, access)
+        && covers
+        && access.ty == location.ty
+    {
+        return Some(Event::Perhaps {
+            loc,
+            origin: history.find(func.dfg.resolve_aliases(data)),
+            data,
+        });
+    }
     match (stored.or(access.data), access.result) {
         (Some(data), _) if stored.is_some() => {
             let noted = func.dfg.gc_info.spill_origin(at.inst);

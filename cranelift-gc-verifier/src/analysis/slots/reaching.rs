@@ -91,6 +91,14 @@ impl Defs {
                         let hold = Hold::Is { origin, data };
                         walk.set(loc, defs.add(Some(hold), Source::Stored(data)));
                     }
+                    Event::Perhaps { loc, origin, data } => {
+                        let hold = Hold::Is { origin, data };
+                        let stored = defs.add(Some(hold), Source::Stored(data));
+                        let before = walk.current[loc as usize];
+                        let def = defs.add(None, Source::Either);
+                        defs.args.extend([(def, node, before), (def, node, stored)]);
+                        walk.set(loc, def);
+                    }
                     Event::Clobber { loc } => {
                         walk.set(loc, defs.add(Some(Hold::Partial), Source::Unknown));
                     }
@@ -352,8 +360,11 @@ fn live(cfg: &Cfg, events: &Events, slots: &Slots, written: &Sets) -> Sets {
         let live = live.of_mut(node);
         for &(_, event) in events.of(node) {
             match event {
-                Event::Load { loc, .. } if !location_sets::contains(&killed, loc) => {
-                    location_sets::insert(live, loc);
+                // NB: What may stay there is seen.
+                Event::Load { loc, .. } | Event::Perhaps { loc, .. } => {
+                    if !location_sets::contains(&killed, loc) {
+                        location_sets::insert(live, loc);
+                    }
                 }
                 Event::Safepoint { index } => {
                     for &loc in slots.mapped.at(index) {

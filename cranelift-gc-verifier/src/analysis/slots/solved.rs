@@ -14,6 +14,8 @@ pub(super) enum Source {
     Stored(Value),
     /// What reaches the node by several edges.
     Phi(Node),
+    /// What an exchange left there that may not happen: either of its arguments.
+    Either,
 }
 
 /// What is known of all definitions.

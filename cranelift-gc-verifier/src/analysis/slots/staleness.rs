@@ -44,7 +44,10 @@ pub(super) fn note_stale(cfg: &Cfg, events: &Events, slots: &mut Slots, kept: &[
                             location_sets::contains(&stale, loc);
                     }
                     Event::Safepoint { index } => slots.note_stale_roots(index, &stale),
-                    Event::Store { .. } | Event::Restore { .. } | Event::Clobber { .. } => {}
+                    Event::Store { .. }
+                    | Event::Perhaps { .. }
+                    | Event::Restore { .. }
+                    | Event::Clobber { .. } => {}
                 }
                 visits += step(slots, event, kept, &mut stale);
             }
@@ -76,7 +79,10 @@ fn start_of(cfg: &Cfg, ends: &Sets, node: u32, stale: &mut [u64]) -> usize {
 
 /// Returns how many steps that took.
 fn step(slots: &Slots, event: Event, kept: &[(u32, Loc)], stale: &mut [u64]) -> usize {
-    if let Some(loc) = event.written() {
+    // NB: What may stay there stays as old as it was.
+    if let Some(loc) = event.written()
+        && !matches!(event, Event::Perhaps { .. })
+    {
         location_sets::remove(stale, loc);
     }
     if let Event::Safepoint { index } = event {
@@ -111,7 +117,9 @@ impl Copies {
     /// Find the locations.
     pub(super) fn new(events: &Events) -> Self {
         let stored = |&(_, event): &(_, Event)| match event {
-            Event::Store { loc, origin, .. } => Some((origin, loc)),
+            Event::Store { loc, origin, .. } | Event::Perhaps { loc, origin, .. } => {
+                Some((origin, loc))
+            }
             Event::Restore { loc, data } => Some((data, loc)),
             Event::Clobber { .. } | Event::Load { .. } | Event::Safepoint { .. } => None,
         };

@@ -93,7 +93,7 @@ impl Slots {
         match self.defs.source(def) {
             Source::Stored(value) => Content::Value(value),
             Source::Phi(node) => Content::Phi(def, node),
-            Source::Unknown => Content::Unknown,
+            Source::Either | Source::Unknown => Content::Unknown,
         }
     }
 
@@ -128,7 +128,7 @@ impl Slots {
         // NB: Most slots hold one thing.
         match self.defs.source(content) {
             Source::Stored(value) => return SmallVec::from_slice(&[value]),
-            Source::Phi(_) => {}
+            Source::Phi(_) | Source::Either => {}
             Source::Unknown => return values,
         }
         let mut seen = BTreeSet::new();
@@ -139,7 +139,9 @@ impl Slots {
             }
             match self.defs.source(def) {
                 Source::Stored(value) => values.push(value),
-                Source::Phi(_) => pending.extend(self.defs.arguments(def).map(|(_, arg)| arg)),
+                Source::Phi(_) | Source::Either => {
+                    pending.extend(self.defs.arguments(def).map(|(_, arg)| arg));
+                }
                 Source::Unknown => {}
             }
         }

@@ -19,6 +19,7 @@ use crate::analysis::kind::address::Unchecked;
 use crate::analysis::kind::dominating::argument;
 use crate::analysis::kind::subject::Context;
 use crate::ir::cfg::{Edge, Node, constant};
+use crate::ir::choice::Condition;
 use crate::ir::constant::number;
 use crate::ir::path::Point;
 use cranelift_codegen::entity::EntitySet;
@@ -196,6 +197,13 @@ impl<'a, 's> Bounds<'a, 's> {
     pub(super) fn enter_checks(&mut self, address: Value) {
         let address = Unchecked::of(self.context.func, self.context.body, address);
         for (condition, is) in address.conditions {
+            self.assume(condition, is, MAX_DEPTH);
+        }
+    }
+
+    /// The same of other conditions.
+    pub(super) fn enter_given(&mut self, given: &[Condition]) {
+        for &(condition, is) in given {
             self.assume(condition, is, MAX_DEPTH);
         }
     }

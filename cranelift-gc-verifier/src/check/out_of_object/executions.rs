@@ -11,13 +11,13 @@
 //! **Math.** An access that stays inside an array tells of a length with which it would not, and the same execution is
 //! tried with that length.
 
-use super::suspect::{is_at, is_field, parts_of_elements};
+use super::suspect::{are_fields, is_at, is_field, parts_of_elements};
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
 use crate::analysis::kind::header::Headers;
 use crate::analysis::kind::is_in_heap;
 use crate::evidence::world::{
-    End, Place, Plan, Seen, Stage, Watch, World, is_null_page, is_true, run,
+    End, Place, Plan, Seen, Stage, Tag, Watch, World, is_null_page, is_true, run,
 };
 use crate::finding::object::{OutOfObject, Outside};
 use crate::ir::arithmetic::is_integer_function;
@@ -250,7 +250,12 @@ impl Watcher<'_, '_> {
             })
         };
         if object.kind_of(stage) != GcHeapType::Array {
-            return match is_field(info, index, offset, size) {
+            // NB: Stores of zeros may be merged.
+            let is_zero =
+                matches!(seen.data, Some(word) if (word.tag, word.bits) == (Tag::Plain, 0));
+            let is_inside = is_field(info, index, offset, size)
+                || is_zero && are_fields(info, index, offset, size);
+            return match is_inside {
                 true => None,
                 false => error(Outside::NoField {
                     index,

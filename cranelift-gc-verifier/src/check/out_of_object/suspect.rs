@@ -1,6 +1,7 @@
 //! Accesses that have to be judged, and what is a field.
 
 use crate::ir::cfg::Node;
+use crate::ir::choice::Chosen;
 use crate::ir::instruction::Access;
 use cranelift_codegen::ir::{GcFact, GcField, GcInfo, GcKind, Inst, Value};
 
@@ -23,6 +24,8 @@ pub(super) enum What {
     Varying { kind: GcKind },
     /// By an address that is no sum of a reference and something else.
     Unclear,
+    /// By one of two addresses.
+    Chosen(Chosen),
     /// Of an array, by an address that a loop moves.
     Loop { element: GcField },
 }
@@ -47,6 +50,25 @@ pub(super) fn parts_of_elements(element: &GcField, offset: i64, size: u32) -> bo
 pub(super) fn is_field(info: &GcInfo, index: u32, offset: i64, size: u32) -> bool {
     let fields = info.fields(index).unwrap_or_default();
     fields.iter().any(|field| is_at(field, offset, size))
+}
+
+/// Are so many bytes those of some fields of this type, each of them whole?
+pub(super) fn are_fields(info: &GcInfo, index: u32, offset: i64, size: u32) -> bool {
+    let fields = info.fields(index).unwrap_or_default();
+    let end = offset.saturating_add(size.into());
+    let mut at = offset;
+    // NB: Each step is over at least one field.
+    for _ in 0..fields.len() {
+        let is_next = |field: &&GcField| i64::from(field.offset) == at && field.size > 0;
+        let Some(field) = fields.iter().find(is_next) else {
+            return false;
+        };
+        at += i64::from(field.size);
+        if at >= end {
+            return at == end;
+        }
+    }
+    false
 }
 
 /// Are so many bytes there, in every object of this type? Of a type of which nothing is known they are.

@@ -1,6 +1,6 @@
 //! What arrives whose bits alone show that it is not what is relied upon.
 //!
-//! **Claim.** The thing that is returned is what arrives, on every path on which something does, and the position does not allow
+//! **Claim.** What is said to be an i31 is one, whatever it is computed of. The thing that is returned is what arrives, on every path on which something does, and the position does not allow
 //! it.
 //!
 //! **Strength.** Of values of which no fact and no signature says what they are. Their bits are those that are
@@ -11,11 +11,32 @@
 use super::found::Position;
 use crate::analysis::facts::Facts;
 use crate::analysis::kind::given::given_to;
+use crate::analysis::known_bits::{self, Known};
 use crate::check::fact::contradicted_by_bits;
 use crate::finding::error::Contradiction;
 use crate::finding::typed::Thing;
 use crate::ir::cfg::constant;
 use crate::ir::path::Point;
+use cranelift_codegen::ir::{GcFact, GcNullability, types};
+
+/// Is what arrives at `position` an i31 by its bits, and is that allowed?
+pub(super) fn are_of_i31(facts: &Facts, position: &Position) -> bool {
+    let (func, cfg, value) = (facts.func, &facts.cfg, position.value);
+    let GcFact::Ref {
+        kind, nullability, ..
+    } = position.promise
+    else {
+        return false;
+    };
+    let is_allowed = kind.heap.may_be_i31()
+        && kind.concrete.is_none()
+        && nullability != GcNullability::Null
+        && func.dfg.value_type(value) == types::I32;
+    is_allowed && {
+        let known = known_bits::of(func, cfg, &Vec::new(), value);
+        known.and_then(Known::lowest) == Some(true)
+    }
+}
 
 /// What arrives at `position`, if its bits show that it is wrong.
 pub(super) fn shown(facts: &Facts, position: &Position) -> Option<Thing> {

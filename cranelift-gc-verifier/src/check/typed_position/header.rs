@@ -9,18 +9,44 @@
 //! **Math.** Let `t` be the type of the object. The number of a type that is neither `t` nor below it is wrong; so is a word that
 //! lacks a bit of the kind of `t`, or has all bits of a kind that excludes it.
 
+use super::found::Found;
+use crate::analysis::facts::Facts;
 use crate::analysis::kind::address::Address;
 use crate::analysis::kind::field::kind_of_object;
 use crate::analysis::kind::object_of;
 use crate::analysis::kind::thing::Universe;
 use crate::analysis::known_bits;
 use crate::evidence::recheck::Flaw;
+use crate::finding::error::GcError;
 use crate::finding::typed::{Thing, TypeBroken, Typed};
+use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Cfg;
 use crate::ir::gc_info::read_by;
 use crate::ir::instruction::{Access, access};
 use crate::ir::view::Body;
 use cranelift_codegen::ir::{Function, GcHeapType, GcKind, GcLoad, Inst, Value};
+
+/// Judge what is stored to the headers of objects.
+pub(super) fn judge_all(facts: &Facts, found: &mut Found) {
+    let func = facts.func;
+    for (inst, node, kind, address) in core::mem::take(&mut found.headers) {
+        let Some(universe) = facts.context().map(|context| context.universe) else {
+            return;
+        };
+        let Some(access) = access(func, inst) else {
+            continue;
+        };
+        let at = (kind, &address);
+        if let Some(broken) = judge(func, &facts.cfg, universe, inst, &access, at) {
+            let step = Step {
+                role: Role::Use,
+                block: facts.cfg.block(node),
+                inst: Some(inst),
+            };
+            found.errors.push((GcError::TypeBroken(broken), vec![step]));
+        }
+    }
+}
 
 /// What is wrong with the store `inst`, which makes `access` of an object of this `kind`, whose address is taken apart.
 pub(super) fn judge(

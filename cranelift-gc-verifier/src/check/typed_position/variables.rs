@@ -49,16 +49,17 @@ enum What {
     Pointer,
 }
 
-/// Judge what is loaded from slots. Of what is `open`, other analyses do not tell what it is.
-pub(super) fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
+/// Judge what `loaded` are. Of what is `open`, other analyses do not tell what it is.
+pub(super) fn judge(
+    facts: &Facts,
+    loaded: &FxHashSet<Value>,
+    open: &[Position],
+    found: &mut Found,
+) {
     let Some(context) = facts.context() else {
         return;
     };
-    let loaded = variables(facts, context);
-    if loaded.is_empty() {
-        return;
-    }
-    let questions = questions(facts, context, &loaded, open);
+    let questions = questions(facts, context, loaded, open);
     if questions.is_empty() {
         return;
     }
@@ -103,7 +104,10 @@ pub(super) fn judge(facts: &Facts, open: &[Position], found: &mut Found) {
 
 /// What is loaded from slots of which no analysis tells the only value that is stored, and block parameters of which none tells what
 /// calls return for them.
-fn variables(facts: &Facts, context: Context) -> FxHashSet<Value> {
+pub(super) fn variables(facts: &Facts) -> FxHashSet<Value> {
+    let Some(context) = facts.context() else {
+        return FxHashSet::default();
+    };
     let body = &*facts.body;
     let mut loads: Vec<(StackSlot, Value)> = Vec::new();
     for at in &body.slot_accesses {
@@ -191,7 +195,34 @@ fn joined_results(context: Context, kinds: &mut Kinds) -> FxHashSet<Value> {
             }
         }
     }
+    hand_on(context, kinds, &mut joined);
     joined
+}
+
+/// Add to `joined` the block parameters without facts that are passed one of them, or, on other ways, what is known.
+fn hand_on(context: Context, kinds: &mut Kinds, joined: &mut FxHashSet<Value>) {
+    let (func, cfg, body) = (context.func, context.cfg, context.body);
+    let mut before = usize::MAX;
+    while before != joined.len() && !joined.is_empty() {
+        before = joined.len();
+        for pass in cfg.nodes().flat_map(|node| body.passed_from(node)) {
+            let param = pass.param;
+            if joined.contains(&param)
+                || !joined.contains(&context.root(pass.arg))
+                || func.dfg.gc_info.fact(param).is_some()
+            {
+                continue;
+            }
+            let passed = kinds.passed(param).unwrap_or_default();
+            let is_known = passed.into_iter().all(|(edge, arg)| match arg {
+                Some(arg) => arg == param || joined.contains(&arg) || is_known(context, kinds, arg),
+                None => passes_result(context, edge, param),
+            });
+            if is_known {
+                joined.insert(param);
+            }
+        }
+    }
 }
 
 /// Is it a result, of which the signature says what it is, that `edge` passes for `param`?
