@@ -47,8 +47,8 @@ use crate::ir::instruction::{Access, Kind, Stored, stored_by};
 use crate::ir::view::{Body, Item};
 use cranelift_codegen::FxHashSet;
 use cranelift_codegen::ir::{
-    BlockArg, Function, GcFact, GcField, GcHeapType, GcKind, GcNullability, Inst, InstructionData,
-    Value, ValueDef, types,
+    BlockArg, Function, GcCollector, GcFact, GcField, GcHeapType, GcKind, GcNullability, Inst,
+    InstructionData, Value, ValueDef, types,
 };
 use made::{is_computed_otherwise, is_made_of_reference, references_of, word_of};
 
@@ -737,9 +737,12 @@ fn judge(facts: &Facts, open: &[Position], variables: &FxHashSet<Value>, found: 
 /// Does the producer have to say what arrives, if it is what is relied upon?
 ///
 /// NB: Wasmtime says of what it loads from element segments no more than that it is a reference, and nothing of what its own
-/// functions return for tables of functions.
+/// functions return for tables of functions. Where nothing is ever collected it says nothing of the former, either.
 fn is_to_be_known(func: &Function, position: &Position) -> bool {
-    position.promise.is_traced() && !func.dfg.gc_info.is_declared(position.value)
+    let info = &func.dfg.gc_info;
+    position.promise.is_traced()
+        && !info.is_declared(position.value)
+        && info.collector != Some(GcCollector::Null)
 }
 
 /// Is what arrives computed to be a reference that is none of `outside`?
