@@ -382,7 +382,16 @@ fn config(configuration: &Configuration, job: &Job, is_parallel: bool) -> wasmti
     config.wasm_shared_everything_threads(true);
     config.wasm_wide_arithmetic(true);
     config.shared_memory(true);
+    config.wasm_features(newer_features(), true);
     Ok(config)
+}
+
+/// What later releases than the default one compile.
+fn newer_features() -> WasmFeatures {
+    match gc_filetests::base() {
+        gc_filetests::DEFAULT_BASE => WasmFeatures::empty(),
+        _ => WasmFeatures::COMPACT_IMPORTS,
+    }
 }
 
 /// Why the module is not valid, if it is not.
@@ -391,7 +400,8 @@ pub fn validate(bytes: &[u8]) -> Result<()> {
         | WasmFeatures::CUSTOM_PAGE_SIZES
         | WasmFeatures::SHARED_EVERYTHING_THREADS
         | WasmFeatures::STACK_SWITCHING
-        | WasmFeatures::WIDE_ARITHMETIC;
+        | WasmFeatures::WIDE_ARITHMETIC
+        | newer_features();
     if bytes.get(4..8) == Some(&[0x0d, 0, 1, 0]) {
         return Err(Box::new(component()));
     }

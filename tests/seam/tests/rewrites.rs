@@ -3,6 +3,7 @@
 use cranelift_codegen::gc_verifier::{GcVerifier, Rewrite};
 use cranelift_codegen::ir::{Function, Inst, Opcode};
 use cranelift_gc_verifier::rule_name;
+use gc_filetests::{DEFAULT_BASE, base};
 use seam_tests::generate;
 use seam_tests::guard::{Chaos, Recorder};
 use seam_tests::kind::{Kind, rule};
@@ -338,7 +339,13 @@ fn rules_belong_to_their_values() {
 /// Rule locations are what the compiler's sources have, whatever the machine, and a rule's name says the line that it begins on.
 #[test]
 fn rules_are_relative_positions() {
-    let codegen = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../upstream/cranelift/codegen");
+    let tree = match base() {
+        DEFAULT_BASE => "../../upstream".to_owned(),
+        other => format!("../../upstream-{other}"),
+    };
+    let codegen = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(tree)
+        .join("cranelift/codegen");
     let mut names = BTreeSet::new();
     for seed in 0..20 {
         for func in Program::parse(&generate::program(seed)).functions() {

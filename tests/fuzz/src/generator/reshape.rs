@@ -60,7 +60,8 @@ pub fn reshape(wasm: &[u8], random: &mut Random) -> Vec<u8> {
         allocate: [0, 3, 8, 20][random.between(0, 3)],
     };
     let wasm = &module.add(wasm);
-    let mut validator = Validator::new_with_features(WasmFeatures::WASM3);
+    let mut validator =
+        Validator::new_with_features(WasmFeatures::WASM3 | WasmFeatures::WIDE_ARITHMETIC);
     let mut allocations = FuncValidatorAllocations::default();
     let mut out = wasm[..HEADER].to_vec();
     let mut code = Vec::new();
