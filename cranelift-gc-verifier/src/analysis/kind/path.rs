@@ -141,16 +141,21 @@ pub(crate) fn recheck(
 }
 
 /// The nodes from which `target` is reached without defining the reference again.
+///
+/// NB: Where every way to the target defines the reference, a way from there leads through blocks only that it dominates. Otherwise
+/// block parameters hold the reference where ways meet, and in any block behind that.
 fn leads_to(subject: Subject, target: Node) -> BTreeSet<Node> {
     let cfg = subject.context.cfg;
+    let start = subject.start.node;
+    let is_dominated = cfg.dominates(start, target);
     let mut leads = BTreeSet::from([target]);
     let mut pending = vec![target];
     while let Some(node) = pending.pop() {
-        if node == subject.start.node {
+        if node == start {
             continue;
         }
         for edge in cfg.preds(node) {
-            if cfg.dominates(subject.start.node, edge.from) && leads.insert(edge.from) {
+            if (!is_dominated || cfg.dominates(start, edge.from)) && leads.insert(edge.from) {
                 pending.push(edge.from);
             }
         }
