@@ -26,6 +26,7 @@ use crate::ir::gc_info::returned;
 use crate::ir::path::Point;
 use cranelift_codegen::ir::{BlockArg, GcFact, Inst, Opcode, StackSlot, Value, ValueDef, types};
 use cranelift_codegen::{FxHashMap, FxHashSet};
+use std::collections::BTreeMap;
 
 /// How many executions are tried.
 const MAX_PLANS: u64 = 400;
@@ -67,6 +68,7 @@ pub(super) fn judge(
     let mut fuel = FUEL;
     let mut answered = FxHashSet::default();
     let mut pointers = FxHashMap::default();
+    let mut unclear = BTreeMap::default();
     for seed in 0..MAX_PLANS {
         let plan = Plan {
             seed,
@@ -76,6 +78,7 @@ pub(super) fn judge(
             context,
             questions: &questions,
             pointers: &mut pointers,
+            unclear: &mut unclear,
             answers: Vec::new(),
         };
         run(&stage, &plan, &mut fuel, &mut watcher);
@@ -86,6 +89,12 @@ pub(super) fn judge(
         }
         if fuel == 0 {
             break;
+        }
+    }
+    for (inst, value) in unclear {
+        if !answered.contains(&(inst, value)) {
+            let open = Inconclusive::UndecidedType { inst, value };
+            found.inconclusive.push(open);
         }
     }
     let mut pointers: Vec<_> = pointers.into_iter().collect();
@@ -325,6 +334,8 @@ struct Watcher<'a, 'b> {
     context: Context<'a>,
     questions: &'b FxHashMap<Inst, Vec<Question>>,
     pointers: &'b mut FxHashMap<Inst, Pointed>,
+    /// Where something arrives that is made of parts of several things.
+    unclear: &'b mut BTreeMap<Inst, Value>,
     answers: Vec<(Inst, Question, Thing, Vec<Node>)>,
 }
 
@@ -332,6 +343,9 @@ impl Watcher<'_, '_> {
     fn ask(&mut self, world: &World, stage: &Stage, inst: Inst, question: Question, word: Word) {
         let context = self.context;
         let thing = thing_of(stage, world, word);
+        if thing.is_none() && matches!(question.what, What::Arrives(GcFact::Ref { .. }, _)) {
+            self.unclear.entry(inst).or_insert(question.value);
+        }
         let wrong = match question.what {
             What::Arrives(promise @ GcFact::Ref { .. }, _) => thing.filter(|&thing| {
                 let allowed = context.universe.of(&context.func.dfg.gc_info, promise);
