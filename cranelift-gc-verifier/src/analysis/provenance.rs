@@ -60,6 +60,8 @@ enum Goes {
 /// The class of each value.
 pub(crate) struct Values {
     classes: Vec<Class>,
+    /// How many of them are references under another name only.
+    aliases: u64,
     /// The values that are references by themselves, and not because one is handed on as them.
     seeds: EntitySet<Value>,
     /// Those that stand for values which do not age, by a rewrite.
@@ -78,6 +80,7 @@ impl Values {
         history: &History,
     ) -> Self {
         let mut values = Values {
+            aliases: 0,
             classes: vec![Class::Plain; func.dfg.num_values()],
             seeds: EntitySet::new(),
             untraced: history.untraced().clone(),
@@ -126,7 +129,12 @@ impl Values {
             }
         }
         body.for_each_alias(|alias, value| {
-            values.classes[alias.as_u32() as usize] = values.classes[value.as_u32() as usize];
+            let class = values.classes[value.as_u32() as usize];
+            let of_alias = &mut values.classes[alias.as_u32() as usize];
+            if class == Class::Reference && *of_alias != class {
+                values.aliases += 1;
+            }
+            *of_alias = class;
         });
         values
     }
@@ -458,13 +466,13 @@ impl Values {
         &self.seeds
     }
 
-    /// The number of values that are references.
+    /// The number of values that are references; a value that has several names is one.
     pub(crate) fn references(&self) -> u64 {
         let references = self
             .classes
             .iter()
             .map(|&c| u32::from(c == Class::Reference));
-        references.sum::<u32>().into()
+        u64::from(references.sum::<u32>()) - self.aliases
     }
 }
 
