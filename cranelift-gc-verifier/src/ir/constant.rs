@@ -21,7 +21,7 @@ const MAX_VISITS: u32 = 160;
 ///
 /// NB: What is computed of constants is none. See [`evaluate`].
 pub(crate) fn constant(func: &Function, value: Value) -> Option<u64> {
-    let value = func.dfg.resolve_aliases(value);
+    // NB: An alias has the type and the definition of what it stands for.
     let ValueDef::Result(inst, _) = func.dfg.value_def(value) else {
         return None;
     };

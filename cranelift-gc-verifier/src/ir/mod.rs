@@ -1,5 +1,6 @@
 //! What a function is, read once and without trust.
 
+pub(crate) mod address;
 pub(crate) mod arithmetic;
 pub(crate) mod cfg;
 pub(crate) mod choice;

@@ -12,6 +12,7 @@
 //! NB: The formats are read in [`memory`](crate::ir::instruction), and the properties of opcodes are
 //! Cranelift's.
 
+use crate::ir::address::Address;
 use crate::ir::cfg::Node;
 use crate::ir::instruction::{Access, Kind};
 use crate::ir::safepoint::Safepoint;
@@ -92,6 +93,8 @@ pub(super) struct OfValue {
     pub(super) def: u32,
     /// 0, or an index into `watched`, and 1.
     pub(super) watch: u32,
+    /// 0, or an index into `addresses`, and 1.
+    address: Cell<u32>,
 }
 
 impl OfValue {
@@ -100,6 +103,7 @@ impl OfValue {
             resolved: Cell::new(Value::reserved_value()),
             def: 0,
             watch: 0,
+            address: Cell::new(0),
         }
     }
 }
@@ -160,6 +164,8 @@ pub(crate) struct Body {
     pub(super) values: Vec<OfValue>,
     /// The aliases that were asked about.
     pub(super) aliases: RefCell<Vec<Value>>,
+    /// The addresses that were asked about.
+    addresses: RefCell<Vec<Address>>,
     /// The safepoints that may collect.
     pub(crate) safepoints: Vec<Safepoint>,
     pub(crate) traps: Traps,
@@ -218,6 +224,7 @@ impl Body {
             pass_starts,
             values: of_values,
             aliases,
+            addresses,
             safepoints,
             traps,
             always_traps,
@@ -237,6 +244,7 @@ impl Body {
         of_values.clear();
         of_values.resize(values, OfValue::nothing());
         aliases.get_mut().clear();
+        addresses.get_mut().clear();
         safepoints.clear();
         traps.clear();
         *always_traps = false;
@@ -352,6 +360,19 @@ impl Body {
     pub(super) fn stands_for(&mut self, value: Value, same: Value) {
         self.aliases.get_mut().push(value);
         self.values[value.as_u32() as usize].resolved.set(same);
+    }
+
+    /// What `addr`, which must not be an alias, was found to be made of; by `find`, if nobody asked before.
+    pub(crate) fn address(&self, addr: Value, find: impl FnOnce() -> Address) -> Address {
+        let index = &self.values[addr.as_u32() as usize].address;
+        if let Some(known) = index.get().checked_sub(1) {
+            return self.addresses.borrow()[known as usize];
+        }
+        let found = find();
+        let mut addresses = self.addresses.borrow_mut();
+        addresses.push(found);
+        index.set(addresses.len() as u32);
+        found
     }
 
     /// Call `f` with each alias that was asked about, and with what it stands for.

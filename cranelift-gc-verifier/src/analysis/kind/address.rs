@@ -12,6 +12,7 @@
 //! **Math.** `pointer + reference + offset`, modulo 2⁶⁴. A narrow sum may wrap, so that it is no part of such a
 //! sum unless it traps on overflow.
 
+pub(crate) use crate::ir::address::Address;
 use crate::ir::cfg::constant;
 use crate::ir::linear::{Linear, null_check};
 use crate::ir::view::Body;
@@ -27,23 +28,16 @@ const MAX_CHOICES: u32 = 4;
 /// How many checks of bounds, and constants that are added to them, are looked through.
 const MAX_CHECKS: usize = 8;
 
-/// An address, taken apart.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct Address {
-    /// The only reference to an object of the heap that takes part in it.
-    pub(crate) reference: Option<Value>,
-    /// The only wide value that takes part in it: the heap's base, or a pointer to something.
-    pub(crate) pointer: Option<Value>,
-    /// What is added to these, if that is a constant.
-    pub(crate) offset: Option<i64>,
-    /// The only word that takes part in it besides a pointer and a constant, of which nothing says what it is; and that constant.
-    pub(crate) word: Option<(Value, i64)>,
-}
-
 impl Address {
     /// Take `addr` apart.
+    ///
+    /// NB: Many checks ask the same. The function stays as it is as long as its body is there.
     pub(crate) fn of(func: &Function, body: &Body, addr: Value) -> Address {
         let addr = body.resolve(func, addr);
+        body.address(addr, || Address::find(func, body, addr))
+    }
+
+    fn find(func: &Function, body: &Body, addr: Value) -> Address {
         // NB: Most are no sums.
         if !is_made(func, addr) && func.dfg.value_type(addr) == types::I64 {
             return Address {

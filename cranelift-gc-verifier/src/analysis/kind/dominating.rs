@@ -12,7 +12,7 @@ use super::subject::{Looks, Subject, Trial, While};
 use super::thing::Things;
 use crate::analysis::nullness::branch::{Way, way_along};
 use crate::analysis::nullness::eval::{Bits, Truth, eval, is_load, truth};
-use crate::ir::cfg::{Edge, Node, destinations};
+use crate::ir::cfg::{Edge, Node, constant, destinations};
 use crate::ir::path::Point;
 use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{
@@ -256,6 +256,13 @@ impl<'a, 'm> DominatorWalk<'a, 'm> {
     }
 
     fn by_condition(&mut self, condition: Value, wanted: bool, things: Things) -> Things {
+        // NB: Most of what is passed for a parameter is a number.
+        if let Some(is) = self.number(condition) {
+            return match (is != 0) == wanted {
+                true => things,
+                false => Things::default(),
+            };
+        }
         let key = (self.subject.reference, condition);
         let mut truths = self.memory.truths.get(&key).copied().unwrap_or_default();
         let context = self.subject.context;
@@ -285,6 +292,15 @@ impl<'a, 'm> DominatorWalk<'a, 'm> {
             self.memory.truths.insert(key, truths);
         }
         things.and(truths.may_be[usize::from(wanted)])
+    }
+
+    /// The number that `value`, which must not be an alias, is, and not as the reference.
+    fn number(&self, value: Value) -> Option<u64> {
+        let Subject {
+            context, reference, ..
+        } = self.subject;
+        let number = constant(context.func, value)?;
+        (context.roots.of(value) != reference).then_some(number)
     }
 
     /// The first trial of any of `things`.

@@ -133,11 +133,13 @@ impl Headers {
 
 /// The load of a word of 32 bits that `value` is the result of.
 fn loaded_by(func: &Function, value: Value) -> Option<Inst> {
+    if func.dfg.value_type(value) != types::I32 {
+        return None;
+    }
     let ValueDef::Result(inst, 0) = func.dfg.value_def(value) else {
         return None;
     };
-    let is_load = Kind::of_inst(func, inst).is(Kind::LOADS);
-    (is_load && func.dfg.value_type(value) == types::I32).then_some(inst)
+    Kind::of_inst(func, inst).is(Kind::LOADS).then_some(inst)
 }
 
 /// Of which reference `inst` loads what word.

@@ -10,6 +10,8 @@
 //! **Math.** Numbers of types are an injection from types to 2³², and nobody knows which.
 
 use crate::ir::cfg::{Cfg, constant};
+use crate::ir::instruction::Kind;
+use crate::ir::view::{Body, Def};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Function, InstructionData, Value};
 
@@ -31,14 +33,73 @@ const MAX_CONSTANTS: usize = 8;
 pub(super) struct Tests<'a> {
     pub(super) func: &'a Function,
     pub(super) cfg: &'a Cfg,
-    /// Is this the number of the type of an object?
+    pub(super) body: &'a Body,
+    /// Is this, which is no alias, the number of the type of an object?
     pub(super) is_type: &'a dyn Fn(Value) -> bool,
-    /// The number of which concrete type this is, among those that are told apart.
+    /// The number of which concrete type this, which is no alias, is, among those that are told apart.
     pub(super) tested: &'a dyn Fn(Value) -> Option<u32>,
     /// How concrete types are numbered.
     pub(super) number: &'a dyn Fn(u32) -> u32,
     /// Which bits stand beside those of a kind.
     pub(super) others: u32,
+}
+
+/// What an operand is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Operand {
+    /// Nobody asked.
+    Unasked,
+    /// The number of the type of an object.
+    Type,
+    /// The number of a concrete type.
+    Tested,
+    /// A number that nothing is computed with.
+    Number,
+    /// A number that something is computed with, or anything else.
+    Other,
+}
+
+/// The operands of a function.
+struct Operands<'a> {
+    tests: &'a Tests<'a>,
+    known: Vec<Operand>,
+    types: Vec<u32>,
+}
+
+impl Operands<'_> {
+    fn of(&mut self, value: Value) -> (usize, Operand) {
+        let Tests { func, body, .. } = *self.tests;
+        let value = body.resolve(func, value);
+        let index = value.as_u32() as usize;
+        if self.known[index] == Operand::Unasked {
+            self.known[index] = self.find(value);
+        }
+        (index, self.known[index])
+    }
+
+    fn find(&mut self, value: Value) -> Operand {
+        let Tests { func, body, .. } = *self.tests;
+        // NB: Only what is loaded is the number of a type, and most operands are not.
+        let is_loaded = match body.def(value) {
+            Def::Param => return Operand::Other,
+            Def::Item(index) => body.items()[index as usize].kind.is(Kind::LOADS),
+            Def::Elsewhere => false,
+        };
+        if !is_loaded {
+            return match constant(func, value) {
+                Some(_) => Operand::Number,
+                None => Operand::Other,
+            };
+        }
+        if let Some(index) = (self.tests.tested)(value) {
+            self.types.push(index);
+            return Operand::Tested;
+        }
+        match (self.tests.is_type)(value) {
+            true => Operand::Type,
+            false => Operand::Other,
+        }
+    }
 }
 
 impl Mistakable {
@@ -47,35 +108,45 @@ impl Mistakable {
         let Tests {
             func,
             cfg,
-            is_type,
-            tested,
             number,
             others: beside,
+            ..
         } = *tests;
-        let (mut types, mut constants) = (Vec::new(), Vec::new());
+        let mut operands = Operands {
+            tests,
+            known: vec![Operand::Unasked; func.dfg.num_values()],
+            types: Vec::new(),
+        };
+        let mut constants = Vec::new();
         let mut is_computed = false;
         let blocks = cfg.nodes().map(|node| cfg.block(node));
         for inst in blocks.flat_map(|block| func.layout.block_insts(block)) {
             let data = &func.dfg.insts[inst];
-            let args = func.dfg.inst_args(inst);
-            if !data.opcode().is_call() && !data.opcode().can_store() {
-                let numbers = args.iter().filter_map(|&arg| constant(func, arg));
-                constants.extend(numbers.filter_map(|number| u32::try_from(number).ok()));
+            let opcode = data.opcode();
+            let computes = !opcode.is_call() && !opcode.can_store();
+            let (mut is_of_type, mut is_tested) = (false, false);
+            for &arg in func.dfg.inst_args(inst) {
+                let (index, operand) = operands.of(arg);
+                is_of_type |= operand == Operand::Type;
+                is_tested |= operand == Operand::Tested;
+                if operand == Operand::Number && computes {
+                    operands.known[index] = Operand::Other;
+                    let number = constant(func, arg).and_then(|number| u32::try_from(number).ok());
+                    constants.extend(number);
+                }
             }
-            types.extend(args.iter().filter_map(|&arg| tested(arg)));
-            let is_equality = match *data {
-                InstructionData::IntCompare {
-                    cond: IntCC::Equal | IntCC::NotEqual,
-                    args: [a, b],
-                    ..
-                } => tested(a).or(tested(b)).is_some(),
-                _ => false,
-            };
-            is_computed |= !is_equality
-                && !data.opcode().is_call()
-                && !data.opcode().can_store()
-                && args.iter().any(|&arg| is_type(arg));
+            if is_of_type && computes {
+                let is_equality = matches!(
+                    data,
+                    InstructionData::IntCompare {
+                        cond: IntCC::Equal | IntCC::NotEqual,
+                        ..
+                    }
+                );
+                is_computed |= !(is_equality && is_tested);
+            }
         }
+        let mut types = operands.types;
         for list in [&mut types, &mut constants] {
             list.sort_unstable();
             list.dedup();

@@ -65,18 +65,16 @@ impl<'a> Context<'a> {
     /// What the function may mistake for what it looks for in headers.
     fn mistakable(&self) -> &'a Mistakable {
         let (func, body) = (self.func, self.body);
-        let is_type = |value: Value| {
-            let word = self.word(body.resolve(func, value));
-            matches!(word, Some((_, Word::Type)))
-        };
+        let is_type = |value: Value| matches!(self.word(value), Some((_, Word::Type)));
         let tested = |value: Value| {
-            let index = self.type_id(body.resolve(func, value))?;
+            let index = self.type_id(value)?;
             self.universe.has_type(index).then_some(index)
         };
         self.headers.mistakable(|| {
             Mistakable::new(&Tests {
                 func,
                 cfg: self.cfg,
+                body,
                 is_type: &is_type,
                 tested: &tested,
                 number: &|index| Numbering::Low.number(index, true) as u32,
