@@ -1,6 +1,6 @@
 //! Helpers of the unit tests.
 
-use cranelift_codegen::ir::Function;
+use cranelift_codegen::ir::{Function, Inst};
 
 /// The only function of `text`.
 pub(crate) fn parse(text: &str) -> Function {
@@ -8,6 +8,13 @@ pub(crate) fn parse(text: &str) -> Function {
         .unwrap_or_else(|error| panic!("{error} in\n{text}"));
     let [function] = <[Function; 1]>::try_from(functions).expect("there is one function");
     function
+}
+
+/// The last instruction before that which ends the first block.
+pub(crate) fn last_before_return(func: &Function) -> Inst {
+    let block = func.layout.entry_block().expect("there is one");
+    let mut insts = func.layout.block_insts(block).rev();
+    insts.nth(1).expect("there is one")
 }
 
 /// A small generator of random numbers (Steele, Lea, Flood: SplitMix64), the same on every machine.

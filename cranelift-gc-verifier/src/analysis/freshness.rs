@@ -63,9 +63,7 @@ impl Freshness {
             }
         }
         let mut ages = walk.ages;
-        body.for_each_alias(|alias, value| {
-            ages[alias.as_u32() as usize] = ages[value.as_u32() as usize];
-        });
+        body.share_with_aliases(&mut ages);
         Freshness(ages)
     }
 

@@ -60,8 +60,8 @@ enum Goes {
 /// The class of each value.
 pub(crate) struct Values {
     classes: Vec<Class>,
-    /// How many of them are references under another name only.
-    aliases: u64,
+    /// How many of them are references.
+    references: u64,
     /// The values that are references by themselves, and not because one is handed on as them.
     seeds: EntitySet<Value>,
     /// Those that stand for values which do not age, by a rewrite.
@@ -80,7 +80,7 @@ impl Values {
         history: &History,
     ) -> Self {
         let mut values = Values {
-            aliases: 0,
+            references: 0,
             classes: vec![Class::Plain; func.dfg.num_values()],
             seeds: EntitySet::new(),
             untraced: history.untraced().clone(),
@@ -128,14 +128,10 @@ impl Values {
                 again = values.reshape(func, cfg, body);
             }
         }
-        body.for_each_alias(|alias, value| {
-            let class = values.classes[value.as_u32() as usize];
-            let of_alias = &mut values.classes[alias.as_u32() as usize];
-            if class == Class::Reference && *of_alias != class {
-                values.aliases += 1;
-            }
-            *of_alias = class;
-        });
+        // NB: A value that has several names is one.
+        let references = values.classes.iter().filter(|&&c| c == Class::Reference);
+        values.references = references.count() as u64;
+        body.share_with_aliases(&mut values.classes);
         values
     }
 
@@ -454,9 +450,7 @@ impl Values {
     /// Take the classes out. Each alias that is used has the class of what it stands for.
     pub(crate) fn take(&mut self, body: &Body) -> Vec<Class> {
         let mut classes = core::mem::take(&mut self.classes);
-        body.for_each_alias(|alias, value| {
-            classes[alias.as_u32() as usize] = classes[value.as_u32() as usize];
-        });
+        body.share_with_aliases(&mut classes);
         classes
     }
 
@@ -466,13 +460,9 @@ impl Values {
         &self.seeds
     }
 
-    /// The number of values that are references; a value that has several names is one.
+    /// The number of values that are references.
     pub(crate) fn references(&self) -> u64 {
-        let references = self
-            .classes
-            .iter()
-            .map(|&c| u32::from(c == Class::Reference));
-        u64::from(references.sum::<u32>()) - self.aliases
+        self.references
     }
 }
 

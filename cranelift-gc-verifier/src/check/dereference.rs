@@ -45,6 +45,7 @@ use crate::finding::report::{Counts, Inconclusive, Unjudged};
 use crate::finding::typed::Thing;
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::{Cfg, Node, constant};
+use crate::ir::gc_info::reloaded_for;
 use crate::ir::instruction::{Kind, access};
 use crate::ir::path::Point;
 use crate::ir::view::{Body, Traps};
@@ -175,8 +176,7 @@ pub(super) fn recheck(
     }
     traps.end();
     let is = |candidate: Value| {
-        let reloaded = func.dfg.value_def(candidate).inst();
-        let origin = reloaded.and_then(|inst| func.dfg.gc_info.spill_origin(inst));
+        let origin = reloaded_for(func, candidate);
         candidate == value || origin.map(|o| func.dfg.resolve_aliases(o)) == Some(value)
     };
     let subject = Subject {

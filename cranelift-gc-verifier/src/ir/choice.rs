@@ -10,7 +10,8 @@
 //! `((x ^ y) & m) ^ y` are `c ? x : y`. With a bit `c`: `x · c` is `c ? x : 0`, and `x − x · c` is `c ? 0 : x`.
 
 use crate::ir::constant::constant;
-use cranelift_codegen::ir::{Function, InstructionData, Opcode, Value, ValueDef};
+use crate::ir::instruction::made;
+use cranelift_codegen::ir::{Function, InstructionData, Opcode, Value};
 
 /// A condition, and what it is.
 pub(crate) type Condition = (Value, bool);
@@ -89,6 +90,11 @@ fn differing(func: &Function, masked: Value, no: Value) -> Option<Chosen> {
 /// The value that an instruction of this `format` has for a result where the condition is what is said. Otherwise the result is zero.
 pub(crate) fn or_zero(func: &Function, format: &InstructionData) -> Option<(Value, Condition)> {
     let is_zero = |value| constant(func, value) == Some(0);
+    // One operand where the other one is a condition.
+    let either = |of: fn(&Function, Value) -> Option<Condition>, [a, b]: [Value; 2]| {
+        let by = |value, condition| Some((value, of(func, condition)?));
+        by(a, b).or_else(|| by(b, a))
+    };
     match *format {
         InstructionData::Ternary {
             opcode: Opcode::Bitselect,
@@ -104,19 +110,11 @@ pub(crate) fn or_zero(func: &Function, format: &InstructionData) -> Option<(Valu
         InstructionData::Binary {
             opcode: Opcode::Band,
             args: [a, b],
-        } => match (mask_of(func, b), mask_of(func, a)) {
-            (Some(condition), _) => Some((a, condition)),
-            (None, Some(condition)) => Some((b, condition)),
-            (None, None) => None,
-        },
+        } => either(mask_of, [a, b]),
         InstructionData::Binary {
             opcode: Opcode::Imul,
             args: [a, b],
-        } => match (bit_of(func, b), bit_of(func, a)) {
-            (Some(condition), _) => Some((a, condition)),
-            (None, Some(condition)) => Some((b, condition)),
-            (None, None) => None,
-        },
+        } => either(bit_of, [a, b]),
         InstructionData::Binary {
             opcode: Opcode::Isub,
             args: [all, part],
@@ -202,31 +200,16 @@ fn bit_at(func: &Function, bit: Value, depth: u32) -> Option<Condition> {
     }
 }
 
-/// The instruction that makes `value` as its first result.
-fn made(func: &Function, value: Value) -> Option<&InstructionData> {
-    match func.dfg.value_def(func.dfg.resolve_aliases(value)) {
-        ValueDef::Result(inst, 0) => Some(&func.dfg.insts[inst]),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::parse;
+    use crate::testing::{last_before_return, parse};
 
     fn last(body: &str) -> (Function, InstructionData) {
         let func = parse(&format!(
             "function %f(i64, i64, i64) {{\nblock0(v0: i64, v1: i64, v2: i64):\n    v3 = icmp ult v0, v1\n{body}\n    return\n}}"
         ));
-        let block = func.layout.entry_block().expect("there is one");
-        let inst = func
-            .layout
-            .block_insts(block)
-            .rev()
-            .nth(1)
-            .expect("there is one");
-        let format = func.dfg.insts[inst];
+        let format = func.dfg.insts[last_before_return(&func)];
         (func, format)
     }
 

@@ -22,10 +22,24 @@ pub(crate) fn is_untraced(func: &Function, value: Value) -> bool {
 /// NB: A load of the number of a type says of which kind that type is, and accesses no object.
 pub(crate) fn accessed_kind(func: &Function, inst: Inst) -> Option<GcKind> {
     let kind = func.dfg.gc_info.object(inst)?;
-    match read_by(func, inst) {
-        Some(GcLoad::TypeId(_)) => None,
-        Some(GcLoad::Late | GcLoad::TypeOf) | None => Some(kind),
+    match type_read_by(func, inst) {
+        Some(_) => None,
+        None => Some(kind),
     }
+}
+
+/// The concrete type whose number `inst` loads.
+pub(crate) fn type_read_by(func: &Function, inst: Inst) -> Option<u32> {
+    match read_by(func, inst)? {
+        GcLoad::TypeId(index) => Some(index),
+        GcLoad::Late | GcLoad::TypeOf => None,
+    }
+}
+
+/// The value that `value` is loaded in place of, if the producer says that it is reloaded.
+pub(crate) fn reloaded_for(func: &Function, value: Value) -> Option<Value> {
+    let inst = func.dfg.value_def(value).inst()?;
+    func.dfg.gc_info.spill_origin(inst)
 }
 
 /// What `inst`, which loads, reads, if the producer says so of it or of its alias region.

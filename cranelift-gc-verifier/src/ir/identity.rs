@@ -8,6 +8,7 @@
 //! **Math.** `x ∘ e = x` for a neutral `e`, `x ∘ x = x` for what is idempotent, `f(f(x)) = x` for an involution, and `(x ⊕ k) ⊖ k = x`.
 
 use crate::ir::constant::constant;
+use crate::ir::instruction::made;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value, ValueDef, types};
 
 /// The value whose bits the first result of `inst` has, if it is one of those that `inst` is made of. `resolve` tells what a value is
@@ -248,19 +249,15 @@ impl Look<'_> {
         constant(self.func, by).map(|n| (n % u64::from(bits)) as u32)
     }
 
-    /// The instruction that makes `value` as its first result.
     fn made(&self, value: Value) -> Option<&InstructionData> {
-        match self.func.dfg.value_def(self.resolved(value)) {
-            ValueDef::Result(inst, 0) => Some(&self.func.dfg.insts[inst]),
-            _ => None,
-        }
+        made(self.func, self.resolved(value))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::operand;
-    use crate::testing::parse;
+    use crate::testing::{last_before_return, parse};
     use cranelift_codegen::ir::{Function, Value};
 
     /// What the last value of `body` is.
@@ -268,13 +265,7 @@ mod tests {
         let func = parse(&format!(
             "function %f(i64, i64, i8) {{\nblock0(v0: i64, v1: i64, v2: i8):\n{body}\n    return\n}}"
         ));
-        let block = func.layout.entry_block().expect("there is one");
-        let inst = func
-            .layout
-            .block_insts(block)
-            .rev()
-            .nth(1)
-            .expect("there is one");
+        let inst = last_before_return(&func);
         let found = operand(&func, inst, |value| func.dfg.resolve_aliases(value));
         (func, found)
     }

@@ -12,7 +12,7 @@
 
 use crate::ir::cfg::constant;
 use cranelift_codegen::ir::{
-    AtomicRmwOp, Function, Inst, InstructionData, MemFlagsData, Opcode, Type, Value,
+    AtomicRmwOp, Function, Inst, InstructionData, MemFlagsData, Opcode, Type, Value, ValueDef,
 };
 use smallvec::SmallVec;
 use std::sync::OnceLock;
@@ -96,6 +96,14 @@ pub(crate) fn overwrites(func: &Function, inst: Inst, access: &Access) -> Option
         }
         _ => Overwrites::Perhaps,
     })
+}
+
+/// The instruction that makes `value` as its first result.
+pub(crate) fn made(func: &Function, value: Value) -> Option<&InstructionData> {
+    match func.dfg.value_def(value) {
+        ValueDef::Result(inst, 0) => Some(&func.dfg.insts[inst]),
+        _ => None,
+    }
 }
 
 /// The memory access that `inst` makes, if it makes one.

@@ -375,10 +375,11 @@ impl Body {
         found
     }
 
-    /// Call `f` with each alias that was asked about, and with what it stands for.
-    pub(crate) fn for_each_alias(&self, mut f: impl FnMut(Value, Value)) {
+    /// Let each alias that was asked about have what it stands for has. There is one of `all` for each value.
+    pub(crate) fn share_with_aliases<T: Copy>(&self, all: &mut [T]) {
         for &alias in self.aliases.borrow().iter() {
-            f(alias, self.values[alias.as_u32() as usize].resolved.get());
+            let index = alias.as_u32() as usize;
+            all[index] = all[self.values[index].resolved.get().as_u32() as usize];
         }
     }
 

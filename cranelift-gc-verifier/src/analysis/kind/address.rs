@@ -14,6 +14,7 @@
 
 pub(crate) use crate::ir::address::Address;
 use crate::ir::cfg::constant;
+use crate::ir::gc_info::reloaded_for;
 use crate::ir::linear::{Linear, null_check};
 use crate::ir::view::Body;
 use cranelift_codegen::ir::{Function, GcFact, InstructionData, Opcode, Value, ValueDef, types};
@@ -329,8 +330,9 @@ fn is_reference_or_choice(func: &Function, value: Value, most: u32) -> bool {
 /// Is `value` reloaded for one that has to be in stack maps? A null that the producer made may have no fact, and neither have
 /// its reloads.
 fn is_reload_of_reference(func: &Function, value: Value) -> bool {
-    let info = &func.dfg.gc_info;
-    let inst = func.dfg.value_def(value).inst();
-    let origin = inst.and_then(|inst| info.spill_origin(inst));
-    origin.is_some_and(|origin| info.is_declared(func.dfg.resolve_aliases(origin)))
+    let origin = reloaded_for(func, value);
+    origin.is_some_and(|origin| {
+        let origin = func.dfg.resolve_aliases(origin);
+        func.dfg.gc_info.is_declared(origin)
+    })
 }

@@ -13,7 +13,7 @@
 use super::address::Address;
 use super::mistakable::Mistakable;
 use crate::ir::cfg::Cfg;
-use crate::ir::gc_info::read_by;
+use crate::ir::gc_info::{read_by, type_read_by};
 use crate::ir::instruction::{Kind, access};
 use crate::ir::view::Body;
 use cranelift_codegen::FxHashMap;
@@ -124,10 +124,7 @@ impl Headers {
 
     /// The concrete type whose number `value`, which must not be an alias, is.
     pub(crate) fn type_id(&self, func: &Function, value: Value) -> Option<u32> {
-        match read_by(func, loaded_by(func, value)?) {
-            Some(GcLoad::TypeId(index)) => Some(index),
-            Some(GcLoad::Late | GcLoad::TypeOf) | None => None,
-        }
+        type_read_by(func, loaded_by(func, value)?)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What arrives whose bits alone show that it is not what is relied upon.
 //!
-//! **Claim.** What is said to be an i31 is one, whatever it is computed of. The thing that is returned is what arrives, on every path on which something does, and the position does not allow
-//! it.
+//! **Claim.** What is said to be an i31 is one, whatever it is computed of. The thing that is returned is what arrives, on every
+//! path on which something does, and the position does not allow it.
 //!
 //! **Strength.** Of values of which no fact and no signature says what they are. Their bits are those that are
 //! [known](crate::analysis::known_bits) whatever they are computed of, with the tests that dominate the position.

@@ -21,10 +21,10 @@ use crate::finding::error::GcError;
 use crate::finding::typed::{Thing, TypeBroken, Typed};
 use crate::finding::witness::{Role, Step};
 use crate::ir::cfg::Cfg;
-use crate::ir::gc_info::read_by;
+use crate::ir::gc_info::type_read_by;
 use crate::ir::instruction::{Access, access};
 use crate::ir::view::Body;
-use cranelift_codegen::ir::{Function, GcHeapType, GcKind, GcLoad, Inst, Value};
+use cranelift_codegen::ir::{Function, GcHeapType, GcKind, Inst, Value};
 
 /// Judge what is stored to the headers of objects.
 pub(super) fn judge_all(facts: &Facts, found: &mut Found) {
@@ -98,11 +98,7 @@ fn of_number(func: &Function, universe: &Universe, data: Value, kind: GcKind) ->
 
 /// The type whose number `data` is.
 fn type_number(func: &Function, data: Value) -> Option<u32> {
-    let inst = func.dfg.value_def(data).inst()?;
-    match read_by(func, inst)? {
-        GcLoad::TypeId(index) => Some(index),
-        GcLoad::Late | GcLoad::TypeOf => None,
-    }
+    type_read_by(func, func.dfg.value_def(data).inst()?)
 }
 
 /// What has the bits of `data` in its header, if that is not of this `kind`.

@@ -13,6 +13,7 @@
 use crate::analysis::nullness::eval::is_loaded;
 use crate::analysis::slots::part;
 use crate::ir::cfg::{Cfg, Edge, Node, constant, destinations};
+use crate::ir::gc_info::reloaded_for;
 use crate::ir::instruction::Access;
 use crate::ir::linear::{Linear, unguarded};
 use crate::ir::path::Point;
@@ -518,9 +519,7 @@ impl Subject {
         if self.is_defined_before(context, value) {
             return true;
         }
-        let inst = func.dfg.value_def(value).inst();
-        let origin = inst.and_then(|inst| func.dfg.gc_info.spill_origin(inst));
-        origin.is_some_and(|origin| {
+        reloaded_for(func, value).is_some_and(|origin| {
             let origin = context.body.resolve(func, origin);
             origin != self.reference && self.is_defined_before(context, origin)
         })
