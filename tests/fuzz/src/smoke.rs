@@ -2,6 +2,7 @@
 
 use super::*;
 use cranelift_gc_verifier::Verdict;
+use gc_filetests::{DEFAULT_BASE, base};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -258,7 +259,15 @@ fn generated_modules_are_not_rejected_and_do_the_same() {
     let made = made as u64;
     assert!(looked.functions > 2 * made, "{looked:?} of {made}");
     assert_eq!(looked.verified, looked.functions, "{looked:?}");
-    assert!(looked.safepoints > 10 * made, "{looked:?} of {made}");
+    // NB: wasm-smith makes other modules on another base.
+    let safepoints = match base() {
+        DEFAULT_BASE => 20,
+        _ => 16,
+    };
+    assert!(
+        looked.safepoints > safepoints * made,
+        "{looked:?} of {made}"
+    );
     assert!(looked.references > 20 * made, "{looked:?} of {made}");
     assert!(refused > 100, "{refused}");
     assert!(ran.calls > 8 && ran.returned > 0, "{ran:?}");
