@@ -100,16 +100,22 @@ fn copy(
 ) -> Result<PathBuf> {
     let from = project.root().join("tests/embedders").join(embedder.name);
     let to = dir.join(embedder.name);
-    fs_err::create_dir_all(to.join("src"))?;
-    fs_err::copy(from.join("src/main.rs"), to.join("src/main.rs"))?;
     let mut manifest = fs_err::read_to_string(from.join("Cargo.toml"))?;
     for (old, new) in VERSIONS.iter().zip(versions) {
         manifest = manifest.replace(old, new);
     }
+    write(project, &from, &to, &manifest)?;
+    Ok(to)
+}
+
+/// Writes a project with the program of the one in `from`, and with this manifest.
+fn write(project: &Project, from: &Path, to: &Path, manifest: &str) -> Result<()> {
+    fs_err::create_dir_all(to.join("src"))?;
+    fs_err::copy(from.join("src/main.rs"), to.join("src/main.rs"))?;
     fs_err::write(to.join("Cargo.toml"), manifest)?;
     // The versions that the project is tested with; a user's lock file has others.
     fs_err::copy(project.lock_file(), to.join("Cargo.lock"))?;
-    Ok(to)
+    Ok(())
 }
 
 /// For each patch, its name and the manifest without it.
@@ -134,13 +140,7 @@ fn resolve(
     manifest: &str,
 ) -> Result<Option<String>> {
     let place = dir.join("forgetful");
-    fs_err::create_dir_all(place.join("src"))?;
-    fs_err::copy(
-        dir.join(embedder.name).join("src/main.rs"),
-        place.join("src/main.rs"),
-    )?;
-    fs_err::write(place.join("Cargo.toml"), manifest)?;
-    fs_err::copy(project.lock_file(), place.join("Cargo.lock"))?;
+    write(project, &dir.join(embedder.name), &place, manifest)?;
     let args = ["metadata", "--offline", "--format-version", "1"];
     let output = cargo::command(&place)
         .args(args)
