@@ -66,7 +66,7 @@ impl State {
             }
             (Linear::Extended(_), &[a]) => Some(terms.extended(width, a)),
             (Linear::Truncated(_), &[a]) => Some(terms.low_part(width, a)),
-            (_, &[a, b]) if ty.is_int() && matches!(opcode, Ishl | Ushr) => {
+            (_, &[a, b]) if ty.is_int() && matches!(opcode, Ishl | Ushr | Rotl | Rotr) => {
                 self.shifted(terms, opcode, a, b)
             }
             // NB: In memory and as an integer, lanes come in the same order on a little-endian machine.
@@ -102,7 +102,7 @@ impl State {
         }
     }
 
-    /// A shift by a known number of bits.
+    /// A shift or rotation by a known number of bits.
     fn shifted(&mut self, terms: &mut Terms, opcode: Opcode, a: Term, b: Term) -> Option<Term> {
         let width = terms.width(a);
         let amount = terms
@@ -118,6 +118,15 @@ impl State {
             (Opcode::Ushr, Some(amount)) if amount % 8 == 0 => {
                 let mut bytes: Bytes = terms.bytes(a)[amount as usize / 8..].into();
                 bytes.resize(width as usize, Byte::Is(0));
+                terms.of_bytes(&bytes)
+            }
+            (Opcode::Rotl | Opcode::Rotr, Some(amount)) if amount % 8 == 0 => {
+                let mut bytes = terms.bytes(a);
+                let amount = amount as usize / 8;
+                match opcode {
+                    Opcode::Rotl => bytes.rotate_right(amount),
+                    _ => bytes.rotate_left(amount),
+                }
                 terms.of_bytes(&bytes)
             }
             (Opcode::Ishl, Some(amount)) if width <= 8 => terms.sum(width, &[(a, 1 << amount)], 0),
