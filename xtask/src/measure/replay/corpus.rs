@@ -21,6 +21,19 @@ pub struct Corpus {
     pub inputs: Vec<String>,
 }
 
+impl Corpus {
+    /// Those that are named; all, if none are.
+    pub fn select(mut self, names: &[String]) -> Result<Self> {
+        for name in names {
+            ensure!(self.inputs.contains(name), "`{name}` is no input");
+        }
+        if !names.is_empty() {
+            self.inputs.retain(|input| names.contains(input));
+        }
+        Ok(self)
+    }
+}
+
 /// Finds the inputs.
 pub fn find(project: &Project) -> Result<Corpus> {
     let mut inputs = Vec::new();
@@ -53,4 +66,24 @@ fn collect(root: &Path, dir: &Path, extensions: &[&str], inputs: &mut Vec<String
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_are_selected_by_name() {
+        let corpus = |names: &[&str]| {
+            let inputs = ["a.wat", "b.wat", "c.clif"].map(String::from).to_vec();
+            let names: Vec<_> = names.iter().map(|name| name.to_string()).collect();
+            Corpus { inputs }.select(&names)
+        };
+        assert_eq!(
+            corpus(&["c.clif", "a.wat"]).unwrap().inputs,
+            ["a.wat", "c.clif"]
+        );
+        assert_eq!(corpus(&[]).unwrap().inputs.len(), 3);
+        assert!(corpus(&["d.wat"]).is_err());
+    }
 }

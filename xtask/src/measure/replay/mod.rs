@@ -64,7 +64,7 @@ pub fn run(project: &Project, args: &Args) -> Result<ExitCode> {
     }
     let faults = list::load(project)?;
     let faults = list::select(faults, &args.names)?;
-    let seen = observe(project, faults, args.others, args.jobs)?;
+    let seen = observe(project, faults, &[], args.others, args.jobs)?;
     let table = table::Table::new(&seen);
     print!("{table}");
     if let Some(path) = &args.markdown {
@@ -119,11 +119,12 @@ impl Seen {
 fn observe(
     project: &Project,
     faults: Vec<Fault>,
+    inputs: &[String],
     others: bool,
     jobs: Option<NonZeroUsize>,
 ) -> Result<Seen> {
     let tree = tree::bootstrap(project)?;
-    let corpus = corpus::find(project)?;
+    let corpus = corpus::find(project)?.select(inputs)?;
     let probe = probe::build(project, &tree)?;
     let session = Session {
         runner: observe::Runner {

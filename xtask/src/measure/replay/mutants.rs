@@ -18,6 +18,9 @@ pub struct Args {
     /// Faults to seed [default: all of patches/faults/faults.toml, each once]
     #[arg(value_name = "NAME")]
     names: Vec<String>,
+    /// Compile this input alone, or these [default: all]
+    #[arg(long = "input", value_name = "FILE")]
+    inputs: Vec<String>,
     /// Also write the tables to this file
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -32,7 +35,7 @@ pub fn run(project: &Project, args: &Args) -> Result<ExitCode> {
     if args.names.is_empty() {
         faults.retain(|fault| fault.same_as.is_none());
     }
-    let seen = observe(project, faults, false, args.jobs)?;
+    let seen = observe(project, faults, &args.inputs, false, args.jobs)?;
     let score = Score::new(&seen);
     print!("{score}");
     if let Some(path) = &args.markdown {
