@@ -1,6 +1,6 @@
 //! Compiles one module once, on one thread: what `cargo xtask cost` counts instructions of.
 //!
-//! `cost-probe MODE FILE…`, where MODE is `none`, or with the feature `verifier` also `check`, `enforce`,
+//! `cost-probe MODE FILE…`, where MODE is `none`, or with the feature `verifier` also `check`, `on-demand`, `enforce`,
 //! `all-rewrites` or `cranelift-verifier`. The feature is off where this is built against unpatched
 //! crates.
 

@@ -4,9 +4,9 @@ use cranelift_codegen::gc_verifier::{FunctionGuard, GcVerifier};
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::settings;
-use cranelift_gc_verifier::{FunctionReport, Options, Sink, Verifier};
+use cranelift_gc_verifier::{FunctionReport, Options, Sink, Verifier, VerifyInput};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Who looks on while something is compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Mode {
     None,
     /// The GC verifier reports.
     Check,
+    /// The GC verifier reports, and verifies inputs only on demand.
+    OnDemand,
     /// The GC verifier refuses.
     Enforce,
     /// The GC verifier reports, also on rewrites that are about no reference.
@@ -25,9 +27,10 @@ pub enum Mode {
 
 impl Mode {
     /// All of them, the one to compare with first.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::None,
         Self::Check,
+        Self::OnDemand,
         Self::Enforce,
         Self::AllRewrites,
         Self::CraneliftVerifier,
@@ -38,6 +41,7 @@ impl Mode {
         match self {
             Self::None => "none",
             Self::Check => "check",
+            Self::OnDemand => "on-demand",
             Self::Enforce => "enforce",
             Self::AllRewrites => "all-rewrites",
             Self::CraneliftVerifier => "cranelift-verifier",
@@ -54,7 +58,7 @@ impl Mode {
     pub fn setting(self) -> &'static str {
         match self {
             Self::None | Self::CraneliftVerifier => "none",
-            Self::Check | Self::AllRewrites => "check",
+            Self::Check | Self::OnDemand | Self::AllRewrites => "check",
             Self::Enforce => "enforce",
         }
     }
@@ -64,41 +68,45 @@ impl Mode {
         use wasmtime::GcVerifier;
         config.cranelift_gc_verifier(match self {
             Self::None | Self::CraneliftVerifier => GcVerifier::None,
-            Self::Check | Self::AllRewrites => GcVerifier::Check,
+            Self::Check | Self::OnDemand | Self::AllRewrites => GcVerifier::Check,
             Self::Enforce => GcVerifier::Enforce,
         });
         config.cranelift_debug_verifier(self == Self::CraneliftVerifier);
     }
 }
 
-/// Two verifiers in one: there can be one a process, and the modes take turns.
+/// The verifiers of all modes in one: there can be one a process, and the modes take turns.
 pub struct Switch {
     plain: Verifier,
+    on_demand: Verifier,
     all_rewrites: Verifier,
-    is_all: AtomicBool,
+    /// The mode, as its place in [`Mode::ALL`].
+    mode: AtomicUsize,
 }
 
 impl Switch {
-    /// At first without [`Mode::AllRewrites`].
+    /// At first in [`Mode::None`].
     pub fn make() -> Arc<Self> {
-        let verifier = |all_rewrites| {
+        let verifier = |all_rewrites, verify_input| {
             let options = Options {
                 all_rewrites,
+                verify_input,
                 ..Options::default()
             };
             Verifier::new(options, Arc::new(Forget))
         };
         Arc::new(Self {
-            plain: verifier(false),
-            all_rewrites: verifier(true),
-            is_all: AtomicBool::new(false),
+            plain: verifier(false, VerifyInput::Always),
+            on_demand: verifier(false, VerifyInput::OnDemand),
+            all_rewrites: verifier(true, VerifyInput::Always),
+            mode: AtomicUsize::new(0),
         })
     }
 
     /// What is compiled next is compiled in this mode.
     pub fn select(&self, mode: Mode) {
-        self.is_all
-            .store(mode == Mode::AllRewrites, Ordering::Relaxed);
+        let place = Mode::ALL.iter().position(|&other| other == mode);
+        self.mode.store(place.unwrap_or(0), Ordering::Relaxed);
     }
 }
 
@@ -109,9 +117,10 @@ impl GcVerifier for Switch {
         isa: &dyn TargetIsa,
         mode: settings::GcVerifier,
     ) -> Option<Box<dyn FunctionGuard>> {
-        let verifier = match self.is_all.load(Ordering::Relaxed) {
-            true => &self.all_rewrites,
-            false => &self.plain,
+        let verifier = match Mode::ALL[self.mode.load(Ordering::Relaxed)] {
+            Mode::AllRewrites => &self.all_rewrites,
+            Mode::OnDemand => &self.on_demand,
+            Mode::None | Mode::Check | Mode::Enforce | Mode::CraneliftVerifier => &self.plain,
         };
         verifier.start(func, isa, mode)
     }

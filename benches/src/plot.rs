@@ -22,7 +22,7 @@ const BARS_RIGHT: f64 = 620.0;
 const CURVES_LEFT: f64 = 700.0;
 const CURVES_RIGHT: f64 = 1080.0;
 const CURVES_HEIGHT: f64 = 320.0;
-const COLOURS: [&str; 4] = ["#3465a4", "#73d216", "#f57900", "#888888"];
+const COLOURS: [&str; 5] = ["#3465a4", "#75507b", "#73d216", "#f57900", "#888888"];
 
 /// Bars for what was compiled, and curves over the size of a function.
 pub fn svg(rows: &[Row], curves: &[Curve]) -> String {

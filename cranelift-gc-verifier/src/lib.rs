@@ -58,7 +58,7 @@ pub use finding::error::{
 pub use finding::hazard::{Hazard, Hazards};
 pub use finding::map_fault::{Area, MapFault};
 pub use finding::object::{Barrier, MissingBarrier, OutOfObject, Outside};
-pub use finding::options::Options;
+pub use finding::options::{Options, VerifyInput};
 pub use finding::report::{Counts, Inconclusive, Report, Unjudged, Verdict, Violation};
 pub use finding::rule::rule_name;
 pub use finding::typed::{Thing, TypeBroken, Typed};

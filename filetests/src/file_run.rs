@@ -18,7 +18,7 @@ use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::{OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, FlagsOrIsa};
 use cranelift_gc_verifier::{
-    History, Options, Report, Verdict, Violation, is_watched, verify_rewritten,
+    History, Options, Report, Verdict, VerifyInput, Violation, is_watched, verify_rewritten,
 };
 use cranelift_reader::{Details, TestFile};
 use std::collections::BTreeMap;
@@ -128,6 +128,7 @@ impl<'a> FileRun<'a> {
             checks,
             all_rewrites: true,
             keep_text: false,
+            verify_input: VerifyInput::Always,
         };
         if isa.flags().gc_verifier() != settings::GcVerifier::Enforce {
             bail!("`test gc-optimize` needs the line `set gc_verifier=enforce`");
@@ -169,6 +170,7 @@ impl<'a> FileRun<'a> {
     ) -> Result<()> {
         let options = Options {
             checks: self.options.checks,
+            verify_input: VerifyInput::Always,
             ..Options::default()
         };
         let (lines, report) = vcode(func, isa, options)?;
@@ -193,6 +195,7 @@ impl<'a> FileRun<'a> {
         let options = Options {
             checks: self.options.checks,
             all_rewrites: true,
+            verify_input: VerifyInput::Always,
             ..Options::default()
         };
         let (differences, rewrites) = interpreted::differences(self.file, isa, options, &commands)?;
@@ -235,6 +238,7 @@ impl<'a> FileRun<'a> {
             checks: self.options.checks,
             all_rewrites: true,
             keep_text: false,
+            verify_input: VerifyInput::Always,
         }
     }
 
@@ -268,6 +272,7 @@ impl<'a> FileRun<'a> {
     ) -> Result<()> {
         let options = Options {
             checks: self.options.checks,
+            verify_input: VerifyInput::Always,
             ..Options::default()
         };
         let mut compiled = compiled(func, isa)?;

@@ -28,7 +28,7 @@ use crate::job::{Job, Message, Plan, UnitOutcome};
 use crate::triage::bisect::limit_from_environment;
 use crate::triage::protocol::{self, Looker, Tell};
 use cranelift_codegen::gc_verifier::{SetGcVerifierError, set_gc_verifier};
-use cranelift_gc_verifier::{Checks, Code, Options, Verifier};
+use cranelift_gc_verifier::{Checks, Code, Options, Verifier, VerifyInput};
 use emit::Emit;
 use observer::{Observed, Observer};
 use sink::Collect;
@@ -162,6 +162,7 @@ fn install(job: &Job, keep_text: bool, observed: &Arc<Observed>) -> Result<Arc<C
         checks,
         all_rewrites: job.all_rewrites,
         keep_text,
+        verify_input: VerifyInput::Always,
         ..Options::default()
     };
     let failed =

@@ -16,7 +16,7 @@ use crate::triage::bisect::limit_from_environment;
 use crate::triage::outcome::Outcome;
 use crate::triage::protocol::{Answer, Looker, Plan, Request, Wish};
 use cranelift_codegen::ir::UserFuncName;
-use cranelift_gc_verifier::{Checks, Code, Options};
+use cranelift_gc_verifier::{Checks, Code, Options, VerifyInput};
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Write};
 use std::path::Path;
@@ -159,6 +159,7 @@ fn options(request: &Request) -> Options {
     Options {
         checks,
         all_rewrites: request.tell.all_rewrites,
+        verify_input: VerifyInput::Always,
         ..Options::default()
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) safepoints: Safepoints,
     pub(crate) slots: Slots,
     pub(crate) values: Values,
-    freshness: Freshness,
+    freshness: OnceCell<Freshness>,
     demand: OnceCell<Demand>,
     args: OnceCell<ArgsOf>,
     roots: OnceCell<Roots>,
@@ -57,7 +57,6 @@ impl<'a> Facts<'a> {
         });
         let slots = Slots::new(func, &cfg, &body, &safepoints, collector, history);
         let values = Values::new(func, &cfg, &body, &slots, history);
-        let freshness = Freshness::new(func, &cfg, &body, &safepoints, &values, collector);
         Facts {
             func,
             collector,
@@ -67,7 +66,7 @@ impl<'a> Facts<'a> {
             safepoints,
             slots,
             values,
-            freshness,
+            freshness: OnceCell::new(),
             demand: OnceCell::new(),
             args: OnceCell::new(),
             roots: OnceCell::new(),
@@ -100,7 +99,19 @@ impl<'a> Facts<'a> {
 
     /// The version at which `value`, which must not be an alias, is fresh.
     pub(crate) fn age(&self, value: Value) -> Version {
-        self.freshness.of(value)
+        let freshness = self.freshness.get_or_init(|| {
+            let Facts {
+                func,
+                cfg,
+                body,
+                safepoints,
+                values,
+                collector,
+                ..
+            } = self;
+            Freshness::new(func, cfg, body, safepoints, values, *collector)
+        });
+        freshness.of(value)
     }
 
     /// Is `value` something that ages, and not fresh at `now`?

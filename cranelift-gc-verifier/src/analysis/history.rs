@@ -44,6 +44,8 @@ pub struct History {
     untraced: EntitySet<Value>,
     /// The dereferences that were guarded before the last pass.
     pub(crate) proofs: Proofs,
+    /// Is the input, which was not verified yet, verified if anything is left open? Nothing need be executed to decide it then.
+    pub(crate) asks_input: bool,
 }
 
 impl History {

@@ -127,6 +127,11 @@ impl Findings {
         self.reject(error, || Some(steps));
     }
 
+    /// Was anything found, whether or not it can be shown?
+    pub(crate) fn has_any(&self) -> bool {
+        !self.found.is_empty() || !self.inconclusive.is_empty()
+    }
+
     /// The report, in the order of the code, of those errors whose witness `recheck` accepts, and that are so
     /// on a path that can be taken: on that of the witness, or on another one.
     ///

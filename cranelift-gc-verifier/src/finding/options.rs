@@ -3,6 +3,22 @@
 use crate::finding::code::Checks;
 use cranelift_codegen::ir::GcCollector;
 
+/// When the function that a producer hands over is verified itself.
+///
+/// This is asked where a compiler shows a function after each pass ([`Verifier`](crate::Verifier)). Functions
+/// that are verified by themselves, and those that are compiled without optimization, are always looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum VerifyInput {
+    /// Only if something is found later, or if the optimizer may have hidden something.
+    ///
+    /// What comes out of the optimizer is verified as strictly as an input then. Where that is not possible, the
+    /// input, of which a copy was kept, is verified after all, and the verdict is what it would have been.
+    OnDemand,
+    /// Always, before any pass.
+    #[default]
+    Always,
+}
+
 /// What to verify, and under which assumptions.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
@@ -19,6 +35,9 @@ pub struct Options {
     pub all_rewrites: bool,
     /// Whether reports hold the function as it was handed over (`FunctionReport::input`).
     pub keep_text: bool,
+    /// When the function that a producer hands over is verified itself. If reports hold it, or tell of every
+    /// rewrite, it always is.
+    pub verify_input: VerifyInput,
 }
 
 impl Options {
@@ -31,6 +50,7 @@ impl Options {
             checks,
             all_rewrites,
             keep_text: _,
+            verify_input,
         } = self;
         let collector = match collector {
             None => 0,
@@ -38,7 +58,9 @@ impl Options {
             Some(GcCollector::NonMoving) => 2,
             Some(GcCollector::Null) => 3,
         };
-        let options = u64::from(checks.bits()) << 3 | collector << 1 | u64::from(*all_rewrites);
+        let input = u64::from(*verify_input == VerifyInput::Always);
+        let rewrites = u64::from(*all_rewrites);
+        let options = u64::from(checks.bits()) << 4 | input << 3 | collector << 1 | rewrites;
         // FNV-1a, so that no hasher's seed or version is a part of it.
         let version = env!("CARGO_PKG_VERSION").bytes();
         let bytes = version.chain(options.to_le_bytes());

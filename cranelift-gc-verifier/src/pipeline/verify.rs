@@ -1,5 +1,6 @@
 //! The entry points of the verifier: each is one look at one function.
 
+use crate::analysis::facts::Facts;
 use crate::analysis::graph::{Graph, Snapshot};
 use crate::analysis::history::History;
 use crate::analysis::nullness::proofs::Proofs;
@@ -11,7 +12,7 @@ use crate::machine::call_ends::Machine;
 use crate::machine::{emission, lowering};
 use crate::rewrite::judge::Rewrites;
 use cranelift_codegen::gc_verifier::{Emitted, Lowered};
-use cranelift_codegen::ir::{Endianness, Function};
+use cranelift_codegen::ir::{Endianness, Function, GcCollector};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Verify one function as it stands.
@@ -47,6 +48,27 @@ pub(crate) fn verify_layer(
             .push(Inconclusive::TooMuchWork { analysis });
     }
     (report, known, proofs)
+}
+
+/// What there is to know of `func`, as it was handed over, while its rewrites are judged: what its values are, and its graph.
+///
+/// Nothing, if that cannot be told for certain, or if `can_wait` says of its facts that it has to be verified at once.
+pub(crate) fn known_of(
+    func: &Function,
+    options: &Options,
+    can_wait: impl FnOnce(&Facts) -> bool,
+) -> Option<Snapshot> {
+    let _span = Span::new(steps::budget(parts(func)));
+    let declared = func.dfg.gc_info.collector.or(options.collector);
+    let collector = declared.unwrap_or(GcCollector::Moving);
+    let known = guarded("reading", || {
+        let history = History::default();
+        let facts = Facts::new(func, collector, &history, None);
+        let can_wait = facts.slots.inconclusive.is_empty() && can_wait(&facts);
+        (can_wait, facts.into_known())
+    });
+    let (can_wait, known) = known.ok()?;
+    (can_wait && !steps::is_spent()).then_some(known)
 }
 
 /// How many parts `func` has: instructions, values, and entries of stack maps.

@@ -8,7 +8,8 @@
 //! right, the verdict is on what came out, and the report tells of the refusal.
 
 use crate::analysis::history::History;
-use crate::finding::options::Options;
+use crate::finding::map_fault::MapFault;
+use crate::finding::options::{Options, VerifyInput};
 use crate::finding::report::{Counts, Inconclusive, Report, Verdict, Violation};
 use crate::ir::fingerprint::fingerprint;
 use crate::machine::call_ends::Machine;
@@ -18,7 +19,8 @@ use crate::pipeline::accepted::Accepted;
 use crate::pipeline::blame::{self, Equalities};
 use crate::pipeline::boundary::{Boundary, Recover};
 use crate::pipeline::interest::{Interest, interest};
-use crate::pipeline::verify::{guarded, verify_emission, verify_layer, verify_lowering};
+use crate::pipeline::on_demand::{Unseen, can_wait};
+use crate::pipeline::verify::{guarded, known_of, verify_emission, verify_layer, verify_lowering};
 use crate::report::function_report::{FunctionReport, Judged, Refusal, Sink, Undone};
 use crate::report::input::{Compiled, Input};
 use crate::report::listing::{Line, listing};
@@ -30,7 +32,7 @@ use cranelift_codegen::gc_verifier::{
     Answer, Emitted, FunctionGuard, GcVerifier, GcVerifierError, GcVerifierErrors, Lowered, Pass,
     Rewrite, SetGcVerifierError, set_gc_verifier,
 };
-use cranelift_codegen::ir::{Endianness, Function, UserFuncName};
+use cranelift_codegen::ir::{Endianness, Function, Inst, UserFuncName};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::settings;
 use std::sync::Arc;
@@ -98,6 +100,7 @@ impl GcVerifier for Verifier {
                 is_touched: false,
                 endianness: isa.endianness(),
                 original: None,
+                unseen: None,
                 equalities: Equalities::default(),
                 is_input_to_blame: false,
                 rewrites: 0,
@@ -149,6 +152,8 @@ struct Guard {
     /// The function as it was handed over, and what turned out to be equal in it.
     original: Option<Box<Function>>,
     equalities: Equalities,
+    /// What became of that function, as long as it was not verified.
+    unseen: Option<Unseen>,
     /// Is what is wrong wrong with the input, though it did not show there?
     is_input_to_blame: bool,
     rewrites: u64,
@@ -178,6 +183,12 @@ impl FunctionGuard for Guard {
         // NB: Once it is judged, it is taken for done.
         let about_references = self.hears && self.judge.is_about_references(func, rewrite);
         let violation = self.judge.judge(func, rewrite);
+        if violation.is_some() {
+            self.look_at_input();
+        }
+        if let Some(unseen) = &mut self.unseen {
+            unseen.note(func, rewrite, &self.judge);
+        }
         if self.hears {
             let judged = Judged {
                 rewrite,
@@ -188,6 +199,9 @@ impl FunctionGuard for Guard {
         }
         if let Some(violation) = violation {
             if self.mode == settings::GcVerifier::Enforce {
+                if self.is_input_to_blame {
+                    return Answer::NoChange;
+                }
                 return self.refuse(func, pass_of(rewrite), violation);
             }
             self.note(func, rewrite, violation);
@@ -213,26 +227,17 @@ impl FunctionGuard for Guard {
             Pass::Inline => self.inlining.end(func),
             _ => Vec::new(),
         };
+        if self.judge.is_inconclusive() {
+            self.look_at_input();
+        }
         // What is broken stays broken; the first point at which it is is the telling one.
         self.choose_rewrites(func, pass);
         if self.interest == Interest::References
             && !self.is_rejected()
             && self.is_changed(func, pass)
+            && !(pass == Pass::Input && self.puts_off(func))
         {
-            let graph = self.judge.take_graph();
-            let (report, known, proofs) = verify_layer(func, &self.options, &self.history, graph);
-            self.judge.set_known(known);
-            self.history.proofs = proofs;
-            self.first_counts.get_or_insert(report.counts);
-            if let (Pass::Input, Some(target)) = (pass, &self.target) {
-                self.input = Some(Input::new(func, &report, target));
-            }
-            let report = stack_map::with_faults(func, &self.options, report, inlined);
-            self.choose(func, pass, report);
-            match pass {
-                Pass::Input => self.keep_original(func),
-                _ => self.blame_input(),
-            }
+            self.look(func, pass, inlined);
         }
         self.history.end_pass();
         self.enforced()?;
@@ -271,6 +276,9 @@ impl FunctionGuard for Guard {
 
     fn lowered(&mut self, func: &Function, lowered: &Lowered) -> Result<(), GcVerifierErrors> {
         let report = verify_lowering(func, &self.options, lowered);
+        if report.verdict() != Verdict::Verified {
+            self.look_at_input();
+        }
         if !self.is_rejected() {
             self.choose(func, Pass::Lowering, report);
         }
@@ -287,6 +295,9 @@ impl FunctionGuard for Guard {
         let code = (self.machine, code);
         let report = verify_emission(func, &self.options, lowered, emitted, code);
         self.emitted_counts = report.counts;
+        if report.verdict() != Verdict::Verified {
+            self.look_at_input();
+        }
         if !self.is_rejected() {
             self.choose(func, Pass::Emission, report);
         }
@@ -324,6 +335,84 @@ impl Guard {
                 fingerprint: self.fingerprint,
                 equalities: self.equalities.clone(),
             };
+        }
+    }
+
+    /// Verify `func`, which `pass` left behind. `inlined` is what is wrong with the calls that came from callees.
+    fn look(&mut self, func: &Function, pass: Pass, inlined: Vec<(Inst, MapFault)>) {
+        let graph = self.judge.take_graph();
+        let mut found = verify_layer(func, &self.options, &self.history, graph);
+        if let (Some(unseen), Some(input)) = (&self.unseen, &self.original) {
+            let (report, known, _) = &found;
+            let classes = self.judge.classes();
+            if pass == Pass::Inline || !unseen.is_enough(input, classes, func, (report, known)) {
+                self.look_at_input();
+                if self.is_rejected() {
+                    return;
+                }
+                // NB: What was guarded in the input is known now.
+                found = verify_layer(func, &self.options, &self.history, None);
+            }
+        }
+        let (report, known, proofs) = found;
+        self.judge.set_known(known);
+        self.history.proofs = proofs;
+        self.first_counts.get_or_insert(report.counts);
+        if let (Pass::Input, Some(target)) = (pass, &self.target) {
+            self.input = Some(Input::new(func, &report, target));
+        }
+        let report = stack_map::with_faults(func, &self.options, report, inlined);
+        self.choose(func, pass, report);
+        match pass {
+            Pass::Input => self.keep_original(func),
+            _ => self.blame_input(),
+        }
+    }
+
+    /// Is the input `func` verified only if that is asked for? What its rewrites need is found out, then.
+    fn puts_off(&mut self, func: &Function) -> bool {
+        let may_wait = self.options.verify_input == VerifyInput::OnDemand
+            && self.is_optimized
+            && !self.hears
+            && self.target.is_none();
+        let known = may_wait.then(|| known_of(func, &self.options, can_wait));
+        let Some(known) = known.flatten() else {
+            return false;
+        };
+        self.judge.set_known(known);
+        self.keep_original(func);
+        self.unseen = Some(Unseen::default());
+        self.history.asks_input = true;
+        true
+    }
+
+    /// Verify the input, if that was put off: whatever was found, the input may be to blame.
+    fn look_at_input(&mut self) {
+        let (Some(_), Some(original)) = (self.unseen.take(), self.original.take()) else {
+            return;
+        };
+        self.history.asks_input = false;
+        self.accepted.history.asks_input = false;
+        let history = History::default();
+        let (report, _, proofs) = verify_layer(&original, &self.options, &history, None);
+        self.first_counts = Some(report.counts);
+        let report = stack_map::with_faults(&original, &self.options, report, Vec::new());
+        self.choose(&original, Pass::Input, report);
+        if self.is_rejected() {
+            // NB: It would not have been optimized.
+            self.is_input_to_blame = true;
+            self.refused = 0;
+            self.refusals.clear();
+            self.refused_in.clear();
+            return;
+        }
+        self.original = Some(original);
+        self.history.proofs = proofs;
+        if self.mode == settings::GcVerifier::Enforce {
+            // What is known is what would have been known before the passes.
+            self.accepted.chosen = self.chosen.clone();
+            self.accepted.listing = self.listing.clone();
+            self.accepted.history.proofs = self.history.proofs.clone();
         }
     }
 
@@ -443,6 +532,10 @@ impl Guard {
 
 impl Drop for Guard {
     fn drop(&mut self) {
+        // NB: A compilation that fails comes to no other look.
+        if self.chosen.is_none() {
+            self.look_at_input();
+        }
         let (layer, mut report) = match self.chosen.take() {
             Some(chosen) => chosen,
             None if self.failures.is_empty() => return,

@@ -39,6 +39,7 @@ use crate::finding::error::GcError;
 use crate::finding::options::Options;
 use crate::finding::report::{Inconclusive, Violation};
 use crate::finding::witness::Witness;
+use crate::ir::cfg::constant;
 use crate::ir::steps::{self, Allowance, Steps};
 use cranelift_codegen::gc_verifier::{Pass, Rewrite};
 use cranelift_codegen::ir::{
@@ -134,6 +135,38 @@ impl Rewrites {
     pub(crate) fn allow(&mut self, steps: u64) {
         self.pass = Pass::Egraph;
         self.left = Some((steps, steps::taken()));
+    }
+
+    /// Does `rewrite`, of `func`, put what is no reference, and no constant, in the place of one?
+    ///
+    /// Nothing need be wrong with that: an equal value may be of a type that no fact names.
+    pub(crate) fn loses_reference(&self, func: &Function, rewrite: Rewrite) -> bool {
+        if self.is_harmless(rewrite) {
+            return false;
+        }
+        let Subject { values, insts } = subject(rewrite);
+        let result = |inst: Inst| func.dfg.inst_results(inst).first().copied();
+        let (orig, new) = match (values, insts) {
+            ([Some(orig), Some(new)], _) => (orig, new),
+            ([Some(new), None], [Some(inst), ..]) => match result(inst) {
+                Some(orig) => (orig, new),
+                None => return false,
+            },
+            _ => return false,
+        };
+        self.classes.what(func, orig) == Class::Reference
+            && self.classes.what(func, new) == Class::Plain
+            && constant(func, new).is_none()
+    }
+
+    /// Is `value` a reference?
+    pub(crate) fn is_reference(&self, func: &Function, value: Value) -> bool {
+        self.classes.what(func, value) == Class::Reference
+    }
+
+    /// Was there a rewrite that could not be judged?
+    pub(crate) fn is_inconclusive(&self) -> bool {
+        !self.inconclusive.is_empty()
     }
 
     /// What could not be judged.

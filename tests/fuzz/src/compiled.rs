@@ -5,7 +5,7 @@ use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::OwnedTargetIsa;
-use cranelift_gc_verifier::{Checks, Options, Verdict};
+use cranelift_gc_verifier::{Checks, Options, Verdict, VerifyInput};
 use seam_tests::pipeline::{InlineByName, TARGETS, isa_with};
 use seam_tests::reports::Reports;
 use std::sync::OnceLock;
@@ -61,6 +61,7 @@ const OPTIONS: Options = Options {
     checks: Checks::all(),
     all_rewrites: true,
     keep_text: false,
+    verify_input: VerifyInput::OnDemand,
 };
 
 fn emit(
