@@ -241,7 +241,9 @@ impl Uses<'_> {
             return;
         }
         let ages = args.map(|arg| self.facts.age(arg));
-        if ages[0] == ages[1] || ages.contains(&Version::AGELESS) {
+        // NB: Two that are made of references of several ages need not be made of the same ones.
+        let is_mixed = ages[0] == Version::MIXED && args[0] != args[1];
+        if ages[0] == ages[1] && !is_mixed || ages.contains(&Version::AGELESS) {
             return;
         }
         if self.facts.is_used(self.facts.func.dfg.first_result(inst)) {
