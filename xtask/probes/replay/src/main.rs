@@ -16,7 +16,7 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable, Flags};
-use cranelift_gc_verifier::{FunctionReport, GcCollector, Options, Sink, Verdict};
+use cranelift_gc_verifier::{FunctionReport, GcCollector, Options, Sink, Verdict, VerifyInput};
 use cranelift_reader::{ParseOptions, parse_test};
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hasher};
@@ -142,7 +142,7 @@ fn main() -> ExitCode {
         Some((command, [collector, path])) if command == "run" => run(collector, path),
         _ => {
             eprintln!(
-                "usage: probe verify [--from N] [--cranelift | --all-rewrites] PATH… | \
+                "usage: probe verify [--from N] [--on-demand] [--cranelift | --all-rewrites] PATH… | \
                  probe run COLLECTOR PATH"
             );
             ExitCode::from(2)
@@ -162,6 +162,10 @@ fn verify(mut args: &[String]) -> ExitCode {
             }
             "--all-rewrites" => {
                 options.all_rewrites = true;
+                rest
+            }
+            "--on-demand" => {
+                options.verify_input = VerifyInput::OnDemand;
                 rest
             }
             "--from" => {

@@ -64,7 +64,7 @@ pub fn run(project: &Project, args: &Args) -> Result<ExitCode> {
     }
     let faults = list::load(project)?;
     let faults = list::select(faults, &args.names)?;
-    let seen = observe(project, faults, &[], args.others, args.jobs)?;
+    let seen = observe(project, faults, &[], false, args.jobs, args.others)?;
     let table = table::Table::new(&seen);
     print!("{table}");
     if let Some(path) = &args.markdown {
@@ -120,8 +120,9 @@ fn observe(
     project: &Project,
     faults: Vec<Fault>,
     inputs: &[String],
-    others: bool,
+    is_on_demand: bool,
     jobs: Option<NonZeroUsize>,
+    others: bool,
 ) -> Result<Seen> {
     let tree = tree::bootstrap(project)?;
     let corpus = corpus::find(project)?.select(inputs)?;
@@ -131,6 +132,7 @@ fn observe(
             probe: &probe,
             root: project.root(),
             corpus: &corpus,
+            is_on_demand,
         },
         others,
         jobs,

@@ -21,6 +21,9 @@ pub struct Args {
     /// Compile this input alone, or these [default: all]
     #[arg(long = "input", value_name = "FILE")]
     inputs: Vec<String>,
+    /// Verify inputs on demand, as embedders may: the table must be the same, but for the passes after which something is found
+    #[arg(long)]
+    on_demand: bool,
     /// Also write the tables to this file
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -35,7 +38,14 @@ pub fn run(project: &Project, args: &Args) -> Result<ExitCode> {
     if args.names.is_empty() {
         faults.retain(|fault| fault.same_as.is_none());
     }
-    let seen = observe(project, faults, &args.inputs, false, args.jobs)?;
+    let seen = observe(
+        project,
+        faults,
+        &args.inputs,
+        args.on_demand,
+        args.jobs,
+        false,
+    )?;
     let score = Score::new(&seen);
     print!("{score}");
     if let Some(path) = &args.markdown {

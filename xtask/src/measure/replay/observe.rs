@@ -146,6 +146,8 @@ pub struct Runner<'a> {
     pub probe: &'a Path,
     pub root: &'a Path,
     pub corpus: &'a Corpus,
+    /// Are inputs verified on demand only?
+    pub is_on_demand: bool,
 }
 
 impl Runner<'_> {
@@ -194,6 +196,9 @@ impl Runner<'_> {
             let from = observation.order.len();
             let mut command = self.command(fault);
             command.arg("verify").args(options);
+            if self.is_on_demand {
+                command.arg("--on-demand");
+            }
             command.args(["--from", &from.to_string()]);
             command.args(&self.corpus.inputs);
             let (stdout, status) = output(&mut command, COMPILE_TIMEOUT)?;
