@@ -104,22 +104,28 @@ impl Uses<'_> {
             for &arg in func.dfg.inst_args(item.inst) {
                 self.check_use(item.inst, arg, now);
             }
-        } else if item.kind.is(Kind::COMPARES) || self.is_difference(item) {
-            self.check_comparison(item, now);
+        } else if let Some(args) = self.compared(item) {
+            self.check_comparison(item, args, now);
         }
     }
 
-    /// Does it compute what is zero exactly if two references are equal?
-    fn is_difference(&self, item: &Item) -> bool {
-        let is_difference = matches!(
-            self.facts.func.dfg.insts[item.inst],
+    /// What `item` compares; or subtracts, if that tells which of two references is the larger one, or whether they are equal.
+    fn compared(&self, item: &Item) -> Option<[Value; 2]> {
+        let facts = self.facts;
+        if item.kind.is(Kind::COMPARES) {
+            return Some(facts.body.operands(item));
+        }
+        match facts.func.dfg.insts[item.inst] {
             InstructionData::Binary {
-                opcode: Opcode::Isub | Opcode::Bxor,
-                ..
+                opcode: Opcode::Isub | Opcode::Bxor | Opcode::UsubOverflow | Opcode::SsubOverflow,
+                args,
+            } => {
+                let args = args.map(|arg| facts.body.resolve(facts.func, arg));
+                let is_reference = |&arg: &Value| facts.values.class(arg) == Class::Reference;
+                args.iter().all(is_reference).then_some(args)
             }
-        );
-        let is_reference = |&arg: &Value| self.facts.values.class(arg) == Class::Reference;
-        is_difference && self.facts.body.operands(item).iter().all(is_reference)
+            _ => None,
+        }
     }
 
     /// Nobody updates a pointer into an object that is kept in memory: what is loaded there after a collection is stale.
@@ -230,9 +236,8 @@ impl Uses<'_> {
     }
 
     /// Two references of different age must not be compared: one was moved since.
-    fn check_comparison(&mut self, item: &Item, now: Version) {
+    fn check_comparison(&mut self, item: &Item, args: [Value; 2], now: Version) {
         let inst = item.inst;
-        let args = self.facts.body.operands(item);
         if self.facts.collector != GcCollector::Moving
             || args
                 .iter()
@@ -246,7 +251,8 @@ impl Uses<'_> {
         if ages[0] == ages[1] && !is_mixed || ages.contains(&Version::AGELESS) {
             return;
         }
-        if self.facts.is_used(self.facts.func.dfg.first_result(inst)) {
+        let mut results = self.facts.func.dfg.inst_results(inst).iter();
+        if results.any(|&result| self.facts.is_used(result)) {
             let value = if ages[0] == now { args[1] } else { args[0] };
             self.reject_stale(StaleUse {
                 inst,

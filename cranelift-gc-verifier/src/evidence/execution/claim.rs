@@ -328,10 +328,19 @@ impl Claim {
         if opcode.is_call() || opcode.is_return() {
             return args.iter().any(|&arg| holds(terms, arg));
         }
-        let is_comparison = matches!(opcode, Opcode::Icmp | Opcode::Isub | Opcode::Bxor);
+        let is_comparison = matches!(
+            opcode,
+            Opcode::Icmp
+                | Opcode::Isub
+                | Opcode::Bxor
+                | Opcode::UsubOverflow
+                | Opcode::SsubOverflow
+        );
         if is_comparison && context.collector == GcCollector::Moving {
-            let result = func.dfg.first_result(inst);
-            if !context.observed.contains(result) || !args.iter().any(|&arg| holds(terms, arg)) {
+            let mut results = func.dfg.inst_results(inst).iter();
+            if !results.any(|&result| context.observed.contains(result))
+                || !args.iter().any(|&arg| holds(terms, arg))
+            {
                 return false;
             }
             let (a, b) = (state.value(context, args[0]), state.value(context, args[1]));
