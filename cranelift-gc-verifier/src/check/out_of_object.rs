@@ -1,8 +1,9 @@
 //! Accesses outside of the object that they are made through (GCV18).
 //!
 //! **Claim.** An access is reported if one of these is shown: a path on which its object can be of a type that
-//! has no field there; an execution, with its path, that accesses an array or another object beyond its end; or
-//! a fill of a number of bytes that is no multiple of an element.
+//! has no field there; an execution, with its path, that accesses an array or another object beyond its end;
+//! a fill of a number of bytes that is no multiple of an element; or numbers with which fewer bytes are asked for a new object than
+//! it has ([`new_size`]).
 //!
 //! **Strength.** Of structs, exceptions and headers every access at a constant offset is judged. Accesses of
 //! arrays, and accesses at offsets that vary, are judged in the producer's CLIF only, because the optimizer may
@@ -20,6 +21,7 @@ mod chosen;
 mod executions;
 mod fills;
 mod form;
+mod new_size;
 mod suspect;
 
 use crate::analysis::class::Class;
@@ -73,6 +75,9 @@ pub(crate) fn check(facts: &Facts, findings: &mut Findings) {
         return;
     }
     let is_first = !facts.history.proofs.is_later;
+    if is_first && info.new_objects().next().is_some() {
+        new_size::check(facts, findings);
+    }
     let stores = OnceCell::new();
     let mut suspects = Vec::new();
     let mut is_open = false;
@@ -232,6 +237,7 @@ pub(crate) fn recheck(func: &Function, outside: &OutOfObject) -> Result<(), Flaw
             _ => false,
         },
         Outside::NoObject { address } => !world::is_null_page(address),
+        Outside::TooSmall { size, needed } => size < needed,
         Outside::PartOfElement { filled, size } => filled % u64::from(size.max(1)) != 0,
     };
     is_so.then_some(()).ok_or("it is inside")

@@ -48,6 +48,13 @@ pub enum Outside {
         /// The size of an element in bytes.
         size: u32,
     },
+    /// The object is new, and not so many bytes are asked for it.
+    TooSmall {
+        /// The number of bytes that are asked for.
+        size: u64,
+        /// The number of bytes of its fields or elements, with what is before them.
+        needed: u64,
+    },
 }
 
 /// [`Code::Gcv18`](crate::Code::Gcv18): an access of an object does not stay inside it.
@@ -88,6 +95,10 @@ impl fmt::Display for OutOfObject {
             Outside::NoObject { address } => write!(
                 f,
                 "{inst} accesses an object at {value}, which can be the address {address:#x}, where no object is"
+            ),
+            Outside::TooSmall { size, needed } => write!(
+                f,
+                "{inst} can ask for {size} bytes for the object of {value}, which needs {needed}"
             ),
             Outside::PartOfElement { filled, size } => write!(
                 f,

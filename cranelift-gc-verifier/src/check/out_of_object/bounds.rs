@@ -18,10 +18,11 @@ use super::form::{Form, gcd};
 use crate::analysis::kind::address::Unchecked;
 use crate::analysis::kind::dominating::argument;
 use crate::analysis::kind::subject::Context;
-use crate::ir::cfg::{Edge, Node, constant};
+use crate::ir::cfg::{Cfg, Edge, Node, constant};
 use crate::ir::choice::Condition;
 use crate::ir::constant::number;
 use crate::ir::path::Point;
+use crate::ir::view::Body;
 use cranelift_codegen::entity::EntitySet;
 use cranelift_codegen::ir::{Function, Inst, InstructionData, Opcode, Value, ValueDef};
 use cranelift_codegen::{FxHashMap, FxHashSet};
@@ -189,7 +190,10 @@ impl<'a, 's> Bounds<'a, 's> {
         self.exact.clear();
         self.described.clear();
         self.most = most;
-        let conditions = conditions_before(self.context, node, inst, most);
+        let Context {
+            func, cfg, body, ..
+        } = self.context;
+        let conditions = conditions_before((func, cfg, body), node, inst, most);
         self.assume_all(node, inst, &conditions);
     }
 
@@ -416,7 +420,8 @@ impl<'a, 's> Bounds<'a, 's> {
         if cfg.dominates(edge.to, edge.from) {
             self.tests.push(goal.clone());
         }
-        let mut conditions = conditions_before(self.context, edge.from, None, self.most);
+        let body = self.context.body;
+        let mut conditions = conditions_before((func, cfg, body), edge.from, None, self.most);
         let last = func.layout.last_inst(cfg.block(edge.from));
         if let Some(last) = last
             && let InstructionData::Brif { arg, .. } = func.dfg.insts[last]
@@ -580,17 +585,16 @@ fn signed(func: &Function, value: Value) -> Option<i128> {
 }
 
 /// The conditions that are passed for certain before `inst` in `node`, or before its end: so many of the nearest, in their order.
-fn conditions_before(
-    context: Context,
+pub(super) fn conditions_before(
+    (func, cfg, body): (&Function, &Cfg, &Body),
     node: Node,
     inst: Option<Inst>,
     most: usize,
 ) -> Vec<(Value, bool)> {
-    let (func, cfg) = (context.func, context.cfg);
     let mut conditions = Vec::new();
     let (mut node, mut until) = (node, inst);
     for _ in 0..MAX_BLOCKS {
-        let traps = context.body.traps.of(node);
+        let traps = body.traps.of(node);
         let end = until.map_or(traps.len(), |until| {
             traps.partition_point(|&trap| func.layout.pp_cmp(trap, until).is_lt())
         });

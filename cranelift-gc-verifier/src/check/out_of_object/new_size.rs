@@ -1,0 +1,454 @@
+//! Whether as many bytes are asked for a new object as it has.
+//!
+//! **Claim.** Of each object that is reported: there are numbers with which the instruction is reached, as far as the tests say
+//! before it, and with which fewer bytes are asked for than the fields or the elements take.
+//!
+//! **Strength.** Two ways to ask are known. A callee is handed bits of the kind, the number of the type, and the size among
+//! its other operands. Or the object is where a pointer in memory was, and the pointer is moved on by the size.
+//! Nothing is said of an object for which something else asks, or of an array whose length is not stored once. Only the producer's
+//! CLIF is judged.
+//!
+//! **Math.** Let `S` be the bytes that are asked for and `n` the length that is stored, as functions of what they are made of. An
+//! array is reported if `S < start + n · element` in ℤ for one of a few numbers, of which some are next to where
+//! 32 bits overflow, and if no test that shares something with `S` or `n` fails then.
+
+use super::bounds::conditions_before;
+use crate::analysis::facts::Facts;
+use crate::analysis::kind::address::Address;
+use crate::analysis::kind::dominating::argument;
+use crate::evidence::findings::Findings;
+use crate::evidence::steps::step;
+use crate::finding::error::GcError;
+use crate::finding::object::{OutOfObject, Outside};
+use crate::finding::witness::Role;
+use crate::ir::arithmetic::{Outcome, eval_inst, is_integer_function};
+use crate::ir::cfg::constant;
+use crate::ir::gc_info::type_read_by;
+use crate::ir::path::Point;
+use cranelift_codegen::ir::{
+    ArgumentPurpose, GcFact, GcField, GcHeapType, GcKind, Inst, Value, ValueDef,
+};
+use smallvec::SmallVec;
+
+/// How many values are looked at for one size, or for one test.
+const MAX_VALUES: usize = 64;
+/// How many tests before an allocation are looked at.
+const MAX_TESTS: usize = 32;
+/// How many ways lead to where an object is initialized.
+const MAX_SOURCES: usize = 8;
+/// Where the memory is that is still free.
+const FREE: u128 = 64;
+
+/// Judge all new objects.
+pub(super) fn check(facts: &Facts, findings: &mut Findings) {
+    let func = facts.func;
+    for (object, _) in func.dfg.gc_info.new_objects() {
+        let object = facts.body.resolve(func, object);
+        let Some(GcFact::Ref { kind, .. }) = func.dfg.gc_info.fact(object) else {
+            continue;
+        };
+        let Some(needed) = Needed::of(facts, object, kind) else {
+            continue;
+        };
+        for source in sources(facts, object) {
+            let Some(asked) = Asked::of(facts, source, kind) else {
+                continue;
+            };
+            // NB: What cannot be evaluated was not looked at.
+            let Some(smallest) = too_small(facts, &asked, &needed) else {
+                continue;
+            };
+            findings.counts.positions += 1;
+            match smallest {
+                Some((size, needed)) => {
+                    let error = GcError::OutOfObject(OutOfObject {
+                        inst: asked.inst,
+                        value: object,
+                        outside: Outside::TooSmall { size, needed },
+                    });
+                    let step = step(func, Role::Use, asked.inst);
+                    findings.reject(error, || step.map(|step| vec![step]));
+                }
+                None => findings.counts.positions_proved += 1,
+            }
+        }
+    }
+}
+
+/// The references that `object` may be, if it is the parameter of a block, or itself.
+fn sources(facts: &Facts, object: Value) -> SmallVec<[Value; 4]> {
+    let (func, cfg) = (facts.func, &facts.cfg);
+    let ValueDef::Param(block, number) = func.dfg.value_def(object) else {
+        return SmallVec::from_slice(&[object]);
+    };
+    let Some(node) = cfg.node(block).filter(|&node| node != 0) else {
+        return SmallVec::new();
+    };
+    let passed = cfg
+        .preds(node)
+        .take(MAX_SOURCES)
+        .filter_map(|edge| argument(func, cfg.block(edge.from), edge, number));
+    passed
+        .map(|value| facts.body.resolve(func, value))
+        .collect()
+}
+
+// --- What is needed --------------------------------------------------------------------------
+
+/// How many bytes an object has.
+struct Needed {
+    /// Without elements.
+    fixed: u64,
+    /// The length that is stored and the bytes of an element, if it is an array.
+    elements: Option<(Value, u32)>,
+}
+
+impl Needed {
+    fn of(facts: &Facts, object: Value, kind: GcKind) -> Option<Needed> {
+        let fields = facts.func.dfg.gc_info.fields(kind.concrete?)?;
+        if kind.heap != GcHeapType::Array {
+            let ends = fields
+                .iter()
+                .map(|field| u64::from(field.offset) + u64::from(field.size));
+            return Some(Needed {
+                fixed: ends.max()?,
+                elements: None,
+            });
+        }
+        let [length, element] = fields else {
+            return None;
+        };
+        Some(Needed {
+            fixed: element.offset.into(),
+            elements: Some((stored_length(facts, object, length)?, element.size)),
+        })
+    }
+
+    fn bytes(&self, length: u128) -> u64 {
+        let each = self.elements.map_or(0, |(_, size)| u64::from(size));
+        self.fixed + each * u64::from(length as u32)
+    }
+}
+
+/// What is stored as the length of a new array, if that is stored once.
+fn stored_length(facts: &Facts, object: Value, length: &GcField) -> Option<Value> {
+    let (func, body) = (facts.func, &facts.body);
+    let mut stored = body.accesses().iter().filter_map(|memory| {
+        let access = &memory.access;
+        let data = access.data.filter(|_| access.size == length.size)?;
+        let address = Address::of(func, body, access.addr);
+        let offset = address.offset?.wrapping_add(access.offset.into());
+        let is_it = offset == length.offset.into()
+            && match (address.reference, address.pointer) {
+                (Some(reference), _) => {
+                    // NB: It may have been reloaded after a safepoint.
+                    let reference = body.resolve(func, reference);
+                    reference == object || facts.roots().of(reference) == object
+                }
+                (None, Some(pointer)) => is_address_of(facts, pointer, object),
+                (None, None) => false,
+            };
+        is_it.then_some(data)
+    });
+    stored.next().filter(|_| stored.next().is_none())
+}
+
+/// Is a block that is passed `object` passed `pointer` as its address, on each way?
+fn is_address_of(facts: &Facts, pointer: Value, object: Value) -> bool {
+    let (func, cfg, body) = (facts.func, &facts.cfg, &facts.body);
+    let (ValueDef::Param(block, pointer), ValueDef::Param(other, object)) =
+        (func.dfg.value_def(pointer), func.dfg.value_def(object))
+    else {
+        return false;
+    };
+    let Some(node) = cfg.node(block).filter(|&node| node != 0 && block == other) else {
+        return false;
+    };
+    cfg.preds(node).all(|edge| {
+        let from = cfg.block(edge.from);
+        let passed = |number| argument(func, from, edge, number);
+        passed(pointer)
+            .zip(passed(object))
+            .is_some_and(|(pointer, object)| {
+                let address = Address::of(func, body, pointer).with_word();
+                let reference = address.reference.map(|value| body.resolve(func, value));
+                address.offset == Some(0) && reference == Some(body.resolve(func, object))
+            })
+    })
+}
+
+// --- What is asked for -----------------------------------------------------------------------
+
+/// How memory is asked for.
+struct Asked {
+    /// The call, or the store that moves the pointer on.
+    inst: Inst,
+    /// Of these the largest is the size, or where the pointer is afterwards.
+    sizes: SmallVec<[Value; 4]>,
+    /// Where the pointer was.
+    start: Option<Value>,
+}
+
+impl Asked {
+    /// What asks for the object that `reference` refers to.
+    fn of(facts: &Facts, reference: Value, kind: GcKind) -> Option<Asked> {
+        let func = facts.func;
+        let def = func.dfg.value_def(reference).inst()?;
+        match func.dfg.insts[def].opcode().is_call() {
+            true => Asked::of_callee(facts, def, kind),
+            false => Asked::by_pointer(facts, reference),
+        }
+    }
+
+    /// The operands that a callee gets besides a kind and a type.
+    fn of_callee(facts: &Facts, inst: Inst, kind: GcKind) -> Option<Asked> {
+        let func = facts.func;
+        let own = u64::from(func.dfg.gc_info.kind_bits(kind.heap)?);
+        let signature = &func.dfg.signatures[func.dfg.call_signature(inst)?];
+        let args = func.dfg.inst_args(inst);
+        let args = &args[args.len().checked_sub(signature.params.len())?..];
+        let (mut has_kind, mut has_type) = (false, false);
+        let mut sizes = SmallVec::new();
+        for (param, &arg) in signature.params.iter().zip(args) {
+            let arg = facts.body.resolve(func, arg);
+            let def = func.dfg.value_def(arg).inst();
+            if param.purpose != ArgumentPurpose::Normal {
+                continue;
+            } else if def.is_some_and(|def| type_read_by(func, def).is_some()) {
+                has_type = true;
+            } else if constant(func, arg).is_some_and(|bits| own != 0 && bits & own == own) {
+                has_kind = true;
+            } else if param.value_type.is_int() {
+                sizes.push(arg);
+            }
+        }
+        (has_kind && has_type && !sizes.is_empty()).then_some(Asked {
+            inst,
+            sizes,
+            start: None,
+        })
+    }
+
+    /// The store to where a reference, or what it is made of, was loaded from.
+    fn by_pointer(facts: &Facts, reference: Value) -> Option<Asked> {
+        let (func, body) = (facts.func, &facts.body);
+        let made_of = Expression::of(facts, &[reference])?;
+        let mut moved = body.accesses().iter().filter_map(|memory| {
+            let access = &memory.access;
+            let data = access.data.filter(|_| access.size == 4)?;
+            let addr = body.resolve(func, access.addr);
+            // NB: Most stores are to other places.
+            let is_there = made_of.leaves().any(|leaf| {
+                let load = func.dfg.value_def(leaf).inst();
+                let load = load.and_then(|load| crate::ir::instruction::access(func, load));
+                load.is_some_and(|load| {
+                    load.data.is_none()
+                        && load.size == 4
+                        && load.offset == access.offset
+                        && body.resolve(func, load.addr) == addr
+                })
+            });
+            let is_moved =
+                is_there && Expression::of(facts, &[data])?.has(body.resolve(func, reference));
+            is_moved.then_some((memory.inst, data))
+        });
+        let (inst, data) = moved.next()?;
+        moved.next().is_none().then(|| Asked {
+            inst,
+            sizes: SmallVec::from_slice(&[body.resolve(func, data)]),
+            start: Some(reference),
+        })
+    }
+}
+
+// --- Evaluation ------------------------------------------------------------------------------
+
+/// How many bytes are asked for, and how many are needed, with numbers with which these are more. The outer one is nothing if
+/// neither can be told.
+fn too_small(facts: &Facts, asked: &Asked, needed: &Needed) -> Option<Option<(u64, u64)>> {
+    let (func, body) = (facts.func, &facts.body);
+    let length = needed
+        .elements
+        .map(|(length, _)| body.resolve(func, length));
+    let roots: SmallVec<[Value; 8]> = asked
+        .sizes
+        .iter()
+        .copied()
+        .chain(asked.start)
+        .chain(length)
+        .collect();
+    let expression = Expression::of(facts, &roots)?;
+    let start = match asked.start {
+        Some(start) => Some(Expression::of(facts, &[start])?),
+        None => None,
+    };
+    let is_start = |leaf| start.as_ref().is_some_and(|start| start.has(leaf));
+    let mut is_evaluated = false;
+    for number in numbers(needed) {
+        let chosen = |leaf: Value| match is_start(leaf) {
+            true => FREE,
+            false => number,
+        };
+        let Some(values) = expression.eval(facts, &chosen) else {
+            continue;
+        };
+        is_evaluated = true;
+        let of = |value| values[expression.index(value)];
+        let length = length.map_or(0, of);
+        let size = asked.sizes.iter().map(|&size| of(size)).max()?;
+        let size = size.saturating_sub(asked.start.map_or(0, of)) as u64;
+        if size < needed.bytes(length) && is_reached(facts, asked.inst, &expression, &chosen) {
+            return Some(Some((size, needed.bytes(length))));
+        }
+    }
+    is_evaluated.then_some(None)
+}
+
+/// Numbers that go wrong if something is missing.
+fn numbers(needed: &Needed) -> SmallVec<[u128; 8]> {
+    let Some((_, each)) = needed.elements else {
+        return SmallVec::from_slice(&[1]);
+    };
+    let (each, all) = (u128::from(each.max(1)), 1_u128 << 32);
+    let most = (all - u128::from(needed.fixed)) / each;
+    SmallVec::from_slice(&[0, 1, 2, 1000, most, most + 1, all.div_ceil(each), all - 1])
+}
+
+/// Is `inst` reached with what is chosen, as far as tests depend on that?
+fn is_reached(
+    facts: &Facts,
+    inst: Inst,
+    expression: &Expression,
+    chosen: &dyn Fn(Value) -> u128,
+) -> bool {
+    let Some(point) = Point::at(facts.func, &facts.cfg, inst) else {
+        return false;
+    };
+    // NB: What is not in the size is as large as it can be, or zero: the end of what is free, for one.
+    let conditions = conditions_before(
+        (facts.func, &facts.cfg, &facts.body),
+        point.node,
+        Some(inst),
+        MAX_TESTS,
+    );
+    [u128::from(u32::MAX), 0].into_iter().any(|other| {
+        let chosen = |leaf| match expression.has(leaf) {
+            true => chosen(leaf),
+            false => other,
+        };
+        conditions.iter().all(|&(condition, is)| {
+            let condition = facts.body.resolve(facts.func, condition);
+            let Some(test) = Expression::of(facts, &[condition]) else {
+                return false;
+            };
+            if !test.depends_on(facts, expression) {
+                return true;
+            }
+            let values = test.eval(facts, &chosen);
+            values.is_some_and(|values| (values[test.index(condition)] != 0) == is)
+        })
+    })
+}
+
+/// What some values are made of.
+struct Expression {
+    /// Each after its operands, with what computes it; none is an alias.
+    values: Vec<(Value, Option<(Inst, usize)>)>,
+}
+
+impl Expression {
+    fn of(facts: &Facts, roots: &[Value]) -> Option<Expression> {
+        let func = facts.func;
+        let mut expression = Expression { values: Vec::new() };
+        let mut pending: Vec<(Value, bool)> = roots.iter().map(|&root| (root, false)).collect();
+        while let Some((value, is_entered)) = pending.pop() {
+            let value = facts.body.resolve(func, value);
+            if expression.has(value) {
+                continue;
+            }
+            if expression.values.len() + pending.len() > MAX_VALUES {
+                return None;
+            }
+            let computed = match func.dfg.value_def(value) {
+                ValueDef::Result(inst, number) => {
+                    let opcode = func.dfg.insts[inst].opcode();
+                    let is_function = is_integer_function(opcode)
+                        && func.dfg.value_type(value).is_int()
+                        && constant(func, value).is_none();
+                    is_function.then_some((inst, number))
+                }
+                ValueDef::Param(..) | ValueDef::Union(..) => None,
+            };
+            match computed.filter(|_| !is_entered) {
+                Some((inst, _)) => {
+                    pending.push((value, true));
+                    let args = func.dfg.inst_args(inst).iter();
+                    pending.extend(args.map(|&arg| (arg, false)));
+                }
+                None => expression.values.push((value, computed)),
+            }
+        }
+        Some(expression)
+    }
+
+    fn has(&self, value: Value) -> bool {
+        self.values.iter().any(|&(known, _)| known == value)
+    }
+
+    fn index(&self, value: Value) -> usize {
+        let found = self.values.iter().position(|&(known, _)| known == value);
+        found.expect("it is made of its roots")
+    }
+
+    /// What nothing computes.
+    fn leaves(&self) -> impl Iterator<Item = Value> + '_ {
+        let leaves = self
+            .values
+            .iter()
+            .filter(|(_, computed)| computed.is_none());
+        leaves.map(|&(value, _)| value)
+    }
+
+    /// Is it made of something that varies and that `other` is made of, perhaps by way of a call?
+    fn depends_on(&self, facts: &Facts, other: &Expression) -> bool {
+        let func = facts.func;
+        self.leaves().any(|leaf| {
+            let of_call = || {
+                let inst = func.dfg.value_def(leaf).inst();
+                let inst = inst.filter(|&inst| func.dfg.insts[inst].opcode().is_call());
+                let mut args = inst.iter().flat_map(|&inst| func.dfg.inst_args(inst));
+                args.any(|&arg| {
+                    let arg = facts.body.resolve(func, arg);
+                    func.dfg.value_type(arg).bits() <= 32 && other.has(arg)
+                })
+            };
+            constant(func, leaf).is_none() && (other.has(leaf) || of_call())
+        })
+    }
+
+    /// The values, if nothing traps and all is understood.
+    fn eval(&self, facts: &Facts, chosen: &dyn Fn(Value) -> u128) -> Option<Vec<u128>> {
+        let func = facts.func;
+        let mut values = Vec::with_capacity(self.values.len());
+        for &(value, computed) in &self.values {
+            let bits = func.dfg.value_type(value).bits().min(127);
+            let mask = (1_u128 << bits) - 1;
+            let found = match (computed, constant(func, value)) {
+                (None, Some(number)) => u128::from(number),
+                (None, None) => chosen(value),
+                (Some((inst, number)), _) => {
+                    let args = func.dfg.inst_args(inst).iter();
+                    let args: SmallVec<[u128; 4]> = args
+                        .map(|&arg| values[self.index(facts.body.resolve(func, arg))])
+                        .collect();
+                    match eval_inst(func, inst, number, &args) {
+                        Outcome::Is(bits) => bits,
+                        Outcome::Undefined | Outcome::Opaque | Outcome::Unknown => return None,
+                    }
+                }
+            };
+            values.push(found & mask);
+        }
+        Some(values)
+    }
+}
