@@ -238,6 +238,7 @@ pub(crate) fn recheck(func: &Function, outside: &OutOfObject) -> Result<(), Flaw
         },
         Outside::NoObject { address } => !world::is_null_page(address),
         Outside::TooSmall { size, needed } => size < needed,
+        Outside::OtherHeader { stored, handed } => stored != handed,
         Outside::PartOfElement { filled, size } => filled % u64::from(size.max(1)) != 0,
     };
     is_so.then_some(()).ok_or("it is inside")

@@ -55,6 +55,13 @@ pub enum Outside {
         /// The number of bytes of its fields or elements, with what is before them.
         needed: u64,
     },
+    /// The object is new, and its header is another one where a callee makes it.
+    OtherHeader {
+        /// The bits that are stored where it has its kind.
+        stored: u32,
+        /// The bits that the callee is handed for that.
+        handed: u32,
+    },
 }
 
 /// [`Code::Gcv18`](crate::Code::Gcv18): an access of an object does not stay inside it.
@@ -99,6 +106,10 @@ impl fmt::Display for OutOfObject {
             Outside::TooSmall { size, needed } => write!(
                 f,
                 "{inst} can ask for {size} bytes for the object of {value}, which needs {needed}"
+            ),
+            Outside::OtherHeader { stored, handed } => write!(
+                f,
+                "{inst} stores {stored:#x} to the header of the object of {value}, for which a callee that makes it is handed {handed:#x}"
             ),
             Outside::PartOfElement { filled, size } => write!(
                 f,

@@ -1,12 +1,13 @@
-//! Whether as many bytes are asked for a new object as it has.
+//! Whether as many bytes are asked for a new object as it has, and whether its header is the same however it is made.
 //!
-//! **Claim.** Of each object that is reported: there are numbers with which the instruction is reached, as far as the tests say
-//! before it, and with which fewer bytes are asked for than the fields or the elements take.
+//! **Claim.** Of each header that is reported: a callee that makes the object elsewhere is handed other bits for it. Of each
+//! object that is reported: there are numbers with which the instruction is reached, as far as the tests before it say, and with
+//! which fewer bytes are asked for than the fields or the elements take.
 //!
 //! **Strength.** Two ways to ask are known. A callee is handed bits of the kind, the number of the type, and the size among
 //! its other operands. Or the object is where a pointer in memory was, and the pointer is moved on by the size.
 //! Nothing is said of an object for which something else asks, or of an array whose length is not stored once. Only the producer's
-//! CLIF is judged.
+//! CLIF is judged. Which of two headers is right is not known.
 //!
 //! **Math.** Let `S` be the bytes that are asked for and `n` the length that is stored, as functions of what they are made of. An
 //! array is reported if `S < start + n · element` in ℤ for one of a few numbers, of which some are next to where
@@ -47,32 +48,66 @@ pub(super) fn check(facts: &Facts, findings: &mut Findings) {
         let Some(GcFact::Ref { kind, .. }) = func.dfg.gc_info.fact(object) else {
             continue;
         };
-        let Some(needed) = Needed::of(facts, object, kind) else {
-            continue;
-        };
+        let needed = Needed::of(facts, object, kind);
+        let (mut handed, mut stored) = (None, SmallVec::<[(Inst, u32); 2]>::new());
         for source in sources(facts, object) {
             let Some(asked) = Asked::of(facts, source, kind) else {
                 continue;
             };
+            match asked.handed {
+                Some(bits) => handed = Some(bits),
+                None => stored.extend(stored_header(facts, source)),
+            }
+            let Some(needed) = &needed else {
+                continue;
+            };
             // NB: What cannot be evaluated was not looked at.
-            let Some(smallest) = too_small(facts, &asked, &needed) else {
+            let Some(smallest) = too_small(facts, &asked, needed) else {
                 continue;
             };
             findings.counts.positions += 1;
             match smallest {
                 Some((size, needed)) => {
-                    let error = GcError::OutOfObject(OutOfObject {
-                        inst: asked.inst,
-                        value: object,
-                        outside: Outside::TooSmall { size, needed },
-                    });
-                    let step = step(func, Role::Use, asked.inst);
-                    findings.reject(error, || step.map(|step| vec![step]));
+                    let outside = Outside::TooSmall { size, needed };
+                    report(facts, asked.inst, object, outside, findings);
                 }
                 None => findings.counts.positions_proved += 1,
             }
         }
+        for (inst, stored) in stored {
+            if let Some(handed) = handed.filter(|&handed| handed != stored) {
+                let outside = Outside::OtherHeader { stored, handed };
+                report(facts, inst, object, outside, findings);
+            }
+        }
     }
+}
+
+fn report(facts: &Facts, inst: Inst, value: Value, outside: Outside, findings: &mut Findings) {
+    let error = GcError::OutOfObject(OutOfObject {
+        inst,
+        value,
+        outside,
+    });
+    let step = step(facts.func, Role::Use, inst);
+    findings.reject(error, || step.map(|step| vec![step]));
+}
+
+/// What is stored where the object that `reference` refers to has its kind, and by which store, if that is a constant.
+fn stored_header(facts: &Facts, reference: Value) -> Option<(Inst, u32)> {
+    let (func, body) = (facts.func, &facts.body);
+    let header = func.dfg.gc_info.header?;
+    let mut stored = body.accesses().iter().filter_map(|memory| {
+        let access = &memory.access;
+        let data = access.data.filter(|_| access.size == 4)?;
+        let bits = constant(func, body.resolve(func, data))? as u32;
+        let address = Address::of(func, body, access.addr).with_word();
+        let offset = address.offset?.wrapping_add(access.offset.into());
+        let is_it =
+            offset == i64::from(header.kind) && body.resolve(func, address.reference?) == reference;
+        is_it.then_some((memory.inst, bits))
+    });
+    stored.next().filter(|_| stored.next().is_none())
 }
 
 /// The references that `object` may be, if it is the parameter of a block, or itself.
@@ -187,6 +222,8 @@ struct Asked {
     sizes: SmallVec<[Value; 4]>,
     /// Where the pointer was.
     start: Option<Value>,
+    /// What a callee is handed for the word that holds the kind.
+    handed: Option<u32>,
 }
 
 impl Asked {
@@ -207,7 +244,7 @@ impl Asked {
         let signature = &func.dfg.signatures[func.dfg.call_signature(inst)?];
         let args = func.dfg.inst_args(inst);
         let args = &args[args.len().checked_sub(signature.params.len())?..];
-        let (mut has_kind, mut has_type) = (false, false);
+        let (mut handed, mut has_type) = (None, false);
         let mut sizes = SmallVec::new();
         for (param, &arg) in signature.params.iter().zip(args) {
             let arg = facts.body.resolve(func, arg);
@@ -216,16 +253,19 @@ impl Asked {
                 continue;
             } else if def.is_some_and(|def| type_read_by(func, def).is_some()) {
                 has_type = true;
-            } else if constant(func, arg).is_some_and(|bits| own != 0 && bits & own == own) {
-                has_kind = true;
+            } else if let Some(bits) =
+                constant(func, arg).filter(|&bits| own != 0 && bits & own == own)
+            {
+                handed = Some(bits as u32);
             } else if param.value_type.is_int() {
                 sizes.push(arg);
             }
         }
-        (has_kind && has_type && !sizes.is_empty()).then_some(Asked {
+        (handed.is_some() && has_type && !sizes.is_empty()).then_some(Asked {
             inst,
             sizes,
             start: None,
+            handed,
         })
     }
 
@@ -257,6 +297,7 @@ impl Asked {
             inst,
             sizes: SmallVec::from_slice(&[body.resolve(func, data)]),
             start: Some(reference),
+            handed: None,
         })
     }
 }
