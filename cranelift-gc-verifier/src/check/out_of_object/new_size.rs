@@ -25,9 +25,12 @@ use crate::finding::witness::Role;
 use crate::ir::arithmetic::{Outcome, eval_inst, is_integer_function};
 use crate::ir::cfg::constant;
 use crate::ir::gc_info::type_read_by;
+use crate::ir::instruction::access;
 use crate::ir::path::Point;
+use crate::ir::steps::{self, Analysis};
+use cranelift_codegen::FxHashMap;
 use cranelift_codegen::ir::{
-    ArgumentPurpose, GcFact, GcField, GcHeapType, GcKind, Inst, Value, ValueDef,
+    ArgumentPurpose, GcFact, GcField, GcHeapType, GcKind, Inst, Value, ValueDef, types,
 };
 use smallvec::SmallVec;
 
@@ -43,20 +46,21 @@ const FREE: u128 = 64;
 /// Judge all new objects.
 pub(super) fn check(facts: &Facts, findings: &mut Findings) {
     let func = facts.func;
+    let stores = Stores::new(facts);
     for (object, _) in func.dfg.gc_info.new_objects() {
         let object = facts.body.resolve(func, object);
         let Some(GcFact::Ref { kind, .. }) = func.dfg.gc_info.fact(object) else {
             continue;
         };
-        let needed = Needed::of(facts, object, kind);
+        let needed = Needed::of(facts, &stores, object, kind);
         let (mut handed, mut stored) = (None, SmallVec::<[(Inst, u32); 2]>::new());
         for source in sources(facts, object) {
-            let Some(asked) = Asked::of(facts, source, kind) else {
+            let Some(asked) = Asked::of(facts, &stores, source, kind) else {
                 continue;
             };
             match asked.handed {
                 Some(bits) => handed = Some(bits),
-                None => stored.extend(stored_header(facts, source)),
+                None => stored.extend(stored_header(facts, &stores, source)),
             }
             let Some(needed) = &needed else {
                 continue;
@@ -94,20 +98,101 @@ fn report(facts: &Facts, inst: Inst, value: Value, outside: Outside, findings: &
 }
 
 /// What is stored where the object that `reference` refers to has its kind, and by which store, if that is a constant.
-fn stored_header(facts: &Facts, reference: Value) -> Option<(Inst, u32)> {
-    let (func, body) = (facts.func, &facts.body);
-    let header = func.dfg.gc_info.header?;
-    let mut stored = body.accesses().iter().filter_map(|memory| {
-        let access = &memory.access;
-        let data = access.data.filter(|_| access.size == 4)?;
-        let bits = constant(func, body.resolve(func, data))? as u32;
-        let address = Address::of(func, body, access.addr).with_word();
-        let offset = address.offset?.wrapping_add(access.offset.into());
-        let is_it =
-            offset == i64::from(header.kind) && body.resolve(func, address.reference?) == reference;
-        is_it.then_some((memory.inst, bits))
-    });
-    stored.next().filter(|_| stored.next().is_none())
+fn stored_header(facts: &Facts, stores: &Stores, reference: Value) -> Option<(Inst, u32)> {
+    let header = facts.func.dfg.gc_info.header?;
+    let &[(inst, data)] = stores.of(reference, header.kind) else {
+        return None;
+    };
+    Some((
+        inst,
+        constant(facts.func, facts.body.resolve(facts.func, data))? as u32,
+    ))
+}
+
+/// The stores of words of 32 bits, each with what is stored.
+#[derive(Default)]
+struct Stores {
+    /// By the reference, or the pointer that a block is passed, and how far from there it is: where arrays have their length and
+    /// objects their kind.
+    to_objects: FxHashMap<(Value, i64), Stored>,
+    /// Those that are to no object, by each value of 32 bits that what is stored is computed of.
+    made_of: FxHashMap<Value, Stored>,
+}
+
+type Stored = SmallVec<[(Inst, Value); 1]>;
+
+impl Stores {
+    fn new(facts: &Facts) -> Stores {
+        let (func, body) = (facts.func, &facts.body);
+        let info = &func.dfg.gc_info;
+        let lengths = info
+            .types()
+            .filter_map(|(index, _)| info.fields(index)?.first());
+        let mut offsets: SmallVec<[i64; 4]> = lengths.map(|length| length.offset.into()).collect();
+        offsets.extend(info.header.map(|header| header.kind.into()));
+        offsets.sort_unstable();
+        offsets.dedup();
+        let mut stores = Stores::default();
+        for memory in body.accesses() {
+            let access = &memory.access;
+            let Some(data) = access.data.filter(|_| access.size == 4) else {
+                continue;
+            };
+            let stored = (memory.inst, data);
+            let address = Address::of(func, body, access.addr).with_word();
+            let offset = address
+                .offset
+                .map(|offset| offset.wrapping_add(access.offset.into()));
+            if address.reference.is_none() {
+                stores.note_made_of(facts, stored);
+            }
+            let (Some(offset), Some(base)) = (offset, address.reference.or(address.pointer)) else {
+                continue;
+            };
+            if offsets.binary_search(&offset).is_err() {
+                continue;
+            }
+            let base = body.resolve(func, base);
+            stores
+                .to_objects
+                .entry((base, offset))
+                .or_default()
+                .push(stored);
+            // NB: It may have been reloaded after a safepoint.
+            let root = facts.roots().of(base);
+            if root != base {
+                stores
+                    .to_objects
+                    .entry((root, offset))
+                    .or_default()
+                    .push(stored);
+            }
+        }
+        stores
+    }
+
+    fn note_made_of(&mut self, facts: &Facts, stored: (Inst, Value)) {
+        let func = facts.func;
+        let data = facts.body.resolve(func, stored.1);
+        let def = func.dfg.value_def(data).inst();
+        if !def.is_some_and(|inst| is_integer_function(func.dfg.insts[inst].opcode())) {
+            return;
+        }
+        let Some(made) = Expression::of(facts, &[data]) else {
+            return;
+        };
+        steps::count(Analysis::Objects, made.values.len());
+        for (value, _) in made.values {
+            if func.dfg.value_type(value) == types::I32 && constant(func, value).is_none() {
+                self.made_of.entry(value).or_default().push(stored);
+            }
+        }
+    }
+
+    fn of(&self, base: Value, offset: u32) -> &[(Inst, Value)] {
+        let stored = self.to_objects.get(&(base, offset.into()));
+        stored.map(|stored| &stored[..]).unwrap_or_default()
+    }
 }
 
 /// The references that `object` may be, if it is the parameter of a block, or itself.
@@ -139,7 +224,7 @@ struct Needed {
 }
 
 impl Needed {
-    fn of(facts: &Facts, object: Value, kind: GcKind) -> Option<Needed> {
+    fn of(facts: &Facts, stores: &Stores, object: Value, kind: GcKind) -> Option<Needed> {
         let fields = facts.func.dfg.gc_info.fields(kind.concrete?)?;
         if kind.heap != GcHeapType::Array {
             let ends = fields
@@ -155,7 +240,7 @@ impl Needed {
         };
         Some(Needed {
             fixed: element.offset.into(),
-            elements: Some((stored_length(facts, object, length)?, element.size)),
+            elements: Some((stored_length(facts, stores, object, length)?, element.size)),
         })
     }
 
@@ -166,26 +251,22 @@ impl Needed {
 }
 
 /// What is stored as the length of a new array, if that is stored once.
-fn stored_length(facts: &Facts, object: Value, length: &GcField) -> Option<Value> {
-    let (func, body) = (facts.func, &facts.body);
-    let mut stored = body.accesses().iter().filter_map(|memory| {
-        let access = &memory.access;
-        let data = access.data.filter(|_| access.size == length.size)?;
-        let address = Address::of(func, body, access.addr);
-        let offset = address.offset?.wrapping_add(access.offset.into());
-        let is_it = offset == length.offset.into()
-            && match (address.reference, address.pointer) {
-                (Some(reference), _) => {
-                    // NB: It may have been reloaded after a safepoint.
-                    let reference = body.resolve(func, reference);
-                    reference == object || facts.roots().of(reference) == object
-                }
-                (None, Some(pointer)) => is_address_of(facts, pointer, object),
-                (None, None) => false,
-            };
-        is_it.then_some(data)
-    });
-    stored.next().filter(|_| stored.next().is_none())
+fn stored_length(facts: &Facts, stores: &Stores, object: Value, length: &GcField) -> Option<Value> {
+    let func = facts.func;
+    let mut stored = stores.of(object, length.offset).to_vec();
+    if let ValueDef::Param(block, _) = func.dfg.value_def(object) {
+        for &pointer in func.dfg.block_params(block) {
+            let by_pointer = stores.of(pointer, length.offset);
+            if pointer != object && !by_pointer.is_empty() && is_address_of(facts, pointer, object)
+            {
+                stored.extend_from_slice(by_pointer);
+            }
+        }
+    }
+    match stored[..] {
+        [(_, data)] => Some(data),
+        _ => None,
+    }
 }
 
 /// Is a block that is passed `object` passed `pointer` as its address, on each way?
@@ -228,12 +309,12 @@ struct Asked {
 
 impl Asked {
     /// What asks for the object that `reference` refers to.
-    fn of(facts: &Facts, reference: Value, kind: GcKind) -> Option<Asked> {
+    fn of(facts: &Facts, stores: &Stores, reference: Value, kind: GcKind) -> Option<Asked> {
         let func = facts.func;
         let def = func.dfg.value_def(reference).inst()?;
         match func.dfg.insts[def].opcode().is_call() {
             true => Asked::of_callee(facts, def, kind),
-            false => Asked::by_pointer(facts, reference),
+            false => Asked::by_pointer(facts, stores, reference),
         }
     }
 
@@ -270,32 +351,33 @@ impl Asked {
     }
 
     /// The store to where a reference, or what it is made of, was loaded from.
-    fn by_pointer(facts: &Facts, reference: Value) -> Option<Asked> {
+    fn by_pointer(facts: &Facts, stores: &Stores, reference: Value) -> Option<Asked> {
         let (func, body) = (facts.func, &facts.body);
-        let made_of = Expression::of(facts, &[reference])?;
-        let mut moved = body.accesses().iter().filter_map(|memory| {
-            let access = &memory.access;
-            let data = access.data.filter(|_| access.size == 4)?;
-            let addr = body.resolve(func, access.addr);
-            // NB: Most stores are to other places.
-            let is_there = made_of.leaves().any(|leaf| {
-                let load = func.dfg.value_def(leaf).inst();
-                let load = load.and_then(|load| crate::ir::instruction::access(func, load));
-                load.is_some_and(|load| {
-                    load.data.is_none()
-                        && load.size == 4
-                        && load.offset == access.offset
-                        && body.resolve(func, load.addr) == addr
-                })
+        let mut places = SmallVec::<[(Value, i32); 2]>::new();
+        for leaf in Expression::of(facts, &[reference])?.leaves() {
+            let load = func.dfg.value_def(leaf).inst();
+            let load = load.and_then(|load| access(func, load));
+            if let Some(load) = load.filter(|load| load.data.is_none() && load.size == 4) {
+                places.push((body.resolve(func, load.addr), load.offset));
+            }
+        }
+        let moved = stores
+            .made_of
+            .get(&reference)?
+            .iter()
+            .filter(|&&(inst, _)| {
+                let store = access(func, inst);
+                store.is_some_and(|at| places.contains(&(body.resolve(func, at.addr), at.offset)))
             });
-            let is_moved =
-                is_there && Expression::of(facts, &[data])?.has(body.resolve(func, reference));
-            is_moved.then_some((memory.inst, data))
-        });
-        let (inst, data) = moved.next()?;
-        moved.next().is_none().then(|| Asked {
+        let moved: Stored = moved
+            .map(|&(inst, data)| (inst, body.resolve(func, data)))
+            .collect();
+        let &[(inst, data)] = &moved[..] else {
+            return None;
+        };
+        Some(Asked {
             inst,
-            sizes: SmallVec::from_slice(&[body.resolve(func, data)]),
+            sizes: SmallVec::from_slice(&[data]),
             start: Some(reference),
             handed: None,
         })
