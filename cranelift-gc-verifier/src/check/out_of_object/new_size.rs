@@ -434,7 +434,7 @@ fn numbers(needed: &Needed) -> SmallVec<[u128; 8]> {
     };
     let (each, all) = (u128::from(each.max(1)), 1_u128 << 32);
     let most = (all - u128::from(needed.fixed)) / each;
-    SmallVec::from_slice(&[0, 1, 2, 1000, most, most + 1, all.div_ceil(each), all - 1])
+    SmallVec::from_slice(&[1, 1000, most, most + 1, all.div_ceil(each), all - 1])
 }
 
 /// Is `inst` reached with what is chosen, as far as tests depend on that?
@@ -476,13 +476,25 @@ fn is_reached(
 /// What some values are made of.
 struct Expression {
     /// Each after its operands, with what computes it; none is an alias.
-    values: Vec<(Value, Option<(Inst, usize)>)>,
+    values: SmallVec<[(Value, Option<Computed>); 16]>,
+}
+
+/// How a value is computed.
+#[derive(Clone)]
+struct Computed {
+    inst: Inst,
+    /// Which of its results it is.
+    number: usize,
+    /// Where its operands stand in the expression.
+    args: SmallVec<[u8; 3]>,
 }
 
 impl Expression {
     fn of(facts: &Facts, roots: &[Value]) -> Option<Expression> {
         let func = facts.func;
-        let mut expression = Expression { values: Vec::new() };
+        let mut expression = Expression {
+            values: SmallVec::new(),
+        };
         let mut pending: Vec<(Value, bool)> = roots.iter().map(|&root| (root, false)).collect();
         while let Some((value, is_entered)) = pending.pop() {
             let value = facts.body.resolve(func, value);
@@ -508,18 +520,26 @@ impl Expression {
                     let args = func.dfg.inst_args(inst).iter();
                     pending.extend(args.map(|&arg| (arg, false)));
                 }
-                None => expression.values.push((value, computed)),
+                None => {
+                    let computed = computed.map(|(inst, number)| {
+                        let args = func.dfg.inst_args(inst).iter();
+                        let args = args.map(|&arg| expression.index(facts.body.resolve(func, arg)));
+                        let args = args.map(|at| at as u8).collect();
+                        Computed { inst, number, args }
+                    });
+                    expression.values.push((value, computed));
+                }
             }
         }
         Some(expression)
     }
 
     fn has(&self, value: Value) -> bool {
-        self.values.iter().any(|&(known, _)| known == value)
+        self.values.iter().any(|(known, _)| *known == value)
     }
 
     fn index(&self, value: Value) -> usize {
-        let found = self.values.iter().position(|&(known, _)| known == value);
+        let found = self.values.iter().position(|(known, _)| *known == value);
         found.expect("it is made of its roots")
     }
 
@@ -529,7 +549,7 @@ impl Expression {
             .values
             .iter()
             .filter(|(_, computed)| computed.is_none());
-        leaves.map(|&(value, _)| value)
+        leaves.map(|(value, _)| *value)
     }
 
     /// Is it made of something that varies and that `other` is made of, perhaps by way of a call?
@@ -550,21 +570,20 @@ impl Expression {
     }
 
     /// The values, if nothing traps and all is understood.
-    fn eval(&self, facts: &Facts, chosen: &dyn Fn(Value) -> u128) -> Option<Vec<u128>> {
+    fn eval(&self, facts: &Facts, chosen: &dyn Fn(Value) -> u128) -> Option<SmallVec<[u128; 16]>> {
         let func = facts.func;
-        let mut values = Vec::with_capacity(self.values.len());
-        for &(value, computed) in &self.values {
+        let mut values = SmallVec::new();
+        for (value, computed) in &self.values {
+            let value = *value;
             let bits = func.dfg.value_type(value).bits().min(127);
             let mask = (1_u128 << bits) - 1;
             let found = match (computed, constant(func, value)) {
-                (None, Some(number)) => u128::from(number),
+                (None, Some(number)) => number.into(),
                 (None, None) => chosen(value),
-                (Some((inst, number)), _) => {
-                    let args = func.dfg.inst_args(inst).iter();
-                    let args: SmallVec<[u128; 4]> = args
-                        .map(|&arg| values[self.index(facts.body.resolve(func, arg))])
-                        .collect();
-                    match eval_inst(func, inst, number, &args) {
+                (Some(Computed { inst, number, args }), _) => {
+                    let args: SmallVec<[u128; 3]> =
+                        args.iter().map(|&arg| values[usize::from(arg)]).collect();
+                    match eval_inst(func, *inst, *number, &args) {
                         Outcome::Is(bits) => bits,
                         Outcome::Undefined | Outcome::Opaque | Outcome::Unknown => return None,
                     }
