@@ -56,6 +56,7 @@ pub(super) fn check(facts: &Facts, findings: &mut Findings) {
         let (mut handed, mut stored) = (None, SmallVec::<[(Inst, u32); 2]>::new());
         for source in sources(facts, object) {
             let Some(asked) = Asked::of(facts, &stores, source, kind) else {
+                leave_open(facts, findings);
                 continue;
             };
             match asked.handed {
@@ -63,10 +64,12 @@ pub(super) fn check(facts: &Facts, findings: &mut Findings) {
                 None => stored.extend(stored_header(facts, &stores, source)),
             }
             let Some(needed) = &needed else {
+                leave_open(facts, findings);
                 continue;
             };
             // NB: What cannot be evaluated was not looked at.
             let Some(smallest) = too_small(facts, &asked, needed) else {
+                leave_open(facts, findings);
                 continue;
             };
             findings.counts.positions += 1;
@@ -85,6 +88,13 @@ pub(super) fn check(facts: &Facts, findings: &mut Findings) {
             }
         }
     }
+}
+
+/// Nothing can be said of an object. The producer's CLIF may tell more.
+fn leave_open(facts: &Facts, findings: &mut Findings) {
+    let is_output = u64::from(facts.history.asks_input);
+    findings.counts.positions += is_output;
+    findings.counts.positions_unjudged += is_output;
 }
 
 fn report(facts: &Facts, inst: Inst, value: Value, outside: Outside, findings: &mut Findings) {
@@ -434,7 +444,10 @@ fn numbers(needed: &Needed) -> SmallVec<[u128; 8]> {
     };
     let (each, all) = (u128::from(each.max(1)), 1_u128 << 32);
     let most = (all - u128::from(needed.fixed)) / each;
-    SmallVec::from_slice(&[1, 1000, most, most + 1, all.div_ceil(each), all - 1])
+    // NB: What is asked for may be rounded up, which hides what is missing.
+    let is_even = |n: &u128| (u128::from(needed.fixed) + n * each).is_multiple_of(16);
+    let even = (1..=16).find(is_even).unwrap_or(1);
+    SmallVec::from_slice(&[even, 1000, most, most + 1, all.div_ceil(each), all - 1])
 }
 
 /// Is `inst` reached with what is chosen, as far as tests depend on that?
