@@ -7,9 +7,8 @@ use crate::measure::{identity, replay, units};
 use crate::patches::check::{self, Compiled};
 use crate::tidy;
 use crate::upstream::bootstrap::{self, LocalWork, Report};
-use crate::upstream::pins;
 use anyhow::{Context, Result};
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::process::Command;
 use std::time::Instant;
 
@@ -46,31 +45,16 @@ const STEPS_OF_OTHERS: &[Step] = &[
     }),
 ];
 
-/// The same, with fewer tests: those of the filetests, the seam and the command line.
-const STEPS_OF_OTHERS_IN_SHORT: &[Step] = &[
-    STEPS_OF_OTHERS[0],
-    STEPS_OF_OTHERS[1],
-    ("test", test_what_depends_on_the_base),
-    STEPS_OF_OTHERS[3],
-];
-
-/// Runs all steps; stops at the first that fails.
+/// Runs all steps, of the base that was asked for, if one was; stops at the first that fails.
 ///
-/// Of the base that was asked for; if none was, of the default base, and in short of the others.
-///
-/// NB: All tests of all bases take longer than an hour on two cores.
+/// NB: What is done of all bases takes longer than an hour on two cores.
 pub fn run(project: &Project) -> Result<()> {
     let start = Instant::now();
-    match project.base() {
-        Some(_) => run_steps(project, STEPS_OF_OTHERS)?,
-        None => {
-            run_steps(project, STEPS)?;
-            // NB: The default one is the first.
-            for base in pins::all_bases(project)?.into_iter().skip(1) {
-                run_steps(&project.on(&base), STEPS_OF_OTHERS_IN_SHORT)?;
-            }
-        }
-    }
+    let steps = match project.base() {
+        None => STEPS,
+        Some(_) => STEPS_OF_OTHERS,
+    };
+    run_steps(project, steps)?;
     eprintln!("==> ci: ok, {:.1} s", start.elapsed().as_secs_f64());
     Ok(())
 }
@@ -108,20 +92,6 @@ fn test_workspace(project: &Project, args: &[OsString]) -> Result<()> {
         command.arg("--workspace");
     }
     succeed(command.args(args))
-}
-
-fn test_what_depends_on_the_base(project: &Project) -> Result<()> {
-    let mut tests = vec!["cli".to_string(), "filetests".to_string()];
-    for entry in fs_err::read_dir(project.root().join("tests/seam/tests"))? {
-        let path = entry?.path();
-        let name = path.file_name().and_then(OsStr::to_str);
-        tests.extend(name.and_then(|name| Some(name.strip_suffix(".rs")?.to_string())));
-    }
-    tests.sort_unstable();
-    let args = tests
-        .into_iter()
-        .flat_map(|name| ["--test".into(), name.into()]);
-    test_workspace(project, &args.collect::<Vec<_>>())
 }
 
 fn fmt(project: &Project) -> Result<()> {
